@@ -1,0 +1,136 @@
+#include "core/base/bytes.hpp"
+
+namespace syncline {
+
+namespace {
+
+constexpr char hex_digits[] = "0123456789abcdef";
+constexpr std::size_t printable_bytes_max = 64;
+
+template <typename Unsigned>
+void append_big_endian(Bytes& out, Unsigned value) {
+    char bytes[sizeof(Unsigned)];
+    for (std::size_t i = sizeof(Unsigned); i-- > 0;) {
+        bytes[i] = static_cast<char>(value & 0xff);
+        value = static_cast<Unsigned>(value >> 8);
+    }
+    out.append(bytes, sizeof bytes);
+}
+
+template <typename Unsigned>
+Unsigned from_big_endian(BytesView bytes) {
+    Unsigned value = 0;
+    for (const char byte : bytes) {
+        value = static_cast<Unsigned>((value << 8) | static_cast<unsigned char>(byte));
+    }
+    return value;
+}
+
+}  // namespace
+
+void ByteWriter::u16(std::uint16_t value) {
+    append_big_endian(out_, value);
+}
+void ByteWriter::u32(std::uint32_t value) {
+    append_big_endian(out_, value);
+}
+void ByteWriter::u64(std::uint64_t value) {
+    append_big_endian(out_, value);
+}
+
+void ByteWriter::varint(std::uint64_t value) {
+    while (value >= 0x80) {
+        out_.push_back(static_cast<char>((value & 0x7f) | 0x80));
+        value >>= 7;
+    }
+    out_.push_back(static_cast<char>(value));
+}
+
+void ByteWriter::signed_varint(std::int64_t value) {
+    const auto bits = static_cast<std::uint64_t>(value);
+    varint((bits << 1) ^ (value < 0 ? ~std::uint64_t{0} : 0));
+}
+
+void ByteWriter::sized(BytesView bytes) {
+    varint(bytes.size());
+    raw(bytes);
+}
+
+std::uint8_t ByteReader::u8() {
+    return from_big_endian<std::uint8_t>(raw(1));
+}
+std::uint16_t ByteReader::u16() {
+    return from_big_endian<std::uint16_t>(raw(2));
+}
+std::uint32_t ByteReader::u32() {
+    return from_big_endian<std::uint32_t>(raw(4));
+}
+std::uint64_t ByteReader::u64() {
+    return from_big_endian<std::uint64_t>(raw(8));
+}
+
+std::uint64_t ByteReader::varint() {
+    std::uint64_t value = 0;
+    for (unsigned shift = 0; shift < 64 && !in_.empty(); shift += 7) {
+        const auto byte = static_cast<unsigned char>(in_.front());
+        in_.remove_prefix(1);
+        // The tenth byte has room for one bit. A zero as last byte says nothing: only the shortest
+        // form is accepted, so that equal numbers have equal bytes and equal hashes.
+        const bool too_large = shift == 63 && byte > 1;
+        const bool too_long = shift > 0 && byte == 0;
+        if (too_large || too_long) break;
+        value |= std::uint64_t{byte & 0x7fU} << shift;
+        if (byte < 0x80) return value;
+    }
+    fail();
+    return 0;
+}
+
+std::int64_t ByteReader::signed_varint() {
+    const std::uint64_t coded = varint();
+    return static_cast<std::int64_t>((coded >> 1) ^ (~(coded & 1) + 1));
+}
+
+BytesView ByteReader::raw(std::size_t count) {
+    if (count > in_.size()) {
+        fail();
+        return {};
+    }
+    const BytesView bytes = in_.substr(0, count);
+    in_.remove_prefix(count);
+    return bytes;
+}
+
+BytesView ByteReader::sized() {
+    return raw(varint());
+}
+
+std::string to_hex(BytesView bytes) {
+    std::string text;
+    text.reserve(2 * bytes.size());
+    for (const char byte : bytes) {
+        const auto value = static_cast<unsigned char>(byte);
+        text.push_back(hex_digits[value >> 4]);
+        text.push_back(hex_digits[value & 0xf]);
+    }
+    return text;
+}
+
+std::string printable(BytesView bytes) {
+    std::string text;
+    for (const char byte : bytes.substr(0, printable_bytes_max)) {
+        const auto value = static_cast<unsigned char>(byte);
+        const bool plain = value >= 0x20 && value < 0x7f && byte != '\\';
+        if (plain) {
+            text.push_back(byte);
+        } else {
+            text.append("\\x");
+            text.push_back(hex_digits[value >> 4]);
+            text.push_back(hex_digits[value & 0xf]);
+        }
+    }
+    if (bytes.size() > printable_bytes_max) text.append("...");
+    return text;
+}
+
+}  // namespace syncline

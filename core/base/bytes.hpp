@@ -1,0 +1,70 @@
+#pragma once
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "core/base/result.hpp"
+
+namespace syncline {
+
+/// Owned bytes. Short ones (15 bytes) live without an allocation.
+using Bytes = std::string;
+/// Borrowed bytes; never outlive the buffer or turn they were taken from.
+using BytesView = std::string_view;
+
+/// Appends big-endian integers, varints (LEB128) and length-prefixed bytes to a buffer.
+/// Big-endian keeps the order of numbers in LMDB's byte order.
+class ByteWriter {
+public:
+    explicit ByteWriter(Bytes& out) : out_(out) {}
+
+    void u8(std::uint8_t value) { out_.push_back(static_cast<char>(value)); }
+    void u16(std::uint16_t value);
+    void u32(std::uint32_t value);
+    void u64(std::uint64_t value);
+    void varint(std::uint64_t value);
+    /// Zigzag coding: small magnitudes of either sign stay short.
+    void signed_varint(std::int64_t value);
+    void raw(BytesView bytes) { out_.append(bytes); }
+    /// varint length, then the bytes.
+    void sized(BytesView bytes);
+
+private:
+    Bytes& out_;
+};
+
+/// Reads what ByteWriter wrote, from bytes that may be damaged. After a failure every read answers
+/// zero or an empty view and ok() stays false, so that a decoder checks once at its end.
+class ByteReader {
+public:
+    explicit ByteReader(BytesView in) : in_(in) {}
+
+    std::uint8_t u8();
+    std::uint16_t u16();
+    std::uint32_t u32();
+    std::uint64_t u64();
+    std::uint64_t varint();
+    std::int64_t signed_varint();
+    BytesView raw(std::size_t count);
+    BytesView sized();
+
+    [[nodiscard]] bool ok() const { return ok_; }
+    [[nodiscard]] std::size_t left() const { return in_.size(); }
+    /// All bytes read, none missing.
+    [[nodiscard]] bool done() const { return ok_ && in_.empty(); }
+    void fail() {
+        ok_ = false;
+        in_ = {};
+    }
+
+private:
+    BytesView in_;
+    bool ok_ = true;
+};
+
+/// Lower-case hexadecimal.
+std::string to_hex(BytesView bytes);
+/// Printable form of a key for messages: at most 64 bytes, others as \xNN.
+std::string printable(BytesView bytes);
+
+}  // namespace syncline

@@ -1,0 +1,59 @@
+#pragma once
+#include <cstddef>
+#include <cstdint>
+
+/// Every bound of the system, with its unit and its reason.
+namespace syncline::limits {
+
+constexpr std::size_t kib = 1024;
+constexpr std::size_t mib = 1024 * kib;
+
+/// A frame between peers. Bounds what one peer can make another hold before it is checked.
+constexpr std::size_t frame_bytes_max = 16 * mib;
+/// Before a peer has proved who it is nothing larger is read.
+constexpr std::size_t frame_before_auth_bytes_max = 512;
+/// Nesting of msgpack values; ours need 4.
+constexpr std::size_t pack_depth_max = 16;
+/// One value; larger ones need chunk rows.
+constexpr std::size_t value_bytes_max = 8 * mib;
+/// User keys and fields. Long ones are hashed in the row key, and stored in full in the row.
+constexpr std::size_t key_bytes_max = 64 * kib;
+/// One transaction as it stands in the log; must fit a frame with room for the message around it.
+constexpr std::size_t transaction_bytes_max = 15 * mib;
+/// LMDB's compile-time bound for keys is 511; row keys stay below it.
+constexpr std::size_t row_key_bytes_max = 500;
+/// Actors a version vector read from outside may hold.
+constexpr std::size_t actors_max = 65536;
+
+/// A log segment file; larger records get a segment of their own.
+constexpr std::size_t log_segment_bytes = 16 * mib;
+/// Retention of the log below the checkpoint, for peers that are behind.
+constexpr std::uint64_t log_retention_bytes = 1024 * mib;
+/// A checkpoint starts after this much log, or this much time with changes in the overlay.
+constexpr std::uint64_t checkpoint_log_bytes = 64 * mib;
+constexpr std::uint64_t checkpoint_interval_ms = 5000;
+/// Above this many bytes of overlay no more client requests are read until a checkpoint ends.
+constexpr std::size_t overlay_bytes_max = 256 * mib;
+
+/// Bytes of log a peer may have in flight without an acknowledgement.
+constexpr std::uint64_t link_window_bytes = 4 * mib;
+/// Frames gathered into one BATCH.
+constexpr std::size_t batch_bytes_target = 256 * kib;
+constexpr std::uint64_t heartbeat_ms = 500;
+/// A transaction whose clock is further ahead pauses the link.
+constexpr std::uint64_t clock_offset_ms_max = 10000;
+
+/// Rows of a Merkle session held in memory until they are verified.
+constexpr std::size_t session_staged_bytes_max = 512 * mib;
+constexpr std::uint64_t session_idle_ms_max = 60000;
+/// One TAGS or ROWS message.
+constexpr std::size_t session_message_bytes_target = 1 * mib;
+
+/// Client side.
+constexpr std::size_t clients_max = 10000;
+constexpr std::size_t request_arguments_max = 1024 * 1024;
+constexpr std::size_t request_bytes_max = 64 * mib;
+constexpr std::size_t inline_bytes_max = 64 * kib;
+constexpr std::size_t client_output_bytes_max = 256 * mib;
+
+}  // namespace syncline::limits

@@ -1,0 +1,27 @@
+#pragma once
+
+/// Planted bugs: each re-introduces one design error that the simulator must find. Only builds with
+/// SYNCLINE_MUTATIONS contain them; elsewhere mutated() is a constant and the code vanishes.
+namespace syncline {
+
+enum class Mutation {
+    none,
+    partial,     ///< a Merkle session adopts the peer's version vector after half of the rows
+    lww_prune,   ///< concurrent registers lose the older value when merged
+    no_defer,    ///< foreign transactions are applied while a Merkle session is open
+    no_barrier,  ///< no barrier stands in the log after a version vector was adopted
+    ctr_absent,  ///< a fully reset counter entry is dropped at once instead of when stable
+};
+
+#ifdef SYNCLINE_MUTATIONS
+inline Mutation active_mutation = Mutation::none;
+inline bool mutated(Mutation mutation) {
+    return active_mutation == mutation;
+}
+#else
+constexpr bool mutated(Mutation /*mutation*/) {
+    return false;
+}
+#endif
+
+}  // namespace syncline

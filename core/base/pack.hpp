@@ -1,0 +1,69 @@
+#pragma once
+#include <cstdint>
+#include <vector>
+
+#include "core/base/bytes.hpp"
+
+namespace syncline {
+
+/// Appends msgpack values to a buffer. The only way bytes for peers and for the log are made.
+class Packer {
+public:
+    explicit Packer(Bytes& out) : out_(out) {}
+
+    void array(std::size_t count);
+    void uint(std::uint64_t value);
+    void sint(std::int64_t value);
+    void boolean(bool value);
+    void nil();
+    void bin(BytesView bytes);
+
+private:
+    Bytes& out_;
+};
+
+/// Reads a sequence of msgpack values from untrusted bytes. The bytes are parsed once into flat
+/// tokens, with limits on depth and with counts checked against the bytes that are left; no tree is
+/// built and msgpack's exceptions end here. Failures are sticky, as in ByteReader.
+/// Views point into the input, which must outlive them.
+class Unpacker {
+public:
+    explicit Unpacker(BytesView in);
+
+    /// The element count of an array that starts here.
+    std::size_t array();
+    /// An array that must have this many elements.
+    void array_of(std::size_t count);
+    std::uint64_t uint();
+    /// An unsigned number that must fit below or at max.
+    std::uint64_t uint_at_most(std::uint64_t max);
+    std::int64_t sint();
+    bool boolean();
+    /// True, and consumed, when the next value is nil.
+    bool nil();
+    BytesView bin();
+    /// Skips one whole value, containers included.
+    void skip();
+
+    [[nodiscard]] bool ok() const { return ok_; }
+    [[nodiscard]] bool done() const { return ok_ && next_ == tokens_.size(); }
+    void fail() { ok_ = false; }
+
+    /// 16 bytes, because hostile input can be one token per byte.
+    struct Token {
+        enum class Kind : std::uint8_t { array, map, uint, negative, boolean, nil, bin, other };
+        Kind kind;
+        std::uint32_t bytes_count;  ///< bin only
+        std::uint64_t number;       ///< the number, the element count, or the offset of bin's bytes
+    };
+
+private:
+    const Token* take(Token::Kind kind);
+
+    const char* begin_;
+    std::vector<Token> tokens_;
+    std::size_t next_ = 0;
+    bool ok_ = true;
+};
+
+}  // namespace syncline

@@ -1,0 +1,406 @@
+#include "core/engine/group.hpp"
+
+#include <map>
+#include <set>
+
+#include "core/base/hash.hpp"
+
+namespace syncline {
+namespace {
+
+/// The `type` byte of rows in table `counts`; no cell has it.
+constexpr std::uint8_t counts_type = 0;
+/// Rows changed at a time while a range is worked off, so that no copy of the whole is made.
+constexpr std::size_t slice_rows = 1024;
+
+const BytesView meta_vv = "group.vv";
+const BytesView meta_state = "group.state";
+const BytesView meta_leaf_prefix = "group.leaf.";
+
+struct RawRow {
+    Bytes key;
+    Bytes value;
+};
+
+/// Up to slice_rows rows from `from` on; what the caller does with them may change the store.
+Result<std::vector<RawRow>> read_slice(Store& store, BytesView from, BytesView to,
+                                       std::size_t rows_max = slice_rows) {
+    std::vector<RawRow> rows;
+    SYNCLINE_CHECK(store.scan(Table::cells, from, to, [&](BytesView key, BytesView value) {
+        rows.push_back(RawRow{Bytes(key), Bytes(value)});
+        return rows.size() < rows_max;
+    }));
+    return rows;
+}
+
+/// The smallest key after this one.
+Bytes successor(BytesView key) {
+    Bytes next(key);
+    next.push_back('\0');
+    return next;
+}
+
+Result<CellType> type_of(const RowName& name) {
+    if (const std::optional<CellType> type = cell_type_from(name.type)) return *type;
+    return Error{Code::version, "row of unknown type " + std::to_string(name.type)};
+}
+
+RowKey row_key_of(BytesView key, CellType type, std::optional<BytesView> field) {
+    return encode_row_key(key, static_cast<std::uint8_t>(type), field);
+}
+
+std::optional<BytesView> view(const std::optional<Bytes>& bytes) {
+    return bytes ? std::optional<BytesView>(*bytes) : std::nullopt;
+}
+
+Result<Cell> decode_cell(const RowKey& row_key, const std::optional<Bytes>& value, CellType type) {
+    if (!value) return Cell{};
+    if (!row_key.hashed) return read_cell(*value, type);
+    SYNCLINE_TRY(const Row row, decode_row(row_key.bytes, *value));
+    return read_cell(row.payload, type);
+}
+
+Bytes hash_bytes(std::uint64_t hash) {
+    Bytes bytes;
+    ByteWriter(bytes).u64(hash);
+    return bytes;
+}
+
+}  // namespace
+
+Group::Group(Store& store, unsigned leaf_bits, std::uint64_t hash_seed)
+    : store_(store), leaf_sums_(leaf_bits, hash_seed) {}
+
+Result<Cell> Group::cell(BytesView key, CellType type, std::optional<BytesView> field) {
+    const RowKey row_key = row_key_of(key, type, field);
+    SYNCLINE_TRY(const std::optional<Bytes> value, store_.get(Table::cells, row_key.bytes));
+    return decode_cell(row_key, value, type);
+}
+
+Result<Group::Counts> Group::counts(BytesView key) {
+    const RowKey row_key = encode_row_key(key, counts_type, std::nullopt);
+    SYNCLINE_TRY(const std::optional<Bytes> value, store_.get(Table::counts, row_key.bytes));
+    Counts counts;
+    if (!value) return counts;
+    SYNCLINE_TRY(const Row row, decode_row(row_key.bytes, *value));
+    ByteReader in(row.payload);
+    counts.hash = in.varint();
+    counts.set = in.varint();
+    if (!in.done()) return Error{Code::corrupt, "counts of key " + printable(key) + " are damaged"};
+    return counts;
+}
+
+void Group::put_counts(BytesView key, const Counts& counts, Position position) {
+    const RowKey row_key = encode_row_key(key, counts_type, std::nullopt);
+    if (counts.hash == 0 && counts.set == 0) {
+        store_.erase(Table::counts, row_key.bytes, position);
+        return;
+    }
+    Bytes payload;
+    ByteWriter out(payload);
+    out.varint(counts.hash);
+    out.varint(counts.set);
+    store_.put(Table::counts, row_key.bytes, encode_row_value(row_key, key, std::nullopt, payload),
+               position);
+}
+
+Result<std::uint64_t> Group::count(BytesView key, CellType type) {
+    if (type == CellType::string) {
+        SYNCLINE_TRY(const Cell string, cell(key, type, std::nullopt));
+        return std::uint64_t{string.live() ? 1U : 0U};
+    }
+    SYNCLINE_TRY(Counts counts_row, counts(key));
+    return counts_row.of(type);
+}
+
+Result<std::optional<CellType>> Group::visible_type(BytesView key) {
+    SYNCLINE_TRY(const Counts counts_row, counts(key));
+    if (counts_row.set > 0) return std::optional(CellType::set);
+    if (counts_row.hash > 0) return std::optional(CellType::hash);
+    SYNCLINE_TRY(const Cell string, cell(key, CellType::string, std::nullopt));
+    if (string.live()) return std::optional(CellType::string);
+    return std::optional<CellType>();
+}
+
+Result<void> Group::scan_cells(BytesView key, CellType type, const CellVisitor& visit) {
+    Result<void> status;
+    bool go_on = true;
+    for (const RowRange& range : rows_of_key(key, static_cast<std::uint8_t>(type))) {
+        const auto visit_row = [&](BytesView row_key, BytesView value) {
+            Result<Row> row = decode_row(row_key, value);
+            Result<Cell> cell = row ? read_cell(row->payload, type) : Result<Cell>(row.error());
+            if (!cell) {
+                status = cell.error();
+                return false;
+            }
+            go_on = visit(row->name.field ? BytesView(*row->name.field) : BytesView(), *cell);
+            return go_on;
+        };
+        SYNCLINE_CHECK(store_.scan(Table::cells, range.first, range.last, visit_row));
+        SYNCLINE_CHECK(status);
+        if (!go_on) break;
+    }
+    return {};
+}
+
+Result<std::uint64_t> Group::scan_keys(std::uint64_t cursor, std::size_t count,
+                                       const KeyVisitor& visit) {
+    Bytes from = hash_bytes(cursor);
+    std::optional<std::uint64_t> hash;  // of the keys being gathered
+    std::set<Bytes> seen;               // keys of this hash: short and hashed rows name a key twice
+    for (std::size_t looked = 0;; ++looked) {
+        SYNCLINE_TRY(const std::vector<RawRow> rows, read_slice(store_, from, {}, 1));
+        if (rows.empty()) return std::uint64_t{0};
+        SYNCLINE_TRY(const Row row, decode_row(rows[0].key, rows[0].value));
+        const std::uint64_t row_hash = row_key_hash(rows[0].key);
+        if (hash != row_hash) {
+            if (looked >= count) return row_hash;
+            hash = row_hash;
+            seen.clear();
+        }
+        if (seen.insert(row.name.key).second) {
+            SYNCLINE_TRY(const std::optional<CellType> type, visible_type(row.name.key));
+            if (type && !visit(row.name.key, *type)) return row_hash;
+        }
+        // On to the end of this key's rows of the same form.
+        for (const RowRange& range : rows_of_key(row.name.key)) {
+            if (range.first <= rows[0].key && (range.last.empty() || rows[0].key < range.last)) {
+                from = range.last;
+            }
+        }
+        if (from.empty()) return std::uint64_t{0};
+    }
+}
+
+Result<std::vector<CellOp>> Group::counter_resets(const RowRange& range, const Dot& dot) {
+    std::vector<CellOp> ops;
+    Result<void> status;
+    const auto visit = [&](BytesView row_key, BytesView value) {
+        const auto gather = [&]() -> Result<void> {
+            SYNCLINE_TRY(const Row row, decode_row(row_key, value));
+            SYNCLINE_TRY(const CellType type, type_of(row.name));
+            if (type == CellType::set) return {};
+            SYNCLINE_TRY(const Cell cell, read_cell(row.payload, type));
+            if (!cell.counter.exists()) return {};
+            ops.push_back(CellOp{row.name.key, type, row.name.field, {}});
+            ops.back().delta.counter = cell.counter.reset(dot);
+            return {};
+        };
+        status = gather();
+        return status.has_value();
+    };
+    SYNCLINE_CHECK(store_.scan(Table::cells, range.first, range.last, visit));
+    SYNCLINE_CHECK(status);
+    return ops;
+}
+
+Result<void> Group::admit(const Event& event) const {
+    if (event.dot.counter == vv_.counter(event.dot.actor) + 1 && vv_.covers(event.past)) return {};
+    return Error{Code::causality, "event " + to_string(event.dot) + " made on " +
+                                      to_string(event.past) + " came to " + to_string(vv_)};
+}
+
+Result<void> Group::apply(const Event& event, Position position) {
+    SYNCLINE_CHECK(admit(event));
+    for (const Op& op : event.ops) SYNCLINE_CHECK(apply_op(event, op, position));
+    vv_.add(event.dot);
+    clock_.observe(event.hlc);
+    return {};
+}
+
+Result<void> Group::apply_op(const Event& event, const Op& op, Position position) {
+    if (const auto* clear = std::get_if<ClearKey>(&op)) {
+        for (const RowRange& range : rows_of_key(clear->key)) {
+            SYNCLINE_CHECK(clear_range(range, event, position));
+        }
+        return {};
+    }
+    if (const auto* buckets = std::get_if<ClearBuckets>(&op)) {
+        const RowRange range{rows_of_prefix(buckets->first, 16).first,
+                             rows_of_prefix(buckets->last, 16).last};
+        return clear_range(range, event, position);
+    }
+    const auto& change = std::get<CellOp>(op);
+    const std::optional<BytesView> field = view(change.field);
+    const RowKey row_key = row_key_of(change.key, change.type, field);
+    SYNCLINE_TRY(const std::optional<Bytes> value, store_.get(Table::cells, row_key.bytes));
+    SYNCLINE_TRY(const Cell before, decode_cell(row_key, value, change.type));
+    Cell after = before;
+    after.apply(change.delta, change.type, event.dot, event.hlc, event.past);
+    const RowName name{change.key, static_cast<std::uint8_t>(change.type), change.field};
+    return replace(row_key, name, value, before, after, position);
+}
+
+Result<void> Group::clear_range(const RowRange& range, const Event& event, Position position) {
+    Bytes from = range.first;
+    while (true) {
+        SYNCLINE_TRY(const std::vector<RawRow> rows, read_slice(store_, from, range.last));
+        for (const RawRow& raw : rows) {
+            SYNCLINE_TRY(const Row row, decode_row(raw.key, raw.value));
+            SYNCLINE_TRY(const CellType type, type_of(row.name));
+            SYNCLINE_TRY(const Cell before, read_cell(row.payload, type));
+            Cell after = before;
+            after.dots.remove_covered(event.past);
+            if (after == before) continue;
+            const RowKey row_key =
+                encode_row_key(row.name.key, row.name.type, view(row.name.field));
+            SYNCLINE_CHECK(replace(row_key, row.name, raw.value, before, after, position));
+        }
+        if (rows.size() < slice_rows) return {};
+        from = successor(rows.back().key);
+    }
+}
+
+Result<void> Group::replace(const RowKey& row_key, const RowName& name,
+                            const std::optional<Bytes>& old_value, const Cell& old_cell,
+                            const Cell& new_cell, Position position) {
+    if (old_value) leaf_sums_.remove(row_key.bytes, *old_value);
+    if (new_cell.empty()) {
+        if (old_value) store_.erase(Table::cells, row_key.bytes, position);
+    } else {
+        Bytes payload;
+        ByteWriter out(payload);
+        SYNCLINE_TRY(const CellType type, type_of(name));
+        write(out, new_cell, type);
+        Bytes value = row_key.hashed
+                          ? encode_row_value(row_key, name.key, view(name.field), payload)
+                          : std::move(payload);
+        leaf_sums_.add(row_key.bytes, value);
+        store_.put(Table::cells, row_key.bytes, std::move(value), position);
+    }
+    if (old_cell.live() == new_cell.live()) return {};
+    return count_change(name, new_cell.live(), position);
+}
+
+Result<void> Group::count_change(const RowName& name, bool lives, Position position) {
+    SYNCLINE_TRY(const CellType type, type_of(name));
+    SYNCLINE_TRY(Counts counts_row, counts(name.key));
+    bool others = counts_row.hash > 0 || counts_row.set > 0;  // does the key exist without this?
+    if (type != CellType::string) {
+        std::uint64_t& count = counts_row.of(type);
+        if (!lives && count == 0) {
+            return Error{Code::corrupt, "count of key " + printable(name.key) + " is too small"};
+        }
+        count = lives ? count + 1 : count - 1;
+        put_counts(name.key, counts_row, position);
+        others = lives ? others : counts_row.hash > 0 || counts_row.set > 0;
+        if (!others) {
+            SYNCLINE_TRY(const Cell string, cell(name.key, CellType::string, std::nullopt));
+            others = string.live();
+        }
+    }
+    if (!others) keys_count_ = lives ? keys_count_ + 1 : keys_count_ - 1;
+    return {};
+}
+
+Result<void> Group::join_row(BytesView row_key, std::optional<BytesView> value,
+                             const VersionVector& peer_vv, Position position) {
+    SYNCLINE_TRY(const std::optional<Bytes> old_value, store_.get(Table::cells, row_key));
+    if (!value && !old_value) return {};
+    SYNCLINE_TRY(const Row row, decode_row(row_key, value ? *value : BytesView(*old_value)));
+    SYNCLINE_TRY(const CellType type, type_of(row.name));
+    const RowKey encoded = encode_row_key(row.name.key, row.name.type, view(row.name.field));
+    SYNCLINE_TRY(const Cell mine, decode_cell(encoded, old_value, type));
+    Cell theirs;
+    if (value) {
+        SYNCLINE_TRY(theirs, read_cell(row.payload, type));
+    }
+    const Cell joined = Cell::join(mine, vv_, theirs, peer_vv);
+    if (joined == mine) return {};
+    return replace(encoded, row.name, old_value, mine, joined, position);
+}
+
+void Group::adopt(const VersionVector& peer_vv, Hlc peer_hlc) {
+    vv_.join(peer_vv);
+    clock_.observe(peer_hlc);
+}
+
+void Group::save(RowChanges& meta) {
+    Bytes vv;
+    ByteWriter vv_out(vv);
+    write(vv_out, vv_);
+    meta[Bytes(meta_vv)] = std::move(vv);
+    Bytes state;
+    ByteWriter out(state);
+    out.u64(clock_.last().bits);
+    out.varint(keys_count_);
+    out.varint(leaf_sums_.bits());
+    meta[Bytes(meta_state)] = std::move(state);
+    for (auto& [page, bytes] : leaf_sums_.take_dirty_pages()) {
+        Bytes key(meta_leaf_prefix);
+        ByteWriter(key).u32(page);
+        meta[std::move(key)] = std::move(bytes);
+    }
+}
+
+Result<void> Group::load() {
+    SYNCLINE_TRY(const std::optional<Bytes> vv, store_.get(Table::meta, meta_vv));
+    SYNCLINE_TRY(const std::optional<Bytes> state, store_.get(Table::meta, meta_state));
+    if (!vv || !state) return Error{Code::corrupt, "the checkpoint lacks its version vector"};
+    ByteReader vv_in(*vv);
+    vv_ = read_version_vector(vv_in);
+    ByteReader in(*state);
+    clock_.observe(Hlc{in.u64()});
+    keys_count_ = in.varint();
+    const std::uint64_t bits = in.varint();
+    if (!vv_in.done() || !in.done()) return Error{Code::corrupt, "the checkpoint is damaged"};
+    if (bits != leaf_sums_.bits()) {
+        return Error{Code::version, "the data have 2^" + std::to_string(bits) +
+                                        " leaf sums, not 2^" + std::to_string(leaf_sums_.bits())};
+    }
+    Result<void> status;
+    const auto visit = [&](BytesView key, BytesView bytes) {
+        ByteReader page(key.substr(meta_leaf_prefix.size()));
+        const std::uint32_t number = page.u32();
+        status = page.done() ? leaf_sums_.load_page(number, bytes)
+                             : Result<void>(Error{Code::corrupt, "a leaf sum page has a bad name"});
+        return status.has_value();
+    };
+    SYNCLINE_CHECK(store_.scan(Table::meta, meta_leaf_prefix, prefix_end(meta_leaf_prefix), visit));
+    return status;
+}
+
+Result<void> Group::check() {
+    LeafSums sums(leaf_sums_.bits(), leaf_sums_.seed());
+    std::map<Bytes, Counts> counted;
+    std::set<Bytes> keys;
+    Result<void> status;
+    const auto visit = [&](BytesView row_key, BytesView value) {
+        const auto add = [&]() -> Result<void> {
+            SYNCLINE_TRY(const Row row, decode_row(row_key, value));
+            SYNCLINE_TRY(const CellType type, type_of(row.name));
+            SYNCLINE_TRY(const Cell cell, read_cell(row.payload, type));
+            sums.add(row_key, value);
+            for (const DotMap::Entry& entry : cell.dots.entries()) {
+                if (!vv_.covers(entry.dot)) {
+                    return Error{Code::corrupt, "live dot " + to_string(entry.dot) +
+                                                    " is not in the version vector"};
+                }
+            }
+            if (!cell.live()) return {};
+            keys.insert(row.name.key);
+            if (type != CellType::string) ++counted[row.name.key].of(type);
+            return {};
+        };
+        status = add();
+        return status.has_value();
+    };
+    SYNCLINE_CHECK(store_.scan(Table::cells, {}, {}, visit));
+    SYNCLINE_CHECK(status);
+    if (!(sums == leaf_sums_)) return Error{Code::corrupt, "leaf sums differ from the rows"};
+    if (keys.size() != keys_count_) {
+        return Error{Code::corrupt, "there are " + std::to_string(keys.size()) + " keys, counted " +
+                                        std::to_string(keys_count_)};
+    }
+    for (const Bytes& key : keys) {
+        SYNCLINE_TRY(const Counts stored, counts(key));
+        const auto found = counted.find(key);
+        const Counts expected = found == counted.end() ? Counts{} : found->second;
+        if (stored.hash != expected.hash || stored.set != expected.set) {
+            return Error{Code::corrupt, "counts of key " + printable(key) + " are wrong"};
+        }
+    }
+    return {};
+}
+
+}  // namespace syncline

@@ -1,0 +1,95 @@
+#pragma once
+#include <functional>
+#include <optional>
+
+#include "core/engine/event.hpp"
+#include "core/merkle/leaf_sums.hpp"
+#include "storage/store.hpp"
+#include "storage/tables.hpp"
+
+namespace syncline {
+
+/// Called for the live fields of one key and type; false ends the walk.
+using CellVisitor = std::function<bool(BytesView field, const Cell& cell)>;
+/// Called for existing keys with their visible type; false ends the walk.
+using KeyVisitor = std::function<bool(BytesView key, CellType type)>;
+
+/// The state of one replication group: cells, version vector, leaf sums and the derived counts,
+/// kept in step by the one way in, apply().
+/// Invariants: the state is a function of the events the version vector covers; every live dot is
+/// covered by it; leaf sums are the sums over the rows of table `cells`.
+/// Thread-safety: confined to one thread.
+class Group {
+public:
+    Group(Store& store, unsigned leaf_bits, std::uint64_t hash_seed);
+
+    /// The cell of a key (and field); an empty cell when there is no row.
+    Result<Cell> cell(BytesView key, CellType type, std::optional<BytesView> field);
+    /// Live fields of a hash or members of a set. O(1).
+    Result<std::uint64_t> count(BytesView key, CellType type);
+    /// The live type with the highest precedence, if any.
+    Result<std::optional<CellType>> visible_type(BytesView key);
+    /// Walks rows of one type of a key, in row order, live or not.
+    Result<void> scan_cells(BytesView key, CellType type, const CellVisitor& visit);
+    /// Walks existing keys from the hash position `cursor`. All keys of one hash come together.
+    /// Stops after at least `count` rows were looked at; the result continues the walk, 0 ends it.
+    Result<std::uint64_t> scan_keys(std::uint64_t cursor, std::size_t count,
+                                    const KeyVisitor& visit);
+    /// Number of existing keys. O(1).
+    [[nodiscard]] std::uint64_t keys_count() const { return keys_count_; }
+
+    /// Counter resets for everything live under a key, or in a bucket range: what a range delete in
+    /// transaction `dot` must carry besides itself.
+    Result<std::vector<CellOp>> counter_resets(const RowRange& range, const Dot& dot);
+
+    /// Whether an event may be taken in now: its past is covered and its counter is the next of its
+    /// actor. Error causality if not.
+    [[nodiscard]] Result<void> admit(const Event& event) const;
+    /// Takes in an event. Errors: causality when the event's past is not covered or its counter is
+    /// not the next of its actor (nothing changes); storage errors (the state is then unusable).
+    /// `position`: end of the event's log record, for readers that wait on it.
+    Result<void> apply(const Event& event, Position position);
+
+    /// Joins one foreign row of a verified snapshot into the state; `value` absent: the peer has no
+    /// such row. The version vector is not changed: call adopt() after all rows.
+    Result<void> join_row(BytesView row_key, std::optional<BytesView> value,
+                          const VersionVector& peer_vv, Position position);
+    void adopt(const VersionVector& peer_vv, Hlc peer_hlc);
+
+    [[nodiscard]] const VersionVector& vv() const { return vv_; }
+    [[nodiscard]] const LeafSums& leaf_sums() const { return leaf_sums_; }
+    [[nodiscard]] HybridClock& clock() { return clock_; }
+    [[nodiscard]] Store& store() { return store_; }
+
+    /// Meta rows that describe this state, for a checkpoint; and the way back.
+    void save(RowChanges& meta);
+    Result<void> load();
+
+    /// Recomputes leaf sums, counts and keys from the rows and compares: error corrupt names the
+    /// first difference. For tests, the simulator and audits. O(rows).
+    Result<void> check();
+
+private:
+    struct Counts {
+        std::uint64_t hash = 0;
+        std::uint64_t set = 0;
+        std::uint64_t& of(CellType type) { return type == CellType::hash ? hash : set; }
+    };
+
+    Result<void> apply_op(const Event& event, const Op& op, Position position);
+    Result<void> clear_range(const RowRange& range, const Event& event, Position position);
+    Result<Counts> counts(BytesView key);
+    void put_counts(BytesView key, const Counts& counts, Position position);
+    Result<void> replace(const RowKey& row_key, const RowName& name,
+                         const std::optional<Bytes>& old_value, const Cell& old_cell,
+                         const Cell& new_cell, Position position);
+    Result<void> count_change(const RowName& name, bool lives, Position position);
+
+    Store& store_;
+    LeafSums leaf_sums_;
+    VersionVector vv_;
+    HybridClock clock_;
+    std::uint64_t keys_count_ = 0;
+};
+
+}  // namespace syncline

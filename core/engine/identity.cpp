@@ -1,0 +1,120 @@
+#include "core/engine/identity.hpp"
+
+#include <algorithm>
+
+#include "core/base/hash.hpp"
+#include "core/base/pack.hpp"
+
+namespace syncline {
+namespace {
+
+constexpr std::uint64_t identity_version = 1;
+const char* const file_name = "identity";
+const char* const file_name_new = "identity.new";
+constexpr std::size_t file_bytes_max = 4096;
+
+Error damaged() {
+    return Error{Code::corrupt, "the file \"identity\" is damaged"};
+}
+
+Result<Identity> parse(BytesView bytes) {
+    ByteReader head(bytes.substr(0, 8));
+    const std::uint64_t checksum = head.u64();
+    if (!head.done() || checksum != hash64(bytes.substr(8))) return damaged();
+    Unpacker in(bytes.substr(8));
+    in.array_of(4);
+    if (const std::uint64_t version = in.uint(); in.ok() && version != identity_version) {
+        return Error{Code::version, "the file \"identity\" has format " + std::to_string(version) +
+                                        ", this build knows " + std::to_string(identity_version)};
+    }
+    const BytesView cluster = in.bin();
+    const BytesView node = in.bin();
+    Identity identity;
+    identity.name = Bytes(in.bin());
+    if (!in.done()) return damaged();
+    SYNCLINE_TRY(identity.cluster, uuid_from(cluster));
+    SYNCLINE_TRY(identity.node, uuid_from(node));
+    identity.node_id = node_id_of(identity.node);
+    return identity;
+}
+
+}  // namespace
+
+Uuid random_uuid(Random& random) {
+    Uuid uuid;
+    for (std::size_t i = 0; i < uuid.bytes.size(); i += 8) {
+        std::uint64_t number = random.next();
+        for (std::size_t j = 0; j < 8; ++j, number >>= 8) {
+            uuid.bytes[i + j] = static_cast<std::uint8_t>(number & 0xff);
+        }
+    }
+    return uuid;
+}
+
+std::string to_string(const Uuid& uuid) {
+    return to_hex(to_bytes(uuid));
+}
+
+Bytes to_bytes(const Uuid& uuid) {
+    Bytes bytes(uuid.bytes.size(), '\0');
+    std::transform(uuid.bytes.begin(), uuid.bytes.end(), bytes.begin(),
+                   [](std::uint8_t byte) { return static_cast<char>(byte); });
+    return bytes;
+}
+
+Result<Uuid> uuid_from(BytesView bytes) {
+    Uuid uuid;
+    if (bytes.size() != uuid.bytes.size()) {
+        return Error{Code::corrupt, "a uuid has " + std::to_string(bytes.size()) + " bytes"};
+    }
+    std::transform(bytes.begin(), bytes.end(), uuid.bytes.begin(),
+                   [](char byte) { return static_cast<std::uint8_t>(byte); });
+    return uuid;
+}
+
+std::uint32_t node_id_of(const Uuid& node) {
+    const auto id = static_cast<std::uint32_t>(hash64(to_bytes(node)));
+    return id == 0 ? 1 : id;
+}
+
+Result<Identity> load_identity(Disk& disk, Random& random) {
+    SYNCLINE_TRY(const std::vector<std::string> names, disk.list());
+    if (std::find(names.begin(), names.end(), file_name) != names.end()) {
+        SYNCLINE_TRY(const std::unique_ptr<File> file, disk.open(file_name));
+        SYNCLINE_TRY(const Bytes bytes, file->read_at(0, file_bytes_max));
+        return parse(bytes);
+    }
+    Identity identity;
+    identity.node = random_uuid(random);
+    identity.node_id = node_id_of(identity.node);
+    SYNCLINE_CHECK(save_identity(disk, identity));
+    return identity;
+}
+
+Result<void> save_identity(Disk& disk, const Identity& identity) {
+    Bytes body;
+    Packer out(body);
+    out.array(4);
+    out.uint(identity_version);
+    out.bin(to_bytes(identity.cluster));
+    out.bin(to_bytes(identity.node));
+    out.bin(identity.name);
+    Bytes bytes;
+    ByteWriter(bytes).u64(hash64(body));
+    bytes += body;
+
+    // A half-written file of an earlier attempt must not shine through behind shorter contents.
+    SYNCLINE_TRY(const std::vector<std::string> names, disk.list());
+    if (std::find(names.begin(), names.end(), file_name_new) != names.end()) {
+        SYNCLINE_CHECK(disk.remove(file_name_new));
+    }
+    {
+        SYNCLINE_TRY(const std::unique_ptr<File> file, disk.open(file_name_new));
+        SYNCLINE_CHECK(file->write_at(0, bytes));
+        SYNCLINE_CHECK(file->sync());
+    }
+    SYNCLINE_CHECK(disk.rename(file_name_new, file_name));
+    return disk.sync_directory();
+}
+
+}  // namespace syncline

@@ -1,0 +1,41 @@
+#pragma once
+#include <array>
+#include <cstdint>
+#include <string>
+
+#include "core/base/env.hpp"
+#include "storage/disk.hpp"
+
+namespace syncline {
+
+/// 128 random bits. All zero: none yet.
+struct Uuid {
+    std::array<std::uint8_t, 16> bytes{};
+
+    [[nodiscard]] bool is_nil() const { return *this == Uuid{}; }
+    auto operator<=>(const Uuid&) const = default;
+};
+Uuid random_uuid(Random& random);
+std::string to_string(const Uuid& uuid);
+/// Uuid as 16 raw bytes, and back (Error corrupt unless 16 bytes).
+Bytes to_bytes(const Uuid& uuid);
+Result<Uuid> uuid_from(BytesView bytes);
+
+/// Who a data directory is. The node id is what dots carry; it is derived from the random uuid, and
+/// two uuids with the same id refuse each other at the handshake.
+struct Identity {
+    Uuid cluster;  ///< nil until the replica founded or joined a cluster
+    Uuid node;
+    std::uint32_t node_id = 0;
+    std::string name;  ///< for people: logs, INFO
+};
+
+/// The node id of a uuid; never 0.
+std::uint32_t node_id_of(const Uuid& node);
+
+/// Reads the file "identity", or makes a new one. Errors: io, corrupt, version.
+Result<Identity> load_identity(Disk& disk, Random& random);
+/// Replaces the file atomically and durably.
+Result<void> save_identity(Disk& disk, const Identity& identity);
+
+}  // namespace syncline

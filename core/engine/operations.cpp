@@ -1,0 +1,158 @@
+#include "core/engine/operations.hpp"
+
+#include "core/base/limits.hpp"
+
+namespace syncline::operations {
+namespace {
+
+Result<void> check_size(BytesView key, BytesView value = {}) {
+    if (key.size() > limits::key_bytes_max) {
+        return Error{Code::limit, "a key or field has more than " +
+                                      std::to_string(limits::key_bytes_max) + " bytes"};
+    }
+    if (value.size() > limits::value_bytes_max) {
+        return Error{Code::limit,
+                     "a value has more than " + std::to_string(limits::value_bytes_max) + " bytes"};
+    }
+    return {};
+}
+
+/// True when the key exists; Error wrong_type when something else than `type` is visible.
+Result<bool> exists_as(Transaction& txn, BytesView key, CellType type) {
+    SYNCLINE_CHECK(check_size(key));
+    SYNCLINE_TRY(const std::optional<CellType> visible, txn.visible_type(key));
+    if (visible && *visible != type) {
+        return Error{Code::wrong_type, "the key holds a " + std::string(cell_type_name(*visible))};
+    }
+    return visible.has_value();
+}
+
+Result<std::int64_t> add(const Cell& cell, std::int64_t amount) {
+    const std::optional<std::int64_t> before = integer_value(cell);
+    if (!before) return Error{Code::invalid_argument, "value is not an integer"};
+    std::int64_t after = 0;
+    if (__builtin_add_overflow(*before, amount, &after)) {
+        return Error{Code::overflow, "increment or decrement would overflow"};
+    }
+    return after;
+}
+
+Result<std::int64_t> increment(Transaction& txn, BytesView key, CellType type,
+                               std::optional<BytesView> field, std::int64_t amount) {
+    SYNCLINE_TRY(const Cell cell, txn.cell(key, type, field));
+    SYNCLINE_TRY(const std::int64_t after, add(cell, amount));
+    SYNCLINE_CHECK(txn.increment(key, type, field, amount));
+    return after;
+}
+
+}  // namespace
+
+Result<std::optional<Bytes>> string_get(Transaction& txn, BytesView key) {
+    SYNCLINE_TRY(const bool exists, exists_as(txn, key, CellType::string));
+    if (!exists) return std::optional<Bytes>();
+    SYNCLINE_TRY(const Cell cell, txn.cell(key, CellType::string, std::nullopt));
+    return string_value(cell);
+}
+
+Result<void> string_set(Transaction& txn, BytesView key, Bytes value) {
+    SYNCLINE_CHECK(check_size(key, value));
+    for (const CellType type : cell_types) {
+        if (type == CellType::string) continue;
+        SYNCLINE_TRY(const std::uint64_t others, txn.count(key, type));
+        if (others > 0) txn.clear(key);
+    }
+    return txn.put(key, CellType::string, std::nullopt, std::move(value));
+}
+
+Result<std::int64_t> string_increment(Transaction& txn, BytesView key, std::int64_t amount) {
+    SYNCLINE_CHECK(exists_as(txn, key, CellType::string));
+    return increment(txn, key, CellType::string, std::nullopt, amount);
+}
+
+Result<bool> key_delete(Transaction& txn, BytesView key) {
+    SYNCLINE_TRY(const std::optional<CellType> visible, txn.visible_type(key));
+    if (visible) txn.clear(key);
+    return visible.has_value();
+}
+
+Result<bool> set_add(Transaction& txn, BytesView key, BytesView member) {
+    SYNCLINE_CHECK(check_size(member));
+    SYNCLINE_CHECK(exists_as(txn, key, CellType::set));
+    SYNCLINE_TRY(const Cell cell, txn.cell(key, CellType::set, member));
+    SYNCLINE_CHECK(txn.put(key, CellType::set, member, Bytes()));
+    return !cell.live();
+}
+
+Result<bool> set_remove(Transaction& txn, BytesView key, BytesView member) {
+    SYNCLINE_CHECK(exists_as(txn, key, CellType::set));
+    SYNCLINE_TRY(const Cell cell, txn.cell(key, CellType::set, member));
+    if (!cell.live()) return false;
+    SYNCLINE_CHECK(txn.remove(key, CellType::set, member));
+    return true;
+}
+
+Result<bool> set_contains(Transaction& txn, BytesView key, BytesView member) {
+    SYNCLINE_CHECK(exists_as(txn, key, CellType::set));
+    SYNCLINE_TRY(const Cell cell, txn.cell(key, CellType::set, member));
+    return cell.live();
+}
+
+Result<std::vector<Bytes>> set_members(Transaction& txn, BytesView key) {
+    SYNCLINE_CHECK(exists_as(txn, key, CellType::set));
+    std::vector<Bytes> members;
+    SYNCLINE_CHECK(txn.scan_cells(key, CellType::set, [&](BytesView member, const Cell&) {
+        members.emplace_back(member);
+        return true;
+    }));
+    return members;
+}
+
+Result<bool> hash_set(Transaction& txn, BytesView key, BytesView field, Bytes value) {
+    SYNCLINE_CHECK(check_size(field, value));
+    SYNCLINE_CHECK(exists_as(txn, key, CellType::hash));
+    SYNCLINE_TRY(const Cell cell, txn.cell(key, CellType::hash, field));
+    SYNCLINE_CHECK(txn.put(key, CellType::hash, field, std::move(value)));
+    return !cell.live();
+}
+
+Result<std::optional<Bytes>> hash_get(Transaction& txn, BytesView key, BytesView field) {
+    SYNCLINE_TRY(const bool exists, exists_as(txn, key, CellType::hash));
+    if (!exists) return std::optional<Bytes>();
+    SYNCLINE_TRY(const Cell cell, txn.cell(key, CellType::hash, field));
+    return string_value(cell);
+}
+
+Result<bool> hash_remove(Transaction& txn, BytesView key, BytesView field) {
+    SYNCLINE_CHECK(exists_as(txn, key, CellType::hash));
+    SYNCLINE_TRY(const Cell cell, txn.cell(key, CellType::hash, field));
+    if (!cell.live()) return false;
+    SYNCLINE_CHECK(txn.remove(key, CellType::hash, field));
+    return true;
+}
+
+Result<std::int64_t> hash_increment(Transaction& txn, BytesView key, BytesView field,
+                                    std::int64_t amount) {
+    SYNCLINE_CHECK(check_size(field));
+    SYNCLINE_CHECK(exists_as(txn, key, CellType::hash));
+    return increment(txn, key, CellType::hash, field, amount);
+}
+
+Result<std::vector<std::pair<Bytes, Bytes>>> hash_all(Transaction& txn, BytesView key) {
+    SYNCLINE_CHECK(exists_as(txn, key, CellType::hash));
+    std::vector<std::pair<Bytes, Bytes>> all;
+    SYNCLINE_CHECK(txn.scan_cells(key, CellType::hash, [&](BytesView field, const Cell& cell) {
+        if (std::optional<Bytes> value = string_value(cell)) {
+            all.emplace_back(Bytes(field), std::move(*value));
+        }
+        return true;
+    }));
+    return all;
+}
+
+Result<std::uint64_t> count(Transaction& txn, BytesView key, CellType type) {
+    SYNCLINE_TRY(const bool exists, exists_as(txn, key, type));
+    if (!exists) return std::uint64_t{0};
+    return txn.count(key, type);
+}
+
+}  // namespace syncline::operations

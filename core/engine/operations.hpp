@@ -1,0 +1,41 @@
+#pragma once
+#include <vector>
+
+#include "core/engine/transaction.hpp"
+
+/// What users can do to data, with Redis's meaning on local state: types are checked, what is seen
+/// is replaced, counts are answered. Commands, the embedded database and the simulator all go
+/// through these. Each may return Code::wrong_type, Code::limit (key or value too long) and storage
+/// errors besides what is named.
+namespace syncline::operations {
+
+Result<std::optional<Bytes>> string_get(Transaction& txn, BytesView key);
+/// Replaces a value of any type.
+Result<void> string_set(Transaction& txn, BytesView key, Bytes value);
+/// The value after adding. Errors: invalid_argument (not an integer), overflow.
+Result<std::int64_t> string_increment(Transaction& txn, BytesView key, std::int64_t amount);
+
+/// True when the key existed.
+Result<bool> key_delete(Transaction& txn, BytesView key);
+
+/// True when the member was not in the set. An add of a present member still makes a new dot, so
+/// that it wins over a concurrent removal.
+Result<bool> set_add(Transaction& txn, BytesView key, BytesView member);
+/// True when the member was in the set.
+Result<bool> set_remove(Transaction& txn, BytesView key, BytesView member);
+Result<bool> set_contains(Transaction& txn, BytesView key, BytesView member);
+Result<std::vector<Bytes>> set_members(Transaction& txn, BytesView key);
+
+/// True when the field is new.
+Result<bool> hash_set(Transaction& txn, BytesView key, BytesView field, Bytes value);
+Result<std::optional<Bytes>> hash_get(Transaction& txn, BytesView key, BytesView field);
+Result<bool> hash_remove(Transaction& txn, BytesView key, BytesView field);
+/// The value after adding. Errors: invalid_argument (not an integer), overflow.
+Result<std::int64_t> hash_increment(Transaction& txn, BytesView key, BytesView field,
+                                    std::int64_t amount);
+Result<std::vector<std::pair<Bytes, Bytes>>> hash_all(Transaction& txn, BytesView key);
+
+/// Elements of a collection: SCARD, HLEN. 0 for a missing key.
+Result<std::uint64_t> count(Transaction& txn, BytesView key, CellType type);
+
+}  // namespace syncline::operations

@@ -1,0 +1,269 @@
+#include "core/engine/replica.hpp"
+
+#include <algorithm>
+
+#include "core/base/hash.hpp"
+#include "core/base/log.hpp"
+#include "core/engine/replica_state.hpp"
+#include "core/protocol/link.hpp"
+
+namespace syncline {
+
+Replica::Replica(ReplicaOptions options, Env env, Base& base)
+    : options_(std::move(options)),
+      env_(env),
+      store_(base),
+      // Rows are hashed with a seed that clients do not know, the same on all replicas.
+      group_(std::make_unique<Group>(store_, options_.leaf_bits,
+                                     hash64(to_bytes(options_.identity.cluster)))),
+      actor_{options_.identity.node_id, 1} {}
+
+Replica::~Replica() = default;
+
+Result<std::unique_ptr<Replica>> Replica::open(ReplicaOptions options, Env env, Disk& disk,
+                                               Base& base) {
+    SYNCLINE_ASSERT(!options.identity.cluster.is_nil() && options.identity.node_id != 0);
+    std::unique_ptr<Replica> replica(new Replica(std::move(options), env, base));  // private
+    SYNCLINE_CHECK(replica->recover(disk));
+    return replica;
+}
+
+Result<void> Replica::recover(Disk& disk) {
+    SYNCLINE_CHECK(load_meta());
+    SYNCLINE_TRY(log_, Log::open(disk, options_.log, env_.random, checkpoint_position_));
+    SYNCLINE_CHECK(check_log_id());
+    SYNCLINE_CHECK(replay());
+    if (pending_barrier_) {
+        // The checkpoint holds rows of an adopted snapshot; their barrier must stand behind it.
+        if (log_->end() == checkpoint_position_) {
+            append(RecordKind::barrier, encode_barrier(*pending_barrier_));
+        }
+        pending_barrier_.reset();
+    }
+    for (const VersionVector::Entry& entry : group_->vv().entries()) {
+        if (entry.first.node == actor_.node) {
+            actor_.incarnation = std::max(actor_.incarnation, entry.first.incarnation);
+        }
+    }
+    checkpoint_ms_ = env_.clock.steady_ms();
+    store_.end_turn();
+    return {};
+}
+
+Result<void> Replica::replay() {
+    Position position = checkpoint_position_;
+    while (true) {
+        SYNCLINE_TRY(const std::optional<LogRecord> record, log_->read(position));
+        if (!record) break;
+        position = record->next;
+        if (static_cast<RecordKind>(record->kind) == RecordKind::barrier) {
+            SYNCLINE_TRY(const VersionVector vv, decode_barrier(record->payload));
+            if (group_->vv().covers(vv)) continue;
+            return Error{Code::corrupt, "the log at " + std::to_string(record->position) +
+                                            " rests on rows that the checkpoint does not hold"};
+        }
+        SYNCLINE_TRY(const Event event, decode_event(record->payload));
+        SYNCLINE_CHECK(group_->apply(event, record->next));
+        if (on_applied) on_applied(event, record->payload);
+    }
+    durable_vv_ = group_->vv();
+    return {};
+}
+
+// --- Transactions
+
+Result<void> Replica::execute(Client& client, const Operation& operation) {
+    if (failure_) return *failure_;
+    (void)store_.take_seen();  // what earlier readers saw does not concern this client
+    Transaction txn(*group_, actor_);
+    SYNCLINE_TRY(Bytes bytes, operation(txn));
+    Position required = 0;
+    if (!txn.empty()) {
+        SYNCLINE_TRY(required, apply_local(txn));
+    }
+    if (txn.saw_all()) required = log_->end();
+    required = std::max({required, store_.take_seen(), client.floor});
+    client.floor = required;
+    Reply reply{client.id, std::move(bytes)};
+    if (required <= log_->durable()) {
+        outbox_.replies.push_back(std::move(reply));
+    } else {
+        replies_.emplace(required, std::move(reply));
+    }
+    return {};
+}
+
+Result<Position> Replica::apply_local(Transaction& txn) {
+    SYNCLINE_TRY(const Event event, txn.finish(group_->clock().tick(env_.clock.wall_ms())));
+    const Bytes bytes = encode_event(event);
+    if (bytes.size() > limits::transaction_bytes_max) {
+        return Error{Code::limit, "the transaction has more than " +
+                                      std::to_string(limits::transaction_bytes_max) + " bytes"};
+    }
+    const Position end = append(RecordKind::event, bytes);
+    undurable_.back().dot = event.dot;
+    if (const Result<void> applied = group_->apply(event, end); !applied) {
+        fail(applied.error());
+        return applied.error();
+    }
+    ++stats_.events_local;
+    if (on_applied) on_applied(event, bytes);
+    return end;
+}
+
+Result<void> Replica::apply_foreign(const Event& event, BytesView bytes) {
+    // Checked before the log takes it: an event out of order must leave no trace.
+    if (const Result<void> admitted = group_->admit(event); !admitted) {
+        ++stats_.causality_errors;
+        return admitted;
+    }
+    const Position end = append(RecordKind::event, bytes);
+    undurable_.back().dot = event.dot;
+    if (const Result<void> applied = group_->apply(event, end); !applied) {
+        fail(applied.error());
+        return applied.error();
+    }
+    ++stats_.events_applied;
+    if (on_applied) on_applied(event, bytes);
+    return {};
+}
+
+Position Replica::append(RecordKind kind, BytesView payload) {
+    const Position end = log_->append(static_cast<std::uint8_t>(kind), payload);
+    undurable_.push_back(Undurable{end, Dot{}, std::nullopt});
+    return end;
+}
+
+// --- Flushes
+
+std::optional<Log::Flush> Replica::begin_flush() {
+    if (failure_) return std::nullopt;
+    return log_->begin_flush(flush_hold_);
+}
+
+void Replica::finish_flush(const Log::Flush& flush, const Result<void>& result) {
+    if (!result) return fail(result.error());
+    log_->finish_flush(flush);
+    advance_durable();
+}
+
+void Replica::advance_durable() {
+    const Position durable = log_->durable();
+    while (!undurable_.empty() && undurable_.front().end <= durable) {
+        const Undurable& record = undurable_.front();
+        if (record.barrier) {
+            durable_vv_.join(*record.barrier);
+        } else if (record.dot.counter > 0) {
+            durable_vv_.add(record.dot);
+        }
+        undurable_.pop_front();
+    }
+    const auto ready = replies_.upper_bound(durable);
+    for (auto it = replies_.begin(); it != ready; ++it) {
+        outbox_.replies.push_back(std::move(it->second));
+    }
+    replies_.erase(replies_.begin(), ready);
+    for (auto& [id, link] : links_) link->on_durable();
+}
+
+Committed Replica::committed() {
+    store_.end_turn();
+    Committed out;
+    std::swap(out, outbox_);
+    return out;
+}
+
+// --- Links
+
+void Replica::link_up(LinkId link, const Uuid& peer) {
+    const auto [it, inserted] = links_.emplace(link, std::make_unique<Link>(*this, link, peer));
+    SYNCLINE_ASSERT(inserted);
+    it->second->start();
+}
+
+void Replica::link_down(LinkId link) {
+    drop_sessions_of(link);
+    links_.erase(link);
+    if (session_wanted_ == link) session_wanted_.reset();
+}
+
+void Replica::receive(LinkId link_id, std::uint8_t type, BytesView payload) {
+    Link* const link = find(link_id);
+    if (link == nullptr || failure_) return;
+    const Result<Message> message = decode_message(type, payload);
+    if (!message) return close(link_id, message.error());
+    const bool session = type >= static_cast<std::uint8_t>(MessageType::session_open);
+    Result<void> received;
+    if (!session) {
+        received = link->receive(*message);
+    } else if (link->ready()) {
+        received = receive_session(link_id, *message);
+        if (type != static_cast<std::uint8_t>(MessageType::session_rows)) {
+            stats_.session_metadata_bytes += payload.size();
+        }
+        ++stats_.session_messages;
+    }
+    if (!received && !failure_) close(link_id, received.error());
+}
+
+void Replica::tick() {
+    if (failure_) return;
+    drive_sessions();
+    for (auto& [id, link] : links_) link->tick();
+}
+
+void Replica::send(LinkId link, std::uint8_t type, Bytes payload) {
+    outbox_.messages.push_back(Outgoing{link, type, std::move(payload)});
+}
+
+void Replica::close(LinkId link, Error error) {
+    syncline::log(LogLevel::warning, "peer.closed",
+                  {{"reason", error.message}, {"code", std::string(code_name(error.code))}});
+    outbox_.closed.emplace_back(link, std::move(error));
+}
+
+Link* Replica::find(LinkId link) {
+    const auto found = links_.find(link);
+    return found == links_.end() ? nullptr : found->second.get();
+}
+
+std::vector<PeerStatus> Replica::peers() const {
+    std::vector<PeerStatus> peers;
+    for (const auto& [id, link] : links_) peers.push_back(link->status());
+    return peers;
+}
+
+void Replica::check_rollback(const VersionVector& peer_vv) {
+    const std::uint64_t mine = group_->vv().counter(actor_);
+    if (peer_vv.counter(actor_) <= mine) return;
+    syncline::log(LogLevel::error, "identity.rolled_back",
+                  {{"actor", to_string(actor_)},
+                   {"own_counter", std::to_string(mine)},
+                   {"peer_counter", std::to_string(peer_vv.counter(actor_))}});
+    ++actor_.incarnation;
+}
+
+void Replica::check_settled(const Uuid& peer, const Ack& ack) {
+    if (!ack.settled || !undurable_.empty() || ack.vv != group_->vv()) return;
+    const LeafSum mine = group_->leaf_sums().root();
+    if (mine.sum == ack.root && mine.count == ack.rows) return;
+    ++stats_.divergence_alarms;
+    syncline::log(LogLevel::error, "replica.diverged",
+                  {{"peer", to_string(peer)},
+                   {"vv", to_string(ack.vv)},
+                   {"root", to_hex(mine.sum)},
+                   {"peer_root", to_hex(ack.root)}});
+}
+
+void Replica::fail(const Error& error) {
+    if (failure_) return;
+    failure_ = error;
+    syncline::log(LogLevel::error, "replica.failed",
+                  {{"code", std::string(code_name(error.code))}, {"reason", error.message}});
+}
+
+bool Replica::overloaded() const {
+    return store_.overlay_bytes() > limits::overlay_bytes_max;
+}
+
+}  // namespace syncline

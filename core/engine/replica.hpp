@@ -1,0 +1,267 @@
+#pragma once
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "core/base/env.hpp"
+#include "core/engine/group.hpp"
+#include "core/engine/identity.hpp"
+#include "core/engine/transaction.hpp"
+#include "core/protocol/message.hpp"
+#include "storage/log.hpp"
+#include "storage/store.hpp"
+
+namespace syncline {
+
+class Link;
+class SessionPuller;
+class SessionServer;
+struct Snapshot;
+
+/// A connection to a peer, named by whoever runs the replica; never reused.
+using LinkId = std::uint64_t;
+
+struct ReplicaOptions {
+    Identity identity;
+    unsigned leaf_bits = 16;  ///< a constant of the cluster
+    std::uint64_t log_retention_bytes = limits::log_retention_bytes;
+    std::uint64_t checkpoint_log_bytes = limits::checkpoint_log_bytes;
+    std::uint64_t checkpoint_interval_ms = limits::checkpoint_interval_ms;
+    std::size_t batch_bytes_target = limits::batch_bytes_target;
+    unsigned session_fanout = 4;  ///< children a Merkle node: 4 or 16
+    LogOptions log;
+};
+
+/// One client's place in the order of replies: no reply overtakes an earlier one.
+struct Client {
+    std::uint64_t id = 0;
+    Position floor = 0;  ///< kept by the replica
+};
+
+struct Reply {
+    std::uint64_t client = 0;
+    Bytes bytes;
+};
+
+/// One message for one peer; the type is the frame's type.
+struct Outgoing {
+    LinkId link = 0;
+    std::uint8_t type = 0;
+    Bytes payload;
+};
+
+/// What may leave the replica: everything in it rests on durable records only. There is no other
+/// way to get at replies and messages.
+class Committed {
+public:
+    std::vector<Reply> replies;
+    std::vector<Outgoing> messages;
+    /// Links that must be closed, with the reason: the peer sent what no correct peer sends.
+    std::vector<std::pair<LinkId, Error>> closed;
+
+private:
+    friend class Replica;
+    Committed() = default;
+};
+
+/// Counters and states for INFO, tests and the simulator.
+struct ReplicaStats {
+    std::uint64_t events_local = 0;
+    std::uint64_t events_applied = 0;
+    std::uint64_t events_duplicate = 0;
+    std::uint64_t batches_sent = 0;
+    std::uint64_t batches_received = 0;
+    std::uint64_t sessions_completed = 0;
+    std::uint64_t sessions_failed = 0;
+    std::uint64_t sessions_served = 0;
+    std::uint64_t session_rows_received = 0;
+    std::uint64_t session_metadata_bytes =
+        0;  ///< payload bytes of sessions, both ways, without rows
+    std::uint64_t session_messages = 0;
+    std::uint64_t checkpoints = 0;
+    std::uint64_t divergence_alarms = 0;
+    std::uint64_t causality_errors = 0;
+    std::uint64_t clock_pauses = 0;
+};
+
+struct PeerStatus {
+    LinkId link = 0;
+    Uuid uuid;
+    Actor actor;
+    bool ready = false;  ///< HELLO came
+    VersionVector vv;    ///< last known durable vector of the peer
+    std::uint64_t sent_position = 0;
+    std::uint64_t acked_position = 0;
+    std::string describe;
+};
+
+/// A replica without its loop, threads and sockets: bytes and ticks go in, storage jobs, replies
+/// and messages come out. The server and the simulator run this same class.
+///
+/// A turn: execute(), receive(), tick() in any number; then the owner runs the storage jobs that
+/// begin_flush() and begin_checkpoint() hand out (on threads, or in virtual time), reports them
+/// done, and takes what became visible with committed().
+/// Thread-safety: confined to one thread; only the jobs' own methods run elsewhere.
+class Replica {
+public:
+    /// Recovers the state: base at the checkpoint, then the log after it through apply().
+    /// Errors: those of Log::open and of the base.
+    static Result<std::unique_ptr<Replica>> open(ReplicaOptions options, Env env, Disk& disk,
+                                                 Base& base);
+    ~Replica();
+
+    /// Runs one client transaction. The operation reads and stages writes; the bytes it returns are
+    /// the reply, released when everything it saw and wrote is durable. If the operation returns an
+    /// error its writes are dropped and the error is handed back (nothing is queued).
+    using Operation = std::function<Result<Bytes>(Transaction&)>;
+    Result<void> execute(Client& client, const Operation& operation);
+
+    /// A link exists and its peer has proved its identity. HELLO goes out.
+    void link_up(LinkId link, const Uuid& peer);
+    void link_down(LinkId link);
+    /// One frame from a peer. Bad bytes close the link (see Committed::closed), nothing else.
+    void receive(LinkId link, std::uint8_t type, BytesView payload);
+    /// Time passes: heartbeats, time-outs, retries, checkpoints by age. Call every 100 ms or so.
+    void tick();
+    /// Starts a Merkle session with this peer as soon as possible, whatever the log could do.
+    void request_session(LinkId link);
+
+    // Storage jobs. At most one flush and one checkpoint are under way at a time.
+    std::optional<Log::Flush> begin_flush();
+    void finish_flush(const Log::Flush& flush, const Result<void>& result);
+    std::optional<Store::Checkpoint> begin_checkpoint();
+    void finish_checkpoint(const Result<void>& result);
+    /// Asks for a checkpoint soon, for a clean stop.
+    void request_checkpoint() { checkpoint_requested_ = true; }
+
+    /// Everything that may leave now.
+    Committed committed();
+
+    /// A storage failure after which nothing may be served any more.
+    [[nodiscard]] const std::optional<Error>& failure() const { return failure_; }
+    /// Too much waits for a checkpoint: read no more client requests for now.
+    [[nodiscard]] bool overloaded() const;
+
+    [[nodiscard]] Group& group() { return *group_; }
+    [[nodiscard]] const Identity& identity() const { return options_.identity; }
+    [[nodiscard]] Actor actor() const { return actor_; }
+    [[nodiscard]] const VersionVector& durable_vv() const { return durable_vv_; }
+    [[nodiscard]] const Log& log() const { return *log_; }
+    [[nodiscard]] const ReplicaStats& stats() const { return stats_; }
+    [[nodiscard]] std::vector<PeerStatus> peers() const;
+    [[nodiscard]] bool session_active() const { return pulling_.has_value(); }
+
+    /// Called for each event as it is applied, local ones too: (event, its encoded bytes). For
+    /// tests and the simulator.
+    std::function<void(const Event&, BytesView)> on_applied;
+    /// Called when the version vector grew by a whole snapshot. For tests and the simulator.
+    std::function<void(const VersionVector&)> on_adopted;
+
+private:
+    friend class Link;
+    /// What becomes durable with a log record.
+    struct Undurable {
+        Position end;
+        Dot dot;
+        std::optional<VersionVector> barrier;
+    };
+    struct Sample {  // version vector at a checkpointed position
+        Position position;
+        VersionVector vv;
+    };
+    struct Cursor {  // how far a peer's log has been consumed
+        std::uint64_t log_id = 0;
+        Position position = 0;
+    };
+
+    /// The one session in which this replica pulls.
+    struct Pulling {
+        LinkId link = 0;
+        std::unique_ptr<SessionPuller> session;  // null: waits for its snapshot
+        std::optional<Outgoing> last;            // repeated when no answer comes
+        std::uint64_t sent_ms = 0;
+        unsigned repeats = 0;
+    };
+    /// A session in which this replica serves a peer.
+    struct Serving;
+
+    Replica(ReplicaOptions options, Env env, Base& base);
+    Result<void> recover(Disk& disk);
+    Result<void> replay();
+    Result<Position> apply_local(Transaction& txn);
+    Result<void> apply_foreign(const Event& event, BytesView bytes);
+    Position append(RecordKind kind, BytesView payload);
+    void advance_durable();
+    void fail(const Error& error);
+    void send(LinkId link, std::uint8_t type, Bytes payload);
+    void close(LinkId link, Error error);
+    Link* find(LinkId link);
+    /// A peer that has seen more of this actor than it knows itself: history was rolled back here.
+    void check_rollback(const VersionVector& peer_vv);
+    /// Equal vectors must mean equal rows; anything else is an alarm, never merged away.
+    void check_settled(const Uuid& peer, const Ack& ack);
+
+    // Checkpoints: core/engine/replica_checkpoint.cpp
+    void prepare_checkpoint(Position position);
+    [[nodiscard]] bool checkpoint_due() const;
+    void save_meta(RowChanges& meta, Position position) const;
+    Result<void> load_meta();
+    [[nodiscard]] Result<void> check_log_id() const;
+    void trim_log();
+    [[nodiscard]] VersionVector base_vv() const;
+    [[nodiscard]] std::shared_ptr<const Snapshot> take_snapshot(Position position) const;
+
+    // Merkle sessions: core/engine/replica_sessions.cpp
+    void drive_sessions();
+    void start_pulling();
+    void serve(LinkId link, Serving& serving);
+    Result<void> receive_session(LinkId link, const Message& message);
+    void advance_pulling();
+    Result<void> on_pulled();
+    void adopt();
+    void end_pulling(bool completed);
+    void drop_sessions_of(LinkId link);
+
+    ReplicaOptions options_;
+    Env env_;
+    Store store_;
+    std::unique_ptr<Group> group_;
+    std::unique_ptr<Log> log_;
+    Actor actor_;
+    std::optional<Error> failure_;
+
+    VersionVector durable_vv_;
+    std::deque<Undurable> undurable_;
+    std::multimap<Position, Reply> replies_;  // by the position that must be durable first
+    Committed outbox_;
+
+    std::map<LinkId, std::unique_ptr<Link>> links_;
+    std::map<Uuid, Cursor> cursors_;
+    std::vector<Sample> samples_;  // ascending by position
+
+    bool checkpoint_requested_ = false;
+    Position checkpoint_position_ = 0;                // of the last finished one
+    std::optional<std::uint64_t> checkpoint_log_id_;  // as the base remembers it
+    std::uint64_t checkpoint_ms_ = 0;                 // when it was begun
+    std::optional<Store::Checkpoint> prepared_;       // waits until its position is durable
+    std::optional<Sample> checkpointing_;
+    std::shared_ptr<const Snapshot> snapshot_making_;  // with the checkpoint under way
+    std::weak_ptr<const Snapshot> snapshot_;           // while somebody holds it: no checkpoint
+    bool snapshot_wanted_ = false;
+    /// While an adopted snapshot is on its way into the base, no record after this is flushed.
+    std::optional<Position> flush_hold_;
+    std::optional<VersionVector> pending_barrier_;  // belongs to the checkpoint at flush_hold_
+
+    std::optional<Pulling> pulling_;
+    std::map<LinkId, std::unique_ptr<Serving>> serving_;
+    std::optional<LinkId> session_wanted_;
+    std::uint64_t session_retry_ms_ = 0;
+    unsigned session_mismatches_ = 0;  // in a row
+
+    ReplicaStats stats_;
+};
+
+}  // namespace syncline

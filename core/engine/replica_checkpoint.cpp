@@ -1,0 +1,166 @@
+/// Checkpoints of a replica: when one is due, what it holds, what a snapshot is, what it lets the
+/// log forget. A checkpoint is handed to its thread only when the log is durable up to its
+/// position: the base never holds what the log could lose.
+#include "core/base/log.hpp"
+#include "core/engine/replica_state.hpp"
+#include "core/protocol/link.hpp"
+
+namespace syncline {
+namespace {
+
+const BytesView meta_replica = "replica";
+const BytesView meta_cursors = "replica.cursors";
+const BytesView meta_samples = "replica.samples";
+/// Version vectors at old checkpoints; between two the log can only be trimmed to the older one.
+constexpr std::size_t samples_max = 128;
+
+}  // namespace
+
+bool Replica::checkpoint_due() const {
+    if (checkpoint_requested_ || snapshot_wanted_) return true;
+    if (log_->end() - checkpoint_position_ >= options_.checkpoint_log_bytes) return true;
+    return !store_.overlay_empty() &&
+           env_.clock.steady_ms() - checkpoint_ms_ >= options_.checkpoint_interval_ms;
+}
+
+std::optional<Store::Checkpoint> Replica::begin_checkpoint() {
+    if (failure_) return std::nullopt;
+    const bool possible = !checkpointing_ && snapshot_.expired();
+    if (possible && checkpoint_due()) prepare_checkpoint(log_->end());
+    if (!prepared_ || log_->durable() < prepared_->position()) return std::nullopt;
+    std::optional<Store::Checkpoint> job;
+    std::swap(job, prepared_);
+    return job;
+}
+
+void Replica::prepare_checkpoint(Position position) {
+    checkpoint_requested_ = false;
+    checkpoint_ms_ = env_.clock.steady_ms();
+    if (snapshot_wanted_) {
+        snapshot_making_ = take_snapshot(position);
+        snapshot_wanted_ = false;
+    }
+    checkpointing_ = Sample{position, group_->vv()};
+    samples_.push_back(*checkpointing_);
+    RowChanges meta;
+    save_meta(meta, position);
+    group_->save(meta);
+    prepared_ = store_.begin_checkpoint(position, std::move(meta));
+}
+
+std::shared_ptr<const Snapshot> Replica::take_snapshot(Position position) const {
+    return std::make_shared<const Snapshot>(
+        Snapshot{position, log_->id(), group_->vv(), group_->clock().last(), group_->leaf_sums()});
+}
+
+void Replica::finish_checkpoint(const Result<void>& result) {
+    SYNCLINE_ASSERT(checkpointing_.has_value());
+    if (!result) return fail(result.error());
+    store_.finish_checkpoint();
+    ++stats_.checkpoints;
+    checkpoint_position_ = checkpointing_->position;
+    checkpointing_.reset();
+    if (flush_hold_ && *flush_hold_ == checkpoint_position_) {
+        flush_hold_.reset();
+        pending_barrier_.reset();
+    }
+    snapshot_ = snapshot_making_;
+    trim_log();
+    drive_sessions();
+    snapshot_making_.reset();  // lives on while a session holds it
+}
+
+void Replica::save_meta(RowChanges& meta, Position position) const {
+    Bytes state;
+    ByteWriter out(state);
+    out.u64(position);
+    out.u64(log_->id());
+    out.u8(pending_barrier_ ? 1 : 0);
+    if (pending_barrier_) write(out, *pending_barrier_);
+    meta[Bytes(meta_replica)] = std::move(state);
+
+    Bytes cursors;
+    ByteWriter cursors_out(cursors);
+    cursors_out.varint(cursors_.size());
+    for (const auto& [peer, cursor] : cursors_) {
+        cursors_out.raw(to_bytes(peer));
+        cursors_out.u64(cursor.log_id);
+        cursors_out.varint(cursor.position);
+    }
+    meta[Bytes(meta_cursors)] = std::move(cursors);
+
+    Bytes samples;
+    ByteWriter samples_out(samples);
+    samples_out.varint(samples_.size());
+    for (const Sample& sample : samples_) {
+        samples_out.varint(sample.position);
+        write(samples_out, sample.vv);
+    }
+    meta[Bytes(meta_samples)] = std::move(samples);
+}
+
+Result<void> Replica::load_meta() {
+    SYNCLINE_TRY(const std::optional<Bytes> state, store_.get(Table::meta, meta_replica));
+    if (!state) return {};  // no checkpoint yet
+    SYNCLINE_TRY(const std::optional<Bytes> cursors, store_.get(Table::meta, meta_cursors));
+    SYNCLINE_TRY(const std::optional<Bytes> samples, store_.get(Table::meta, meta_samples));
+    const Error damaged{Code::corrupt, "the checkpoint's description is damaged"};
+    if (!cursors || !samples) return damaged;
+
+    ByteReader in(*state);
+    checkpoint_position_ = in.u64();
+    checkpoint_log_id_ = in.u64();
+    if (in.u8() == 1) pending_barrier_ = read_version_vector(in);
+    ByteReader cursors_in(*cursors);
+    for (std::uint64_t left = cursors_in.varint(); left > 0 && cursors_in.ok(); --left) {
+        const Result<Uuid> peer = uuid_from(cursors_in.raw(16));
+        const std::uint64_t log_id = cursors_in.u64();
+        if (peer) cursors_[*peer] = Cursor{log_id, cursors_in.varint()};
+    }
+    ByteReader samples_in(*samples);
+    for (std::uint64_t left = samples_in.varint(); left > 0 && samples_in.ok(); --left) {
+        const Position position = samples_in.varint();
+        samples_.push_back(Sample{position, read_version_vector(samples_in)});
+    }
+    if (!in.done() || !cursors_in.done() || !samples_in.done()) return damaged;
+    return group_->load();
+}
+
+Result<void> Replica::check_log_id() const {
+    if (!checkpoint_log_id_ || *checkpoint_log_id_ == log_->id()) return {};
+    return Error{Code::corrupt, "the log and the checkpoint come from different data directories"};
+}
+
+/// Covers everything that was trimmed: the vector at the first sample the log still reaches.
+VersionVector Replica::base_vv() const {
+    if (log_->base() == 0) return {};
+    for (const Sample& sample : samples_) {
+        if (sample.position >= log_->base()) return sample.vv;
+    }
+    return group_->vv();
+}
+
+void Replica::trim_log() {
+    if (log_->end() > options_.log_retention_bytes) {
+        const Position wanted = log_->end() - options_.log_retention_bytes;
+        Position target = 0;
+        for (const Sample& sample : samples_) {
+            if (sample.position <= std::min(wanted, checkpoint_position_)) target = sample.position;
+        }
+        if (target > log_->base()) {
+            if (const Result<void> trimmed = log_->trim(target); !trimmed) {
+                return fail(trimmed.error());
+            }
+        }
+    }
+    std::erase_if(samples_, [&](const Sample& sample) { return sample.position < log_->base(); });
+    if (samples_.size() <= samples_max) return;
+    std::vector<Sample> thinned;
+    for (std::size_t i = 0; i < samples_.size(); ++i) {
+        // The newest stay, of the older ones every second.
+        if (i % 2 == 0 || i + 8 >= samples_.size()) thinned.push_back(std::move(samples_[i]));
+    }
+    samples_ = std::move(thinned);
+}
+
+}  // namespace syncline

@@ -1,0 +1,251 @@
+/// Merkle sessions of a replica: who pulls, who serves, what both wait for. The comparison is
+/// core/merkle/session; here are snapshots, time-outs and the adoption of the result.
+#include "core/base/log.hpp"
+#include "core/base/mutation.hpp"
+#include "core/engine/replica_state.hpp"
+#include "core/protocol/link.hpp"
+
+namespace syncline {
+namespace {
+
+/// An unanswered request is repeated after this, and given up after so many times.
+constexpr std::uint64_t repeat_ms = 1000;
+constexpr unsigned repeats_max = 8;
+/// Sessions on the same pair of states with other nonces, before the difference is called damage.
+constexpr unsigned attempts_max = 3;
+constexpr std::uint64_t retry_ms = 200;
+constexpr std::uint64_t serving_idle_ms_max = repeat_ms * repeats_max;
+
+std::uint8_t frame_type(const Message& message) {
+    return static_cast<std::uint8_t>(message_type(message));
+}
+
+}  // namespace
+
+void Replica::request_session(LinkId link) {
+    if (!session_wanted_) session_wanted_ = link;
+}
+
+void Replica::drive_sessions() {
+    const std::uint64_t now = env_.clock.steady_ms();
+    if (!pulling_ && session_wanted_ && now >= session_retry_ms_) {
+        const Link* const link = find(*session_wanted_);
+        if (link != nullptr && link->ready())
+            pulling_ = Pulling{*session_wanted_, nullptr, {}, now};
+        if (link == nullptr) session_wanted_.reset();
+    }
+    if (pulling_) advance_pulling();
+    for (auto it = serving_.begin(); it != serving_.end();) {
+        if (now - it->second->active_ms > serving_idle_ms_max) {
+            it = serving_.erase(it);
+            continue;
+        }
+        if (!it->second->session) serve(it->first, *it->second);
+        ++it;
+    }
+}
+
+void Replica::advance_pulling() {
+    const std::uint64_t now = env_.clock.steady_ms();
+    Pulling& pull = *pulling_;
+    if (!pull.session) return start_pulling();
+    if (pull.session->state() == SessionPuller::State::verified) {
+        // A checkpoint under way would write rows of before the adoption over it.
+        if (!checkpointing_) adopt();
+        return;
+    }
+    if (now - pull.sent_ms < repeat_ms) return;
+    if (++pull.repeats > repeats_max) return end_pulling(false);
+    pull.sent_ms = now;
+    send(pull.link, pull.last->type, pull.last->payload);
+}
+
+/// The puller's snapshot must be taken while no foreign event is applied any more, so an older one
+/// that serves a peer does not do; new peers are told to wait until ours is there.
+void Replica::start_pulling() {
+    const std::shared_ptr<const Snapshot> made =
+        snapshot_making_ && !checkpointing_ ? snapshot_making_ : nullptr;
+    if (!made) {
+        if (snapshot_.expired() && !checkpointing_) snapshot_wanted_ = true;
+        return;
+    }
+    Pulling& pull = *pulling_;
+    pull.session = std::make_unique<SessionPuller>(made, store_, env_.random.next(),
+                                                   options_.session_fanout == 16 ? 4U : 2U);
+    const Message open = pull.session->open();
+    pull.last = Outgoing{pull.link, frame_type(open), encode_message(open)};
+    pull.sent_ms = env_.clock.steady_ms();
+    send(pull.link, pull.last->type, pull.last->payload);
+}
+
+void Replica::serve(LinkId link, Serving& serving) {
+    std::shared_ptr<const Snapshot> snapshot = snapshot_.lock();
+    if (!snapshot && snapshot_making_ && !checkpointing_) snapshot = snapshot_making_;
+    if (!snapshot) {
+        if (!checkpointing_) snapshot_wanted_ = true;
+        return;
+    }
+    serving.session = std::make_unique<SessionServer>(snapshot, store_, serving.open);
+    ++stats_.sessions_served;
+    const Message opened = serving.session->opened();
+    send(link, frame_type(opened), encode_message(opened));
+}
+
+Result<void> Replica::receive_session(LinkId link, const Message& message) {
+    const std::uint64_t now = env_.clock.steady_ms();
+    if (const auto* open = std::get_if<SessionOpen>(&message)) {
+        const bool waiting = pulling_ && !pulling_->session;
+        if (waiting && !snapshot_.expired()) {
+            SessionOpened busy;
+            busy.nonce = open->nonce;
+            send(link, frame_type(busy), encode_message(busy));
+            return {};
+        }
+        std::unique_ptr<Serving>& serving = serving_[link];
+        if (!serving || serving->open.nonce != open->nonce) {
+            serving = std::make_unique<Serving>(Serving{*open, nullptr, now});
+        }
+        serving->active_ms = now;
+        serve(link, *serving);
+        return {};
+    }
+    if (const auto* done = std::get_if<SessionClose>(&message)) {
+        const auto found = serving_.find(link);
+        if (found != serving_.end() && found->second->open.nonce == done->nonce) {
+            serving_.erase(found);
+        }
+        if (pulling_ && pulling_->session && pulling_->session->nonce() == done->nonce) {
+            end_pulling(false);
+        }
+        return {};
+    }
+    if (const auto found = serving_.find(link); found != serving_.end() && found->second->session) {
+        const Result<std::optional<Message>> answer = found->second->session->receive(message);
+        if (!answer) {
+            serving_.erase(found);
+            return answer.error();
+        }
+        if (*answer) {
+            found->second->active_ms = now;
+            send(link, frame_type(**answer), encode_message(**answer));
+            return {};
+        }
+    }
+    if (!pulling_ || pulling_->link != link || !pulling_->session) return {};
+    const Result<std::optional<Message>> request = pulling_->session->receive(message);
+    if (!request) {
+        const Error error = request.error();
+        end_pulling(false);
+        return error;
+    }
+    if (*request) {
+        pulling_->last = Outgoing{link, frame_type(**request), encode_message(**request)};
+        pulling_->sent_ms = now;
+        pulling_->repeats = 0;
+        send(link, pulling_->last->type, pulling_->last->payload);
+        return {};
+    }
+    return on_pulled();
+}
+
+/// The session may be over: act on how it ended.
+Result<void> Replica::on_pulled() {
+    switch (pulling_->session->state()) {
+        case SessionPuller::State::running:
+            return {};
+        case SessionPuller::State::verified:
+            break;
+        case SessionPuller::State::nothing:
+            end_pulling(true);
+            return {};
+        case SessionPuller::State::busy:
+            end_pulling(false);
+            return {};
+        case SessionPuller::State::mismatch:
+            syncline::log(LogLevel::warning, "session.mismatch",
+                          {{"state", pulling_->session->describe()}});
+            if (++session_mismatches_ >= attempts_max) {
+                ++stats_.divergence_alarms;
+                syncline::log(LogLevel::error, "session.unverifiable",
+                              {{"attempts", std::to_string(session_mismatches_)}});
+            }
+            end_pulling(false);
+            return {};
+        case SessionPuller::State::refused:
+            end_pulling(false);
+            return Error{Code::corrupt, "the peer's rows fail their own sums"};
+    }
+    const std::uint64_t now = env_.clock.wall_ms();
+    if (pulling_->session->peer_hlc().ms() > now + limits::clock_offset_ms_max) {
+        ++stats_.clock_pauses;
+        syncline::log(LogLevel::warning, "session.clock_ahead", {{"now_ms", std::to_string(now)}});
+        end_pulling(false);
+        return {};
+    }
+    advance_pulling();
+    return {};
+}
+
+/// Joins the verified rows into the state and lets the version vector grow, all at once. Records
+/// after this point wait until a checkpoint holds the rows: the barrier, which tells readers of the
+/// log that it does not stand alone from here, is never durable before them.
+void Replica::adopt() {
+    const SessionPuller& session = *pulling_->session;
+    // Peers that are served read the base, which is about to change.
+    for (const auto& [link, serving] : serving_) {
+        const SessionClose bye{serving->open.nonce};
+        send(link, frame_type(bye), encode_message(bye));
+    }
+    serving_.clear();
+
+    const Position position = log_->end();
+    Position visible = position;
+    if (!mutated(Mutation::no_barrier)) {
+        flush_hold_ = position;
+        pending_barrier_ = session.peer_vv();
+        visible = append(RecordKind::barrier, encode_barrier(session.peer_vv()));
+        undurable_.back().barrier = session.peer_vv();
+    }
+    std::size_t index = 0;
+    for (const auto& [key, value] : session.staged()) {
+        if (mutated(Mutation::partial) && index++ % 2 == 0) continue;
+        const Result<void> joined =
+            group_->join_row(key, value ? std::optional<BytesView>(*value) : std::nullopt,
+                             session.peer_vv(), visible);
+        if (!joined) return fail(joined.error());
+    }
+    group_->adopt(session.peer_vv(), session.peer_hlc());
+    stats_.session_rows_received += session.staged().size();
+    if (on_adopted) on_adopted(session.peer_vv());
+    if (const Link* const link = find(pulling_->link)) {
+        cursors_[link->peer()] = Cursor{session.peer_log_id(), session.peer_position()};
+    }
+    session_mismatches_ = 0;
+    prepare_checkpoint(position);
+    end_pulling(true);
+}
+
+void Replica::end_pulling(bool completed) {
+    const LinkId link = pulling_->link;
+    if (pulling_->session) {
+        const SessionClose bye{pulling_->session->nonce()};
+        send(link, frame_type(bye), encode_message(bye));
+    }
+    pulling_.reset();
+    session_wanted_.reset();
+    if (completed) {
+        ++stats_.sessions_completed;
+    } else {
+        ++stats_.sessions_failed;
+        session_retry_ms_ = env_.clock.steady_ms() + retry_ms + env_.random.below(retry_ms);
+    }
+    // Each link pulls again; one that still cannot asks for a session anew.
+    for (auto& [id, other] : links_) other->resume();
+}
+
+void Replica::drop_sessions_of(LinkId link) {
+    serving_.erase(link);
+    if (pulling_ && pulling_->link == link) end_pulling(false);
+}
+
+}  // namespace syncline

@@ -1,0 +1,204 @@
+#include "core/engine/transaction.hpp"
+
+#include <algorithm>
+
+namespace syncline {
+namespace {
+
+std::optional<Bytes> own(std::optional<BytesView> view) {
+    return view ? std::optional<Bytes>(Bytes(*view)) : std::nullopt;
+}
+
+}  // namespace
+
+Transaction::Transaction(Group& group, Actor actor)
+    : group_(group), dot_{actor, group.vv().counter(actor) + 1} {}
+
+Result<Transaction::Staged*> Transaction::stage(BytesView key, CellType type,
+                                                std::optional<BytesView> field) {
+    CellName name{Bytes(key), type, own(field)};
+    const auto found = staged_.find(name);
+    if (found != staged_.end()) return &found->second;
+    Staged staged;
+    SYNCLINE_TRY(staged.before, group_.cell(key, type, field));
+    staged.cleared = is_cleared(key);
+    staged.resets = staged.cleared;
+    return &staged_.emplace(std::move(name), std::move(staged)).first->second;
+}
+
+/// What the cell will be. The event's own dot is the only one that survives a register write, so
+/// its timestamp does not matter yet.
+Cell Transaction::after(const Staged& staged) const {
+    Cell cell = staged.before;
+    if (staged.cleared) cell.dots = DotMap();
+    if (staged.writes_dots) {
+        cell.dots = DotMap();
+        if (staged.value) cell.dots.put(dot_, DotValue{Hlc{}, *staged.value});
+    }
+    for (const Counter::Entry& entry : delta(staged).counter) {
+        cell.counter.merge(entry.first, entry.second);
+    }
+    return cell;
+}
+
+CellDelta Transaction::delta(const Staged& staged) const {
+    CellDelta delta;
+    delta.writes_dots = staged.writes_dots;
+    delta.value = staged.value;
+    if (staged.resets) delta.counter = staged.before.counter.reset(dot_);
+    if (staged.increments) {
+        const Counter::Entry own_entry =
+            staged.before.counter.increment(dot_, staged.amount, staged.resets);
+        std::erase_if(delta.counter,
+                      [&](const Counter::Entry& entry) { return entry.first == own_entry.first; });
+        delta.counter.push_back(own_entry);
+    }
+    std::sort(delta.counter.begin(), delta.counter.end(),
+              [](const Counter::Entry& a, const Counter::Entry& b) { return a.first < b.first; });
+    return delta;
+}
+
+Result<Cell> Transaction::cell(BytesView key, CellType type, std::optional<BytesView> field) {
+    if (!staged_.empty()) {
+        const auto found = staged_.find(CellName{Bytes(key), type, own(field)});
+        if (found != staged_.end()) return after(found->second);
+    }
+    if (is_cleared(key)) return Cell{};
+    return group_.cell(key, type, field);
+}
+
+Result<std::uint64_t> Transaction::count(BytesView key, CellType type) {
+    std::uint64_t count = 0;
+    if (!is_cleared(key)) {
+        SYNCLINE_TRY(count, group_.count(key, type));
+    }
+    const CellName first{Bytes(key), type, std::nullopt};
+    for (auto it = staged_.lower_bound(first); it != staged_.end(); ++it) {
+        const auto& [name, staged] = *it;
+        if (std::get<0>(name) != key || std::get<1>(name) != type) break;
+        const bool lived = !staged.cleared && !is_cleared(key) && staged.before.live();
+        const bool lives = after(staged).live();
+        if (lives && !lived) ++count;
+        if (!lives && lived) --count;
+    }
+    return count;
+}
+
+Result<std::optional<CellType>> Transaction::visible_type(BytesView key) {
+    if (staged_.empty() && cleared_.empty()) return group_.visible_type(key);
+    for (std::size_t i = std::size(cell_types); i > 0; --i) {
+        SYNCLINE_TRY(const std::uint64_t live, count(key, cell_types[i - 1]));
+        if (live > 0) return std::optional(cell_types[i - 1]);
+    }
+    return std::optional<CellType>();
+}
+
+Result<void> Transaction::scan_cells(BytesView key, CellType type, const CellVisitor& visit) {
+    const CellName first{Bytes(key), type, std::nullopt};
+    bool go_on = true;
+    for (auto it = staged_.lower_bound(first); it != staged_.end() && go_on; ++it) {
+        const auto& [name, staged] = *it;
+        if (std::get<0>(name) != key || std::get<1>(name) != type) break;
+        const Cell cell = after(staged);
+        const std::optional<Bytes>& field = std::get<2>(name);
+        if (cell.live()) go_on = visit(field ? BytesView(*field) : BytesView(), cell);
+    }
+    if (!go_on || is_cleared(key)) return {};
+    return group_.scan_cells(key, type, [&](BytesView field, const Cell& cell) {
+        if (!cell.live()) return true;
+        if (!staged_.empty() && staged_.count(CellName{Bytes(key), type, Bytes(field)}) > 0) {
+            return true;
+        }
+        return visit(field, cell);
+    });
+}
+
+Result<std::uint64_t> Transaction::scan_keys(std::uint64_t cursor, std::size_t count,
+                                             const KeyVisitor& visit) {
+    return group_.scan_keys(cursor, count, visit);
+}
+
+Result<std::uint64_t> Transaction::keys_count() {
+    saw_all_ = true;
+    std::uint64_t keys = group_.keys_count();
+    std::set<BytesView> touched(cleared_.begin(), cleared_.end());
+    for (const auto& [name, staged] : staged_) touched.insert(std::get<0>(name));
+    for (const BytesView key : touched) {
+        SYNCLINE_TRY(const std::optional<CellType> before, group_.visible_type(key));
+        SYNCLINE_TRY(const std::optional<CellType> now, visible_type(key));
+        if (now && !before) ++keys;
+        if (!now && before) --keys;
+    }
+    return keys;
+}
+
+Result<void> Transaction::put(BytesView key, CellType type, std::optional<BytesView> field,
+                              Bytes value) {
+    SYNCLINE_TRY(Staged* const staged, stage(key, type, field));
+    staged->writes_dots = true;
+    staged->value = std::move(value);
+    staged->resets = true;
+    staged->increments = false;
+    staged->amount = 0;
+    return {};
+}
+
+Result<void> Transaction::increment(BytesView key, CellType type, std::optional<BytesView> field,
+                                    std::int64_t amount) {
+    SYNCLINE_TRY(Staged* const staged, stage(key, type, field));
+    staged->increments = true;
+    staged->amount += static_cast<std::uint64_t>(amount);
+    return {};
+}
+
+Result<void> Transaction::remove(BytesView key, CellType type, std::optional<BytesView> field) {
+    SYNCLINE_TRY(Staged* const staged, stage(key, type, field));
+    staged->writes_dots = true;
+    staged->value.reset();
+    staged->resets = true;
+    staged->increments = false;
+    staged->amount = 0;
+    return {};
+}
+
+void Transaction::clear(BytesView key) {
+    const CellName first{Bytes(key), CellType{}, std::nullopt};
+    auto it = staged_.lower_bound(first);
+    while (it != staged_.end() && std::get<0>(it->first) == key) it = staged_.erase(it);
+    cleared_.insert(Bytes(key));
+}
+
+Result<void> Transaction::clear_buckets(std::uint16_t first, std::uint16_t last) {
+    SYNCLINE_ASSERT(first <= last && empty());
+    const RowRange range{rows_of_prefix(first, 16).first, rows_of_prefix(last, 16).last};
+    SYNCLINE_TRY(std::vector<CellOp> resets, group_.counter_resets(range, dot_));
+    bucket_ops_.emplace_back(ClearBuckets{first, last});
+    for (CellOp& reset : resets) bucket_ops_.emplace_back(std::move(reset));
+    return {};
+}
+
+bool Transaction::empty() const {
+    return staged_.empty() && cleared_.empty() && bucket_ops_.empty();
+}
+
+Result<Event> Transaction::finish(Hlc hlc) {
+    Event event{dot_, group_.vv(), hlc, std::move(bucket_ops_)};
+    for (const Bytes& key : cleared_) {
+        event.ops.emplace_back(ClearKey{key});
+        for (const RowRange& range : rows_of_key(key)) {
+            SYNCLINE_TRY(std::vector<CellOp> resets, group_.counter_resets(range, dot_));
+            for (CellOp& reset : resets) {
+                // A cell written after the clear carries the reset in its own change.
+                if (staged_.count(CellName{reset.key, reset.type, reset.field}) > 0) continue;
+                event.ops.emplace_back(std::move(reset));
+            }
+        }
+    }
+    for (const auto& [name, staged] : staged_) {
+        event.ops.emplace_back(
+            CellOp{std::get<0>(name), std::get<1>(name), std::get<2>(name), delta(staged)});
+    }
+    return event;
+}
+
+}  // namespace syncline

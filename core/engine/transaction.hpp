@@ -1,0 +1,78 @@
+#pragma once
+#include <map>
+#include <set>
+#include <tuple>
+
+#include "core/engine/group.hpp"
+
+namespace syncline {
+
+/// A transaction being decided at its origin: reads see the group's state with the staged writes on
+/// top; writes fold into one net change per cell. Nothing touches the group until the finished
+/// Event is applied to it.
+/// Lives within one turn. Thread-safety: confined to one thread.
+class Transaction {
+public:
+    Transaction(Group& group, Actor actor);
+
+    // Reads.
+    Result<Cell> cell(BytesView key, CellType type, std::optional<BytesView> field);
+    Result<std::uint64_t> count(BytesView key, CellType type);
+    Result<std::optional<CellType>> visible_type(BytesView key);
+    /// Live cells of one type of a key, in no particular order.
+    Result<void> scan_cells(BytesView key, CellType type, const CellVisitor& visit);
+    Result<std::uint64_t> scan_keys(std::uint64_t cursor, std::size_t count,
+                                    const KeyVisitor& visit);
+    Result<std::uint64_t> keys_count();
+
+    // Writes. Each is a net change of one cell, or of all cells of a key.
+    /// Register write: replaces what is seen; the counter part seen is reset.
+    Result<void> put(BytesView key, CellType type, std::optional<BytesView> field, Bytes value);
+    /// Adds to the counter part.
+    Result<void> increment(BytesView key, CellType type, std::optional<BytesView> field,
+                           std::int64_t amount);
+    /// Removes what is seen of one cell.
+    Result<void> remove(BytesView key, CellType type, std::optional<BytesView> field);
+    /// Removes what is seen of the whole key.
+    void clear(BytesView key);
+    /// Removes what is seen of all keys in a range of buckets. Not combined with other writes.
+    Result<void> clear_buckets(std::uint16_t first, std::uint16_t last);
+
+    /// True when nothing would change: such a transaction makes no event.
+    [[nodiscard]] bool empty() const;
+    /// The event, on the group's present version vector.
+    Result<Event> finish(Hlc hlc);
+
+    /// It read something that every row bears on (the number of keys).
+    [[nodiscard]] bool saw_all() const { return saw_all_; }
+
+    /// The name the event will have.
+    [[nodiscard]] const Dot& dot() const { return dot_; }
+    [[nodiscard]] Group& group() { return group_; }
+
+private:
+    using CellName = std::tuple<Bytes, CellType, std::optional<Bytes>>;
+    struct Staged {
+        Cell before;           // the group's cell
+        bool cleared = false;  // its key was cleared in this transaction, before these changes
+        bool writes_dots = false;
+        std::optional<Bytes> value;
+        bool resets = false;
+        bool increments = false;
+        std::uint64_t amount = 0;
+    };
+
+    Result<Staged*> stage(BytesView key, CellType type, std::optional<BytesView> field);
+    [[nodiscard]] Cell after(const Staged& staged) const;
+    [[nodiscard]] CellDelta delta(const Staged& staged) const;
+    [[nodiscard]] bool is_cleared(BytesView key) const { return cleared_.count(key) > 0; }
+
+    Group& group_;
+    Dot dot_;
+    std::map<CellName, Staged> staged_;
+    std::set<Bytes, std::less<>> cleared_;
+    std::vector<Op> bucket_ops_;
+    bool saw_all_ = false;
+};
+
+}  // namespace syncline

@@ -1,0 +1,173 @@
+#pragma once
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "core/protocol/message.hpp"
+#include "storage/store.hpp"
+
+namespace syncline {
+
+/// The state of a replica at one log position: rows in the base, and what describes them. While
+/// somebody holds one, no checkpoint may change the base.
+struct Snapshot {
+    Position position = 0;
+    std::uint64_t log_id = 0;
+    VersionVector vv;
+    Hlc hlc;
+    LeafSums sums;
+};
+
+/// One side's view of the tree during a session.
+class SessionTree {
+public:
+    struct Node {
+        std::uint64_t prefix = 0;
+        unsigned bits = 0;
+    };
+    struct HashedRow {
+        Bytes key;
+        Bytes value;
+        LeafSum hash;
+    };
+
+    SessionTree(std::shared_ptr<const Snapshot> snapshot, Store& store, std::uint64_t nonce,
+                unsigned fanout_bits);
+
+    [[nodiscard]] const Snapshot& snapshot() const { return *snapshot_; }
+    [[nodiscard]] LeafSum sum(const Node& node) const;
+    /// 40 bits of a salted hash of the node's sum; what is compared with the other side.
+    [[nodiscard]] std::uint64_t hash(const Node& node) const;
+    [[nodiscard]] std::vector<Node> children(const Node& node) const;
+    /// Few rows, or nothing below: rows are compared instead of children.
+    [[nodiscard]] bool is_leaf(const Node& node) const;
+    /// The buckets a node consists of.
+    [[nodiscard]] std::vector<Node> buckets(const Node& node) const;
+    [[nodiscard]] std::uint32_t tag(const LeafSum& row) const;
+    /// The rows of a node in row order. Error corrupt when they do not add up to the node's sum:
+    /// then rows were lost or changed behind the engine's back, and must not be compared with a
+    /// peer's, who would take a lost row for a deleted one.
+    Result<std::vector<HashedRow>> rows(const Node& node);
+
+    /// Compares received child hashes of `frontier` with own ones: a mask a node.
+    [[nodiscard]] std::optional<std::vector<std::uint16_t>> compare(
+        const std::vector<Node>& frontier, const std::vector<std::uint64_t>& hashes) const;
+    /// The children that masks select. Nothing when they do not fit the frontier.
+    [[nodiscard]] std::optional<std::vector<Node>> select(
+        const std::vector<Node>& frontier, const std::vector<std::uint16_t>& masks) const;
+
+private:
+    std::shared_ptr<const Snapshot> snapshot_;
+    Store& store_;
+    std::uint64_t nonce_;
+    unsigned fanout_bits_;
+    std::uint64_t leaf_rows_;
+};
+
+/// The side that serves: holds a snapshot and answers. Confined to one thread; sans-I/O.
+class SessionServer {
+public:
+    SessionServer(std::shared_ptr<const Snapshot> snapshot, Store& store, const SessionOpen& open);
+
+    /// The answer to the OPEN.
+    Message opened();
+    /// The answer to a request; the same answer again when a request is repeated; nothing for
+    /// strays of other sessions. Error corrupt: own rows are damaged, or the request makes no
+    /// sense.
+    Result<std::optional<Message>> receive(const Message& message);
+
+    [[nodiscard]] std::uint64_t nonce() const { return open_.nonce; }
+
+private:
+    struct Leaf {
+        SessionTree::Node node;
+        bool all = false;
+    };
+    struct Wanted {  // rows still to be sent
+        SessionTree::Node node;
+        bool all = false;
+        std::vector<std::uint64_t> rows;
+    };
+
+    Result<Message> level(const SessionLevel& level);
+    Result<Message> tags(std::uint64_t first);
+    Result<Message> rows(const SessionRowsRequest& request);
+
+    SessionOpen open_;
+    SessionTree tree_;
+    std::vector<SessionTree::Node> frontier_;
+    std::vector<Leaf> leaves_;
+    std::deque<Wanted> wanted_;
+    std::deque<SessionRows::Item> ready_;  // read, but not yet sent
+    std::uint64_t step_ = 0;               // of the last request answered
+    std::optional<Message> answer_;
+};
+
+/// The side that pulls: drives the comparison, stages the peer's rows, verifies them. Nothing of
+/// the state changes until the owner joins staged() after verified. Confined to one thread;
+/// sans-I/O. Happy path: OPEN, OPENED, LEVEL back and forth, TAGS and ROWS in turns, verified.
+/// Failures: busy, nothing and mismatch end the session without effect; errors mean damaged bytes.
+class SessionPuller {
+public:
+    enum class State {
+        running,
+        busy,      ///< the peer cannot serve now
+        nothing,   ///< the peer knows nothing new
+        verified,  ///< staged rows are exactly the difference of the two snapshots
+        mismatch,  ///< they are not: a hash collided; try again with another nonce
+        refused,   ///< the peer's rows are damaged
+    };
+
+    SessionPuller(std::shared_ptr<const Snapshot> snapshot, Store& store, std::uint64_t nonce,
+                  unsigned fanout_bits);
+
+    Message open() const;
+    /// The next request, or nothing when the session is over (see state()) or the message is a
+    /// stray. Errors: corrupt (own rows, or a message that makes no sense), limit (too much to
+    /// stage).
+    Result<std::optional<Message>> receive(const Message& message);
+
+    [[nodiscard]] State state() const { return state_; }
+    [[nodiscard]] const VersionVector& peer_vv() const { return opened_.vv; }
+    [[nodiscard]] Hlc peer_hlc() const { return opened_.hlc; }
+    [[nodiscard]] std::uint64_t peer_log_id() const { return opened_.log_id; }
+    [[nodiscard]] Position peer_position() const { return opened_.position; }
+    /// Row key -> the peer's row, or nothing when only this side has one.
+    [[nodiscard]] const std::map<Bytes, std::optional<Bytes>>& staged() const { return staged_; }
+    [[nodiscard]] std::uint64_t nonce() const { return nonce_; }
+    [[nodiscard]] std::string describe() const;
+
+private:
+    struct Leaf {
+        SessionTree::Node node;
+        bool all = false;
+    };
+
+    Result<std::optional<Message>> on_opened(const SessionOpened& opened);
+    Result<std::optional<Message>> on_level(const SessionLevel& level);
+    Result<std::optional<Message>> on_tags(const SessionTags& tags);
+    Result<std::optional<Message>> on_rows(const SessionRows& rows);
+    Result<std::optional<Message>> descend(const std::vector<std::uint64_t>& hashes);
+    Result<std::optional<SessionRowsRequest::Node>> compare_tags(
+        std::uint64_t leaf, const std::vector<std::uint32_t>& tags);
+    Result<std::optional<Message>> next_tags();
+    void finish();
+    Result<void> stage(BytesView key, std::optional<BytesView> value);
+
+    SessionTree tree_;
+    std::uint64_t nonce_;
+    unsigned fanout_bits_;
+    State state_ = State::running;
+    SessionOpened opened_;
+    std::uint64_t step_ = 0;  // of the last request sent
+    std::vector<SessionTree::Node> frontier_;
+    std::vector<Leaf> leaves_;
+    std::uint64_t tagged_ = 0;  // leaves whose tags came
+    std::map<Bytes, std::optional<Bytes>> staged_;
+    std::size_t staged_bytes_ = 0;
+    LeafSum difference_;  // sum of the peer's staged rows minus own ones
+};
+
+}  // namespace syncline

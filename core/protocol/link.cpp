@@ -1,0 +1,301 @@
+#include "core/protocol/link.hpp"
+
+#include "core/base/log.hpp"
+#include "core/base/mutation.hpp"
+
+namespace syncline {
+namespace {
+
+/// Consumption that makes no progress although the peer has more is started again after this.
+constexpr std::uint64_t stall_ms = 1000;
+/// Skipped log that the consumer is told about even though it holds nothing for it.
+constexpr std::uint64_t silent_bytes_max = 64 * limits::kib;
+
+}  // namespace
+
+Link::Link(Replica& replica, LinkId id, const Uuid& peer)
+    : replica_(replica), id_(id), peer_(peer) {}
+
+void Link::start() {
+    send_hello();
+}
+
+void Link::send(const Message& message) {
+    replica_.send(id_, static_cast<std::uint8_t>(message_type(message)), encode_message(message));
+}
+
+void Link::send_hello() {
+    Hello hello;
+    hello.cluster = replica_.options_.identity.cluster;
+    hello.node = replica_.options_.identity.node;
+    hello.actor = replica_.actor_;
+    hello.vv = replica_.durable_vv_;
+    hello.log_id = replica_.log_->id();
+    hello.log_base = replica_.log_->base();
+    hello.base_vv = replica_.base_vv();
+    hello.leaf_bits = replica_.options_.leaf_bits;
+    hello_ms_ = replica_.env_.clock.steady_ms();
+    send(hello);
+}
+
+void Link::send_ack() {
+    const Group& group = *replica_.group_;
+    Ack ack;
+    ack.generation = pulling_ ? generation_ : 0;
+    ack.position = expected_;
+    ack.vv = replica_.durable_vv_;
+    ack.settled = replica_.durable_vv_ == group.vv();
+    ack.root = group.leaf_sums().root().sum;
+    ack.rows = group.leaf_sums().root().count;
+    ack.hlc = replica_.group_->clock().last();
+    ack_ms_ = replica_.env_.clock.steady_ms();
+    send(ack);
+}
+
+Result<void> Link::receive(const Message& message) {
+    if (const auto* hello = std::get_if<Hello>(&message)) return on_hello(*hello);
+    confirmed_ = true;
+    if (!hello_) return {};  // reordered before the HELLO, which is repeated
+    if (const auto* pull_message = std::get_if<Pull>(&message)) return on_pull(*pull_message);
+    if (const auto* batch = std::get_if<Batch>(&message)) return on_batch(*batch);
+    if (const auto* ack = std::get_if<Ack>(&message)) return on_ack(*ack);
+    if (const auto* needed = std::get_if<SyncNeeded>(&message)) {
+        if (needed->generation == generation_) {
+            pulling_ = false;
+            replica_.request_session(id_);
+        }
+    }
+    return {};
+}
+
+Result<void> Link::on_hello(const Hello& hello) {
+    const Identity& me = replica_.options_.identity;
+    if (hello.node != peer_) return Error{Code::unauthorized, "HELLO names another node"};
+    if (hello.cluster != me.cluster) {
+        return Error{Code::unauthorized, "the peer belongs to another cluster"};
+    }
+    if (hello.leaf_bits != replica_.options_.leaf_bits) {
+        return Error{Code::version,
+                     "the peer's Merkle tree has 2^" + std::to_string(hello.leaf_bits) + " leaves"};
+    }
+    if (hello_) return {};  // repeated
+    hello_ = hello;
+    peer_vv_.join(hello.vv);
+    peer_durable_vv_ = hello.vv;
+    replica_.check_rollback(hello.vv);
+    pull();
+    return {};
+}
+
+void Link::pull() {
+    if (!hello_) return;
+    const auto cursor = replica_.cursors_.find(peer_);
+    const bool known = cursor != replica_.cursors_.end() &&
+                       cursor->second.log_id == hello_->log_id &&
+                       cursor->second.position >= hello_->log_base;
+    if (!known && !replica_.group_->vv().covers(hello_->base_vv)) {
+        pulling_ = false;
+        replica_.request_session(id_);
+        return;
+    }
+    expected_ = known ? cursor->second.position : hello_->log_base;
+    pulling_ = true;
+    paused_ = false;
+    progress_ms_ = replica_.env_.clock.steady_ms();
+    send(Pull{++generation_, hello_->log_id, expected_});
+}
+
+void Link::resume() {
+    if (paused_ || !pulling_) pull();
+}
+
+// --- Consumer
+
+Result<void> Link::on_batch(const Batch& batch) {
+    if (!pulling_ || paused_ || batch.generation != generation_) return {};
+    const std::uint64_t now = replica_.env_.clock.steady_ms();
+    if (batch.from != expected_) {
+        // One before this was lost or comes later; a repeated one needs nothing.
+        if (batch.from > expected_ && now - progress_ms_ > limits::heartbeat_ms) pull();
+        return {};
+    }
+    if (replica_.session_active() && !mutated(Mutation::no_defer)) {
+        // What the session's peer knows must not arrive by another way while it is compared.
+        paused_ = true;
+        return {};
+    }
+    if (replica_.overloaded()) {
+        paused_ = true;
+        paused_ms_ = now;
+        return {};
+    }
+    ++replica_.stats_.batches_received;
+    for (const Batch::Item& item : batch.items) {
+        SYNCLINE_TRY(const bool consumed, consume(item));
+        if (consumed) continue;
+        paused_ = true;
+        paused_ms_ = now;
+        return {};
+    }
+    expected_ = batch.to;
+    progress_ms_ = now;
+    replica_.cursors_[peer_] = Replica::Cursor{hello_->log_id, expected_};
+    ack_last_ = replica_.log_->end();
+    if (!ack_due_) ack_first_ = ack_last_;
+    ack_due_ = true;
+    acknowledge();
+    return {};
+}
+
+/// One ACK as soon as the first consumed batch is durable, another when all are.
+void Link::acknowledge() {
+    const Position durable = replica_.log_->durable();
+    if (!ack_due_ || durable < ack_first_) return;
+    send_ack();
+    ack_due_ = durable < ack_last_;
+    ack_first_ = ack_last_;
+}
+
+/// False: cannot go on now.
+Result<bool> Link::consume(const Batch::Item& item) {
+    switch (static_cast<RecordKind>(item.kind)) {
+        case RecordKind::event:
+            return consume_event(item.payload);
+        case RecordKind::barrier: {
+            SYNCLINE_TRY(const VersionVector vv, decode_barrier(item.payload));
+            if (replica_.group_->vv().covers(vv)) return true;
+            // What follows may rest on events that never were in this log.
+            replica_.request_session(id_);
+            return false;
+        }
+    }
+    return Error{Code::version, "unknown kind of log record " + std::to_string(item.kind)};
+}
+
+Result<bool> Link::consume_event(BytesView bytes) {
+    SYNCLINE_TRY(const Dot dot, peek_dot(bytes));
+    if (replica_.group_->vv().covers(dot)) {
+        peer_vv_.add(dot);
+        ++replica_.stats_.events_duplicate;
+        return true;
+    }
+    SYNCLINE_TRY(const Event event, decode_event(bytes));
+    const std::uint64_t now = replica_.env_.clock.wall_ms();
+    if (event.hlc.ms() > now + limits::clock_offset_ms_max) {
+        ++replica_.stats_.clock_pauses;
+        log(LogLevel::warning, "peer.clock_ahead",
+            {{"peer", to_string(peer_)},
+             {"event", to_string(dot)},
+             {"ahead_ms", std::to_string(event.hlc.ms() - now)}});
+        return false;
+    }
+    SYNCLINE_CHECK(replica_.apply_foreign(event, bytes));
+    peer_vv_.add(dot);
+    return true;
+}
+
+// --- Sender
+
+Result<void> Link::on_pull(const Pull& request) {
+    const Log& log = *replica_.log_;
+    if (stream_ && request.generation <= stream_->generation) return {};
+    if (request.log_id != log.id() || request.position < log.base() ||
+        request.position > log.durable()) {
+        stream_.reset();
+        send(SyncNeeded{request.generation});
+        return {};
+    }
+    stream_ = Stream{request.generation, request.position, request.position, request.position};
+    return stream();
+}
+
+Result<void> Link::stream() {
+    Log& log = *replica_.log_;
+    while (stream_ && stream_->sent - stream_->acked < limits::link_window_bytes) {
+        if (stream_->read < log.base()) {
+            send(SyncNeeded{stream_->generation});
+            stream_.reset();
+            break;
+        }
+        Batch batch{stream_->generation, stream_->sent, stream_->sent, {}};
+        std::size_t bytes = 0;
+        while (bytes < replica_.options_.batch_bytes_target && stream_->read < log.durable()) {
+            SYNCLINE_TRY(std::optional<LogRecord> record, log.read(stream_->read));
+            if (!record) break;
+            stream_->read = record->next;
+            if (static_cast<RecordKind>(record->kind) == RecordKind::event) {
+                SYNCLINE_TRY(const Dot dot, peek_dot(record->payload));
+                if (peer_vv_.covers(dot)) continue;
+            }
+            if (bytes + record->payload.size() > limits::transaction_bytes_max && bytes > 0) {
+                stream_->read = record->position;
+                break;
+            }
+            bytes += record->payload.size();
+            batch.items.push_back(Batch::Item{record->kind, std::move(record->payload)});
+        }
+        if (batch.items.empty() && stream_->read - stream_->sent < silent_bytes_max) break;
+        batch.to = stream_->read;
+        stream_->sent = batch.to;
+        ++replica_.stats_.batches_sent;
+        send(batch);
+    }
+    return {};
+}
+
+Result<void> Link::on_ack(const Ack& ack) {
+    peer_vv_.join(ack.vv);
+    peer_durable_vv_.join(ack.vv);
+    replica_.check_settled(peer_, ack);
+    if (stream_ && ack.generation == stream_->generation && ack.position <= stream_->sent) {
+        stream_->acked = std::max(stream_->acked, ack.position);
+    }
+    return stream();
+}
+
+void Link::on_durable() {
+    if (!ready()) return;
+    if (const Result<void> streamed = stream(); !streamed) {
+        replica_.close(id_, streamed.error());
+        return;
+    }
+    acknowledge();
+}
+
+void Link::tick() {
+    const std::uint64_t now = replica_.env_.clock.steady_ms();
+    if (!confirmed_ && now - hello_ms_ >= limits::heartbeat_ms) send_hello();
+    if (!ready()) return;
+    if (now - ack_ms_ >= limits::heartbeat_ms) send_ack();
+    if (replica_.session_active()) return;
+    const bool behind = !replica_.group_->vv().covers(peer_durable_vv_);
+    if (paused_ ? now - paused_ms_ > stall_ms : behind && now - progress_ms_ > stall_ms) pull();
+}
+
+PeerStatus Link::status() const {
+    PeerStatus status;
+    status.link = id_;
+    status.uuid = peer_;
+    status.ready = ready();
+    if (hello_) status.actor = hello_->actor;
+    status.vv = peer_durable_vv_;
+    if (stream_) {
+        status.sent_position = stream_->sent;
+        status.acked_position = stream_->acked;
+    }
+    status.describe = describe();
+    return status;
+}
+
+std::string Link::describe() const {
+    if (!ready()) return "greeting";
+    std::string text = paused_ ? "paused" : pulling_ ? "pulling" : "waiting for a session";
+    text += " at " + std::to_string(expected_);
+    if (stream_) {
+        text += ", sent " + std::to_string(stream_->sent) + ", acknowledged " +
+                std::to_string(stream_->acked);
+    }
+    return text;
+}
+
+}  // namespace syncline

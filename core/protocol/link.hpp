@@ -1,0 +1,84 @@
+#pragma once
+#include <optional>
+#include <string>
+
+#include "core/engine/replica.hpp"
+#include "core/protocol/message.hpp"
+
+namespace syncline {
+
+/// One connection to a peer, both directions of it: streams the own log to the peer, and consumes
+/// the peer's log.
+///
+/// Happy path: HELLO both ways; the consumer PULLs from its cursor; the sender streams BATCHes, in
+/// log order, which is causal order; the consumer applies whole transactions, ACKs what is durable.
+/// Failures: a lost, repeated or reordered BATCH shows in its positions, and the consumer pulls
+/// again; a log that does not reach back, or a BARRIER that is not covered, needs a Merkle session;
+/// a transaction from the far future pauses consumption; damaged bytes close the link.
+/// Nothing is ever skipped. Confined to one thread.
+class Link {
+public:
+    Link(Replica& replica, LinkId id, const Uuid& peer);
+
+    void start();
+    Result<void> receive(const Message& message);
+    void tick();
+    /// More of the log is durable: stream it, acknowledge what it holds.
+    void on_durable();
+    /// Pulls from the cursor, or asks for a session when the peer's log does not reach back.
+    void pull();
+    /// A Merkle session ended: consumption goes on.
+    void resume();
+
+    [[nodiscard]] LinkId id() const { return id_; }
+    [[nodiscard]] const Uuid& peer() const { return peer_; }
+    [[nodiscard]] bool ready() const { return hello_.has_value(); }
+    [[nodiscard]] PeerStatus status() const;
+    [[nodiscard]] std::string describe() const;
+
+private:
+    struct Stream {  // what the peer pulled
+        std::uint64_t generation = 0;
+        Position sent = 0;   // everything before it went out, or was not needed
+        Position read = 0;   // read this far, sent <= read
+        Position acked = 0;  // the peer has consumed this far, acked <= sent
+    };
+
+    Result<void> on_hello(const Hello& hello);
+    Result<void> on_pull(const Pull& pull);
+    Result<void> on_batch(const Batch& batch);
+    Result<void> on_ack(const Ack& ack);
+    Result<bool> consume(const Batch::Item& item);
+    Result<bool> consume_event(BytesView bytes);
+    Result<void> stream();
+    void send(const Message& message);
+    void send_hello();
+    void send_ack();
+    void acknowledge();
+
+    Replica& replica_;
+    LinkId id_;
+    Uuid peer_;
+    std::optional<Hello> hello_;
+    bool confirmed_ = false;  // the peer has our HELLO
+    std::uint64_t hello_ms_ = 0;
+
+    // As sender.
+    VersionVector peer_vv_;  // what the peer is known to have or to get: never sent again
+    VersionVector peer_durable_vv_;
+    std::optional<Stream> stream_;
+
+    // As consumer.
+    std::uint64_t generation_ = 0;
+    bool pulling_ = false;
+    bool paused_ = false;  // a session, or a clock: pull again later
+    Position expected_ = 0;
+    std::uint64_t progress_ms_ = 0;
+    std::uint64_t paused_ms_ = 0;
+    bool ack_due_ = false;
+    Position ack_first_ = 0;  // due when the own log is durable up to here,
+    Position ack_last_ = 0;   // and again up to here
+    std::uint64_t ack_ms_ = 0;
+};
+
+}  // namespace syncline

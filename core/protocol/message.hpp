@@ -1,0 +1,210 @@
+#pragma once
+#include <variant>
+#include <vector>
+
+#include "core/engine/identity.hpp"
+#include "core/merkle/leaf_sums.hpp"
+#include "crdt/hlc.hpp"
+#include "crdt/version_vector.hpp"
+#include "storage/log.hpp"
+
+namespace syncline {
+
+/// Version of everything below; in every HELLO. Peers of another version are refused.
+constexpr std::uint64_t protocol_version = 1;
+
+/// Frame types of messages between replicas; smaller numbers belong to the handshake.
+enum class MessageType : std::uint8_t {
+    hello = 16,
+    pull = 17,
+    batch = 18,
+    ack = 19,
+    sync_needed = 20,
+    session_open = 32,
+    session_opened = 33,
+    session_level = 34,
+    session_tags_request = 35,
+    session_tags = 36,
+    session_rows_request = 37,
+    session_rows = 38,
+    session_close = 39,
+};
+
+/// First message on a link, both ways; repeated until the peer's HELLO came.
+struct Hello {
+    std::uint64_t version = protocol_version;
+    Uuid cluster;
+    Uuid node;
+    Actor actor;
+    VersionVector vv;  ///< durable
+    std::uint64_t log_id = 0;
+    Position log_base = 0;
+    VersionVector base_vv;  ///< covers everything trimmed from the log
+    std::uint64_t leaf_bits = 0;
+
+    bool operator==(const Hello&) const = default;
+};
+
+/// "Stream me your log from here." A new generation ends the stream of the one before.
+struct Pull {
+    std::uint64_t generation = 0;
+    std::uint64_t log_id = 0;
+    Position position = 0;
+
+    bool operator==(const Pull&) const = default;
+};
+
+/// Consecutive log records in [from, to), without those the receiver is known to have.
+struct Batch {
+    struct Item {
+        std::uint8_t kind = 0;  ///< RecordKind
+        Bytes payload;
+
+        bool operator==(const Item&) const = default;
+    };
+    std::uint64_t generation = 0;
+    Position from = 0;
+    Position to = 0;
+    std::vector<Item> items;
+
+    bool operator==(const Batch&) const = default;
+};
+
+/// "I hold this durably, and have consumed your log up to here." Also the heartbeat.
+struct Ack {
+    std::uint64_t generation = 0;  ///< of the pull that is being consumed; 0: none yet
+    Position position = 0;
+    VersionVector vv;      ///< durable
+    bool settled = false;  ///< the root below belongs to exactly this vector
+    Hash128 root;
+    std::uint64_t rows = 0;
+    Hlc hlc;
+
+    bool operator==(const Ack&) const = default;
+};
+
+/// Answer to a PULL that the log cannot serve: a Merkle session is needed.
+struct SyncNeeded {
+    std::uint64_t generation = 0;
+
+    bool operator==(const SyncNeeded&) const = default;
+};
+
+// Merkle session: the puller opens, the server only holds a snapshot. Every message carries the
+// session's nonce; `step` counts messages of a session in both directions, so that duplicates and
+// strays are recognised.
+
+struct SessionOpen {
+    std::uint64_t nonce = 0;
+    std::uint64_t fanout_bits = 2;
+    VersionVector vv;
+    LeafSum root;
+
+    bool operator==(const SessionOpen&) const = default;
+};
+
+struct SessionOpened {
+    enum class Verdict : std::uint8_t {
+        busy,     ///< not now; try later
+        nothing,  ///< the server's vector is covered by the puller's
+        equal,    ///< same rows: adopt the vector
+        descend,  ///< compare
+        refused,  ///< the server's rows fail their own sums
+    };
+    std::uint64_t nonce = 0;
+    Verdict verdict = Verdict::busy;
+    VersionVector vv;
+    Hlc hlc;
+    LeafSum root;
+    std::uint64_t log_id = 0;  ///< after adopting, the log may be pulled from here
+    Position position = 0;
+    std::vector<std::uint64_t> hashes;  ///< of the root's children
+
+    bool operator==(const SessionOpened&) const = default;
+};
+
+/// For the frontier of the message before: which children differ (`masks`, one a node); then for
+/// each differing child how it goes on (`kinds`) and, for inner ones, the sender's child hashes.
+struct SessionLevel {
+    enum Kind : std::uint8_t {
+        inner = 0,  ///< child hashes follow in `hashes`
+        leaf = 1,   ///< few rows on the sender's side: compare tags
+        all = 2,    ///< the puller has no row here: send all
+    };
+    std::uint64_t nonce = 0;
+    std::uint64_t step = 0;
+    std::vector<std::uint16_t> masks;
+    std::vector<std::uint8_t> kinds;
+    std::vector<std::uint64_t> hashes;
+
+    bool operator==(const SessionLevel&) const = default;
+};
+
+struct SessionTagsRequest {
+    std::uint64_t nonce = 0;
+    std::uint64_t step = 0;
+    std::uint64_t first = 0;  ///< index of the first leaf node wanted
+
+    bool operator==(const SessionTagsRequest&) const = default;
+};
+
+/// Tags of the rows of consecutive leaf nodes, from `first` on.
+struct SessionTags {
+    std::uint64_t nonce = 0;
+    std::uint64_t step = 0;
+    std::uint64_t first = 0;
+    std::vector<std::vector<std::uint32_t>> nodes;
+
+    bool operator==(const SessionTags&) const = default;
+};
+
+/// The rows wanted of consecutive leaf nodes, by index in the order of their tags.
+struct SessionRowsRequest {
+    struct Node {
+        std::uint64_t leaf = 0;  ///< index among the leaf nodes
+        bool all = false;
+        std::vector<std::uint64_t> rows;
+
+        bool operator==(const Node&) const = default;
+    };
+    std::uint64_t nonce = 0;
+    std::uint64_t step = 0;
+    std::vector<Node> nodes;  ///< empty: go on with the answer that was cut
+
+    bool operator==(const SessionRowsRequest&) const = default;
+};
+
+struct SessionRows {
+    struct Item {
+        Bytes key;
+        Bytes value;
+
+        bool operator==(const Item&) const = default;
+    };
+    std::uint64_t nonce = 0;
+    std::uint64_t step = 0;
+    bool more = false;  ///< the answer was cut at the message size
+    std::vector<Item> rows;
+
+    bool operator==(const SessionRows&) const = default;
+};
+
+/// Either side lets go of the session.
+struct SessionClose {
+    std::uint64_t nonce = 0;
+
+    bool operator==(const SessionClose&) const = default;
+};
+
+using Message =
+    std::variant<Hello, Pull, Batch, Ack, SyncNeeded, SessionOpen, SessionOpened, SessionLevel,
+                 SessionTagsRequest, SessionTags, SessionRowsRequest, SessionRows, SessionClose>;
+
+MessageType message_type(const Message& message);
+/// The frame's payload.
+Bytes encode_message(const Message& message);
+/// Errors: corrupt for anything encode_message does not write; version for an unknown type or a
+/// HELLO of another protocol version.
+Result<Message> decode_message(std::uint8_t type, BytesView payload);
+
+}  // namespace syncline

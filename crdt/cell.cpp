@@ -1,0 +1,220 @@
+#include "crdt/cell.hpp"
+
+#include <charconv>
+
+#include "core/base/mutation.hpp"
+
+namespace syncline {
+
+namespace {
+
+/// The first number of a packed delta.
+enum DotsForm : std::uint8_t { dots_untouched = 0, dots_removed = 1, dots_replaced = 2 };
+
+bool has_payload(CellType type) {
+    return type != CellType::set;
+}
+bool has_counter(CellType type) {
+    return type != CellType::set;
+}
+
+/// Planted bug: forgets siblings, so that a later removal of the winner finds nothing else.
+void keep_only_winner(DotMap& dots) {
+    const DotMap::Entry* winner = dots.winner();
+    if (winner == nullptr) return;
+    const DotMap::Entry kept = *winner;
+    dots = DotMap();
+    dots.put(kept.dot, kept.payload);
+}
+
+/// Planted bug: forgets resets, so that a late copy of the entry counts again.
+void drop_reset_entries(Counter& counter) {
+    Counter kept;
+    for (const auto& [actor, entry] : counter.entries()) {
+        if (entry.live()) kept.merge(actor, entry);
+    }
+    counter = kept;
+}
+
+std::int64_t wrapping_sum(std::int64_t a, std::int64_t b) {
+    return static_cast<std::int64_t>(static_cast<std::uint64_t>(a) + static_cast<std::uint64_t>(b));
+}
+
+}  // namespace
+
+std::optional<CellType> cell_type_from(std::uint64_t number) {
+    for (const CellType type : cell_types) {
+        if (number == static_cast<std::uint64_t>(type)) return type;
+    }
+    return std::nullopt;
+}
+
+std::string_view cell_type_name(CellType type) {
+    switch (type) {
+        case CellType::string:
+            return "string";
+        case CellType::hash:
+            return "hash";
+        case CellType::set:
+            return "set";
+    }
+    return "unknown";
+}
+
+void Cell::apply(const CellDelta& delta, CellType type, const Dot& dot, Hlc hlc,
+                 const VersionVector& past) {
+    if (delta.writes_dots) {
+        dots.remove_covered(past);
+        if (delta.value) {
+            dots.put(dot, has_payload(type) ? DotValue{hlc, *delta.value} : DotValue{});
+        }
+    }
+    for (const auto& [actor, entry] : delta.counter) counter.merge(actor, entry);
+
+    if (mutated(Mutation::lww_prune) && has_payload(type)) keep_only_winner(dots);
+    if (mutated(Mutation::ctr_absent)) drop_reset_entries(counter);
+}
+
+Cell Cell::join(const Cell& a, const VersionVector& a_context, const Cell& b,
+                const VersionVector& b_context) {
+    Cell joined;
+    joined.dots = DotMap::join(a.dots, a_context, b.dots, b_context);
+    joined.counter = Counter::join(a.counter, a_context, b.counter, b_context);
+
+    // Members of a set have no timestamps; all their dots say the same and must stay.
+    const DotMap::Entry* winner = joined.dots.winner();
+    const bool is_register = winner != nullptr && winner->payload.hlc != Hlc{};
+    if (mutated(Mutation::lww_prune) && is_register) keep_only_winner(joined.dots);
+    return joined;
+}
+
+std::optional<Bytes> string_value(const Cell& cell) {
+    const DotMap::Entry* winner = cell.dots.winner();
+    if (winner == nullptr) {
+        if (!cell.counter.exists()) return std::nullopt;
+        return std::to_string(cell.counter.value());
+    }
+    // A value that is not a number hides the increments made beside it.
+    const auto number = parse_integer(winner->payload.value);
+    if (!number || !cell.counter.exists()) return winner->payload.value;
+    return std::to_string(wrapping_sum(*number, cell.counter.value()));
+}
+
+std::optional<std::int64_t> integer_value(const Cell& cell) {
+    const DotMap::Entry* winner = cell.dots.winner();
+    if (winner == nullptr) return cell.counter.value();
+    const auto number = parse_integer(winner->payload.value);
+    if (!number) return std::nullopt;
+    return wrapping_sum(*number, cell.counter.value());
+}
+
+std::optional<std::int64_t> parse_integer(BytesView text) {
+    if (text == "0") return 0;
+    const bool negative = text.starts_with('-');
+    const BytesView digits = text.substr(negative ? 1 : 0);
+    if (digits.empty() || digits.front() < '1' || digits.front() > '9') return std::nullopt;
+    std::int64_t value = 0;
+    const char* end = text.data() + text.size();
+    const auto parsed = std::from_chars(text.data(), end, value);
+    if (parsed.ec != std::errc() || parsed.ptr != end) return std::nullopt;
+    return value;
+}
+
+void write(ByteWriter& out, const Cell& cell, CellType type) {
+    out.varint(cell.dots.size());
+    for (const auto& [dot, payload] : cell.dots.entries()) {
+        write(out, dot);
+        if (!has_payload(type)) continue;
+        out.u64(payload.hlc.bits);
+        out.sized(payload.value);
+    }
+    if (cell.counter.empty()) return;
+    SYNCLINE_ASSERT(has_counter(type));
+    out.varint(cell.counter.entries().size());
+    for (const auto& entry : cell.counter.entries()) write(out, entry);
+}
+
+namespace {
+
+void read_dots(ByteReader& in, CellType type, DotMap& dots) {
+    const std::uint64_t count = in.varint();
+    for (std::uint64_t i = 0; i < count && in.ok(); ++i) {
+        const Dot dot = read_dot(in);
+        const bool ascending = dots.empty() || dots.entries().back().dot.actor < dot.actor;
+        if (!ascending || dot.counter == 0) in.fail();
+        DotValue payload;
+        if (has_payload(type)) {
+            payload.hlc.bits = in.u64();
+            payload.value = in.sized();
+        }
+        dots.put(dot, std::move(payload));
+    }
+}
+
+void read_counter(ByteReader& in, Counter& counter) {
+    const std::uint64_t count = in.varint();
+    if (count == 0) in.fail();
+    for (std::uint64_t i = 0; i < count && in.ok(); ++i) {
+        const auto [actor, entry] = read_counter_entry(in);
+        const bool ascending = counter.empty() || counter.entries().back().first < actor;
+        if (!ascending) in.fail();
+        counter.merge(actor, entry);
+    }
+}
+
+/// A set element's value is its presence.
+std::optional<Bytes> unpack_value(Unpacker& in, CellType type) {
+    return has_payload(type) ? Bytes(in.bin()) : Bytes();
+}
+
+}  // namespace
+
+Result<Cell> read_cell(BytesView bytes, CellType type) {
+    ByteReader in(bytes);
+    Cell cell;
+    read_dots(in, type, cell.dots);
+    if (in.ok() && in.left() > 0 && has_counter(type)) read_counter(in, cell.counter);
+    if (in.done()) return cell;
+    return Error{Code::corrupt, "not a canonical " + std::string(cell_type_name(type)) +
+                                    " cell: " + printable(bytes)};
+}
+
+void pack(Packer& out, const CellDelta& delta, CellType type) {
+    SYNCLINE_ASSERT(delta.writes_dots || !delta.value);
+    SYNCLINE_ASSERT(delta.counter.empty() || has_counter(type));
+    const bool with_value = delta.value && has_payload(type);
+    const bool with_counter = !delta.counter.empty();
+    DotsForm form = dots_untouched;
+    if (delta.writes_dots) form = delta.value ? dots_replaced : dots_removed;
+
+    out.array(1U + (with_value ? 1U : 0U) + (with_counter ? 1U : 0U));
+    out.uint(form);
+    if (with_value) out.bin(*delta.value);
+    if (!with_counter) return;
+    out.array(delta.counter.size());
+    for (const auto& entry : delta.counter) pack(out, entry);
+}
+
+CellDelta unpack_cell_delta(Unpacker& in, CellType type) {
+    CellDelta delta;
+    const std::size_t parts_count = in.array();
+    const std::uint64_t form = in.uint_at_most(dots_replaced);
+    delta.writes_dots = form != dots_untouched;
+    if (form == dots_replaced) delta.value = unpack_value(in, type);
+
+    const std::size_t parts_before = 1U + (form == dots_replaced && has_payload(type) ? 1U : 0U);
+    const bool with_counter = parts_count == parts_before + 1 && has_counter(type);
+    if (parts_count != parts_before && !with_counter) in.fail();
+    if (with_counter) {
+        const std::size_t count = in.array();
+        if (count == 0) in.fail();
+        for (std::size_t i = 0; i < count && in.ok(); ++i) {
+            delta.counter.push_back(unpack_counter_entry(in));
+            const bool ascending = i == 0 || delta.counter[i - 1].first < delta.counter[i].first;
+            if (!ascending) in.fail();
+        }
+    }
+    return in.ok() ? delta : CellDelta{};
+}
+
+}  // namespace syncline

@@ -1,0 +1,68 @@
+#include "crdt/dot_map.hpp"
+
+#include <algorithm>
+
+namespace syncline {
+
+namespace {
+
+using Entry = DotMap::Entry;
+
+bool before(const Entry& entry, const Dot& dot) {
+    return entry.dot < dot;
+}
+
+}  // namespace
+
+const DotValue* DotMap::find(const Dot& dot) const {
+    const auto found = std::lower_bound(entries_.begin(), entries_.end(), dot, before);
+    return found != entries_.end() && found->dot == dot ? &found->payload : nullptr;
+}
+
+void DotMap::put(const Dot& dot, DotValue payload) {
+    const auto place = std::lower_bound(entries_.begin(), entries_.end(), dot, before);
+    if (place != entries_.end() && place->dot == dot) {
+        place->payload = std::move(payload);
+    } else {
+        entries_.insert(place, Entry{dot, std::move(payload)});
+    }
+}
+
+void DotMap::remove_covered(const VersionVector& past) {
+    std::erase_if(entries_, [&](const Entry& entry) { return past.covers(entry.dot); });
+}
+
+DotMap DotMap::join(const DotMap& a, const VersionVector& a_context, const DotMap& b,
+                    const VersionVector& b_context) {
+    DotMap joined;
+    auto left = a.entries_.begin();
+    auto right = b.entries_.begin();
+    while (left != a.entries_.end() || right != b.entries_.end()) {
+        const bool left_first =
+            right == b.entries_.end() || (left != a.entries_.end() && left->dot < right->dot);
+        const bool right_first =
+            left == a.entries_.end() || (right != b.entries_.end() && right->dot < left->dot);
+        if (left_first) {
+            if (!b_context.covers(left->dot)) joined.entries_.push_back(*left);
+            ++left;
+        } else if (right_first) {
+            if (!a_context.covers(right->dot)) joined.entries_.push_back(*right);
+            ++right;
+        } else {
+            joined.entries_.push_back(*left);
+            ++left;
+            ++right;
+        }
+    }
+    return joined;
+}
+
+const Entry* DotMap::winner() const {
+    const auto loses = [](const Entry& x, const Entry& y) {
+        return std::pair(x.payload.hlc, x.dot.actor) < std::pair(y.payload.hlc, y.dot.actor);
+    };
+    const auto found = std::max_element(entries_.begin(), entries_.end(), loses);
+    return found == entries_.end() ? nullptr : &*found;
+}
+
+}  // namespace syncline

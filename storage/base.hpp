@@ -1,0 +1,43 @@
+#pragma once
+#include <array>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/base/bytes.hpp"
+
+namespace syncline {
+
+/// Tables of rows. `cells` holds what replicates; `counts` is derived; `meta` belongs to
+/// checkpoints.
+enum class Table : std::uint8_t { cells = 0, counts = 1, meta = 2 };
+constexpr std::size_t tables_count = 3;
+
+/// Puts (a value) and erasures (no value), by key in ascending order.
+using RowChanges = std::map<Bytes, std::optional<Bytes>, std::less<>>;
+/// One set of changes per table, committed together.
+using BaseChanges = std::array<RowChanges, tables_count>;
+
+/// Called for rows in key order; false ends the walk. Views die with the call.
+using RowVisitor = std::function<bool(BytesView key, BytesView value)>;
+
+/// The rows as of the last checkpoint. LMDB in production (storage/lmdb.hpp).
+/// Thread-safety: get, scan and end_turn from the owning thread; commit from the checkpoint thread
+/// at the same time.
+class Base {
+public:
+    virtual ~Base() = default;
+    /// Errors: io; corrupt when the row fails its checksum (never "absent").
+    virtual Result<std::optional<Bytes>> get(Table table, BytesView key) = 0;
+    /// Rows with from <= key, ascending.
+    virtual Result<void> scan(Table table, BytesView from, const RowVisitor& visit) = 0;
+    /// One transaction, durable when it returns. Errors: io, no_space.
+    virtual Result<void> commit(const BaseChanges& changes) = 0;
+    /// Ends the read view that get and scan share, so that no reader outlives a turn.
+    virtual void end_turn() = 0;
+};
+
+}  // namespace syncline

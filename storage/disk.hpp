@@ -1,0 +1,42 @@
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/base/bytes.hpp"
+
+namespace syncline {
+
+/// One open file. Closing happens on destruction. Offsets and sizes in bytes.
+/// Thread-safety: different threads may use disjoint ranges; sync from one thread at a time.
+class File {
+public:
+    virtual ~File() = default;
+    /// Reads up to `count` bytes; fewer at the end of the file.
+    virtual Result<Bytes> read_at(std::uint64_t offset, std::size_t count) = 0;
+    virtual Result<void> write_at(std::uint64_t offset, BytesView bytes) = 0;
+    /// fdatasync. A failure is final: never retried, the caller stops serving.
+    virtual Result<void> sync() = 0;
+    virtual Result<std::uint64_t> size() = 0;
+};
+
+/// A flat directory of files. Production uses a real one, the simulator one that forgets what was
+/// not synced.
+class Disk {
+public:
+    virtual ~Disk() = default;
+    virtual Result<std::vector<std::string>> list() = 0;
+    /// Creates the file when it is missing.
+    virtual Result<std::unique_ptr<File>> open(const std::string& name) = 0;
+    /// Atomic; durable after sync_directory().
+    virtual Result<void> rename(const std::string& from, const std::string& to) = 0;
+    virtual Result<void> remove(const std::string& name) = 0;
+    virtual Result<void> sync_directory() = 0;
+};
+
+/// A directory of the file system, created (mode 0700) when missing. pread, pwrite, fdatasync;
+/// never stdio. Errors: Code::io with the path and errno's text, Code::no_space for ENOSPC.
+Result<std::unique_ptr<Disk>> open_posix_disk(const std::string& path);
+
+}  // namespace syncline

@@ -1,0 +1,372 @@
+#include "storage/lmdb.hpp"
+
+#include <fcntl.h>
+#include <lmdb.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+#include "core/base/hash.hpp"
+
+namespace syncline {
+namespace {
+
+// Caveats of LMDB that this file answers for:
+// - One environment per file and process, never used after fork: the lock file below.
+// - A read transaction keeps old pages from being reused: one only, ended with every turn.
+// - Keys have 1 to 511 bytes: row keys are at most 500 (limits.hpp).
+// - Pages carry no checksums: every row carries its own.
+// - After a failed data sync LMDB aborts, but would try again with the next commit. The kernel may
+//   have dropped the pages by then, so that the first failure here is the last commit.
+
+constexpr std::uint64_t format_version = 1;
+constexpr const char* format_table = "format";
+constexpr std::string_view format_key = "version";
+constexpr std::array<const char*, tables_count> table_names = {"cells", "counts", "meta"};
+constexpr unsigned environment_flags = MDB_NOTLS | MDB_NORDAHEAD;
+constexpr unsigned readers_max = 512;
+constexpr unsigned databases_max = 8;
+constexpr std::size_t checksum_bytes = 8;
+constexpr const char* lock_name = "LOCK";
+
+Code code_of(int answer) {
+    switch (answer) {
+        case MDB_MAP_FULL:
+        case ENOSPC:
+        case EDQUOT: return Code::no_space;
+        case MDB_CORRUPTED:
+        case MDB_PAGE_NOTFOUND:
+        case MDB_INVALID:
+        case MDB_BAD_TXN: return Code::corrupt;
+        case MDB_VERSION_MISMATCH: return Code::version;
+        default: return Code::io;
+    }
+}
+
+/// `answer`: of an mdb call, or an errno.
+Error failure(const std::string& action, int answer) {
+    std::string message = "base: " + action + ": " + mdb_strerror(answer);
+    if (answer == MDB_MAP_FULL) message += " (the map has no free page left)";
+    return Error{code_of(answer), std::move(message)};
+}
+
+Result<void> check(const char* action, int answer) {
+    if (answer == MDB_SUCCESS) return {};
+    return failure(action, answer);
+}
+
+MDB_val to_val(BytesView bytes) {
+    // LMDB takes keys through a pointer to mutable bytes and leaves them alone.
+    return MDB_val{bytes.size(), const_cast<char*>(bytes.data())};
+}
+
+BytesView to_view(const MDB_val& value) {
+    return BytesView(static_cast<const char*>(value.mv_data), value.mv_size);
+}
+
+std::uint64_t row_checksum(Table table, BytesView key, BytesView payload) {
+    return hash64(payload, hash64(key, static_cast<std::uint64_t>(table)));
+}
+
+const char* name_of(Table table) { return table_names[static_cast<std::size_t>(table)]; }
+
+/// The payload of a stored value.
+Result<BytesView> verify_row(Table table, BytesView key, BytesView stored) {
+    if (stored.size() >= checksum_bytes) {
+        const BytesView payload = stored.substr(0, stored.size() - checksum_bytes);
+        const std::uint64_t checksum = ByteReader(stored.substr(payload.size())).u64();
+        if (row_checksum(table, key, payload) == checksum) return payload;
+    }
+    return Error{Code::corrupt, std::string("base: row ") + printable(key) + " of table " +
+                                    name_of(table) + " fails its checksum"};
+}
+
+/// Closes a file descriptor at the end of its life, and with it gives back the lock.
+class Descriptor {
+public:
+    explicit Descriptor(int number) : number_(number) {}
+    ~Descriptor() {
+        if (number_ >= 0) (void)::close(number_);  // nothing was written through it
+    }
+    Descriptor(Descriptor&& other) noexcept : number_(other.number_) { other.number_ = -1; }
+    Descriptor& operator=(Descriptor&&) = delete;
+    Descriptor(const Descriptor&) = delete;
+    Descriptor& operator=(const Descriptor&) = delete;
+    [[nodiscard]] int get() const { return number_; }
+
+private:
+    int number_;
+};
+
+struct EnvironmentCloser {
+    void operator()(MDB_env* environment) const { mdb_env_close(environment); }
+};
+using Environment = std::unique_ptr<MDB_env, EnvironmentCloser>;
+
+struct TransactionAborter {
+    void operator()(MDB_txn* transaction) const { mdb_txn_abort(transaction); }
+};
+using Transaction = std::unique_ptr<MDB_txn, TransactionAborter>;
+
+struct CursorCloser {
+    void operator()(MDB_cursor* cursor) const { mdb_cursor_close(cursor); }
+};
+using Cursor = std::unique_ptr<MDB_cursor, CursorCloser>;
+
+Result<Transaction> begin(MDB_env* environment, unsigned flags) {
+    MDB_txn* transaction = nullptr;
+    SYNCLINE_CHECK(
+        check("begin a transaction", mdb_txn_begin(environment, nullptr, flags, &transaction)));
+    return Transaction(transaction);
+}
+
+Result<void> commit_transaction(Transaction transaction) {
+    return check("commit", mdb_txn_commit(transaction.release()));
+}
+
+class LmdbBase final : public Base {
+public:
+    LmdbBase(Descriptor lock, Environment environment, std::array<MDB_dbi, tables_count> tables)
+        : lock_(std::move(lock)), environment_(std::move(environment)), tables_(tables) {}
+
+    Result<std::optional<Bytes>> get(Table table, BytesView key) override {
+        SYNCLINE_CHECK(begin_turn());
+        MDB_val row_key = to_val(key);
+        MDB_val stored{};
+        const int answer = mdb_get(reader_.get(), id_of(table), &row_key, &stored);
+        if (answer == MDB_NOTFOUND) return std::optional<Bytes>();
+        SYNCLINE_CHECK(check("read a row", answer));
+        SYNCLINE_TRY(const BytesView payload, verify_row(table, key, to_view(stored)));
+        return std::optional<Bytes>(payload);
+    }
+
+    Result<void> scan(Table table, BytesView from, const RowVisitor& visit) override {
+        SYNCLINE_CHECK(begin_turn());
+        MDB_cursor* opened = nullptr;
+        SYNCLINE_CHECK(
+            check("open a cursor", mdb_cursor_open(reader_.get(), id_of(table), &opened)));
+        const Cursor cursor(opened);
+        MDB_val key = to_val(from);
+        MDB_val stored{};
+        // LMDB knows no empty key.
+        int answer =
+            mdb_cursor_get(cursor.get(), &key, &stored, from.empty() ? MDB_FIRST : MDB_SET_RANGE);
+        while (answer == MDB_SUCCESS) {
+            SYNCLINE_TRY(const BytesView payload,
+                         verify_row(table, to_view(key), to_view(stored)));
+            if (!visit(to_view(key), payload)) return {};
+            answer = mdb_cursor_get(cursor.get(), &key, &stored, MDB_NEXT);
+        }
+        return answer == MDB_NOTFOUND ? Result<void>{} : check("walk rows", answer);
+    }
+
+    Result<void> commit(const BaseChanges& changes) override {
+        if (failed_) return *failed_;
+        Result<void> result = try_commit(changes);
+        if (!result) failed_ = result.error();
+        return result;
+    }
+
+    void end_turn() override {
+        if (reading_) mdb_txn_reset(reader_.get());
+        reading_ = false;
+    }
+
+private:
+    [[nodiscard]] MDB_dbi id_of(Table table) const {
+        return tables_[static_cast<std::size_t>(table)];
+    }
+
+    /// Makes the read view of this turn, unless it stands.
+    Result<void> begin_turn() {
+        if (reading_) return {};
+        if (reader_) {
+            SYNCLINE_CHECK(check("renew the read view", mdb_txn_renew(reader_.get())));
+        } else {
+            SYNCLINE_TRY(reader_, begin(environment_.get(), MDB_RDONLY));
+        }
+        reading_ = true;
+        return {};
+    }
+
+    Result<void> try_commit(const BaseChanges& changes) {
+        SYNCLINE_TRY(Transaction transaction, begin(environment_.get(), 0));
+        for (std::size_t index = 0; index < tables_count; ++index) {
+            const Table table = static_cast<Table>(index);
+            for (const auto& [key, value] : changes[index]) {
+                SYNCLINE_CHECK(value ? put(transaction.get(), table, key, *value)
+                                     : erase(transaction.get(), table, key));
+            }
+        }
+        return commit_transaction(std::move(transaction));
+    }
+
+    Result<void> put(MDB_txn* transaction, Table table, BytesView key, BytesView payload) {
+        MDB_val row_key = to_val(key);
+        // LMDB makes the room, so that payload and checksum are not joined in a copy first.
+        MDB_val room{payload.size() + checksum_bytes, nullptr};
+        SYNCLINE_CHECK(check("write a row",
+                             mdb_put(transaction, id_of(table), &row_key, &room, MDB_RESERVE)));
+        char* const out = static_cast<char*>(room.mv_data);
+        if (!payload.empty()) std::memcpy(out, payload.data(), payload.size());
+        Bytes checksum;
+        ByteWriter(checksum).u64(row_checksum(table, key, payload));
+        std::memcpy(out + payload.size(), checksum.data(), checksum_bytes);
+        return {};
+    }
+
+    Result<void> erase(MDB_txn* transaction, Table table, BytesView key) {
+        MDB_val row_key = to_val(key);
+        const int answer = mdb_del(transaction, id_of(table), &row_key, nullptr);
+        return answer == MDB_NOTFOUND ? Result<void>{} : check("erase a row", answer);
+    }
+
+    // Destroyed from the last to the first: reader, environment, lock.
+    Descriptor lock_;
+    Environment environment_;
+    std::array<MDB_dbi, tables_count> tables_;
+    Transaction reader_;           ///< owning thread
+    bool reading_ = false;         ///< owning thread: reader_ has a view
+    std::optional<Error> failed_;  ///< committing thread: the first failure, answered for ever
+};
+
+Result<Environment> open_environment(const std::string& path, const LmdbOptions& options) {
+    MDB_env* created = nullptr;
+    SYNCLINE_CHECK(check("create an environment", mdb_env_create(&created)));
+    Environment environment(created);
+    SYNCLINE_CHECK(check("set the map's size", mdb_env_set_mapsize(created, options.map_bytes)));
+    SYNCLINE_CHECK(check("set readers", mdb_env_set_maxreaders(created, readers_max)));
+    SYNCLINE_CHECK(check("set tables", mdb_env_set_maxdbs(created, databases_max)));
+    const int answer = mdb_env_open(created, path.c_str(), environment_flags, 0600);
+    if (answer != MDB_SUCCESS) return failure("open " + path, answer);
+    int dead_readers = 0;
+    SYNCLINE_CHECK(check("check the readers", mdb_reader_check(created, &dead_readers)));
+    return environment;
+}
+
+/// Writes what makes an environment a base: the tables and the format version.
+Result<void> write_format(const std::string& path, const LmdbOptions& options) {
+    SYNCLINE_TRY(const Environment environment, open_environment(path, options));
+    SYNCLINE_TRY(Transaction transaction, begin(environment.get(), 0));
+    MDB_dbi id = 0;
+    for (const char* const name : table_names) {
+        SYNCLINE_CHECK(
+            check("create a table", mdb_dbi_open(transaction.get(), name, MDB_CREATE, &id)));
+    }
+    SYNCLINE_CHECK(
+        check("create a table", mdb_dbi_open(transaction.get(), format_table, MDB_CREATE, &id)));
+    Bytes version;
+    ByteWriter(version).u64(format_version);
+    MDB_val key = to_val(format_key);
+    MDB_val value = to_val(version);
+    SYNCLINE_CHECK(check("write the format", mdb_put(transaction.get(), id, &key, &value, 0)));
+    return commit_transaction(std::move(transaction));
+}
+
+Result<void> check_format(MDB_txn* transaction, const std::string& path) {
+    MDB_dbi id = 0;
+    MDB_val key = to_val(format_key);
+    MDB_val value{};
+    int answer = mdb_dbi_open(transaction, format_table, 0, &id);
+    if (answer == MDB_SUCCESS) answer = mdb_get(transaction, id, &key, &value);
+    if (answer == MDB_NOTFOUND) {
+        return Error{Code::corrupt, "base: " + path + " holds no format version"};
+    }
+    SYNCLINE_CHECK(check("read the format", answer));
+    const std::uint64_t version = ByteReader(to_view(value)).u64();
+    if (version != format_version) {
+        return Error{Code::version, "base: " + path + " has format version " +
+                                        std::to_string(version) + ", this program knows " +
+                                        std::to_string(format_version)};
+    }
+    return {};
+}
+
+Result<std::array<MDB_dbi, tables_count>> open_tables(MDB_env* environment,
+                                                      const std::string& path) {
+    SYNCLINE_TRY(Transaction transaction, begin(environment, MDB_RDONLY));
+    SYNCLINE_CHECK(check_format(transaction.get(), path));
+    std::array<MDB_dbi, tables_count> tables{};
+    for (std::size_t index = 0; index < tables_count; ++index) {
+        const int answer =
+            mdb_dbi_open(transaction.get(), table_names[index], 0, &tables[index]);
+        if (answer != MDB_SUCCESS) {
+            return failure(std::string("open table ") + table_names[index], answer);
+        }
+    }
+    // Table numbers opened in a transaction stay known only if it is committed.
+    SYNCLINE_CHECK(commit_transaction(std::move(transaction)));
+    return tables;
+}
+
+Result<void> sync_directory(const std::string& path) {
+    const Descriptor directory(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (directory.get() < 0 || ::fsync(directory.get()) != 0) return failure("sync " + path, errno);
+    return {};
+}
+
+bool exists(const std::string& path) {
+    struct stat status {};
+    return ::stat(path.c_str(), &status) == 0;
+}
+
+std::string parent_of(const std::string& path) {
+    const std::size_t slash = path.find_last_not_of('/') == std::string::npos
+                                  ? std::string::npos
+                                  : path.rfind('/', path.find_last_not_of('/'));
+    if (slash == std::string::npos) return ".";
+    return slash == 0 ? "/" : path.substr(0, slash);
+}
+
+/// LMDB lets several processes in. Ours has caches that belong to one, so that it takes this lock;
+/// the kernel gives it back when the process ends, however it ends.
+Result<Descriptor> take_lock(const std::string& path) {
+    const std::string name = path + "/" + lock_name;
+    Descriptor file(::open(name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+    if (file.get() < 0) return failure("open " + name, errno);
+    if (::flock(file.get(), LOCK_EX | LOCK_NB) == 0) return file;
+    if (errno != EWOULDBLOCK) return failure("lock " + name, errno);
+    return Error{Code::locked, "another process holds " + path};
+}
+
+/// Makes the environment in a directory of another name and renames it when it is complete. The
+/// lock is taken before and goes along, because it belongs to the file and not to its name.
+Result<Descriptor> create(const std::string& path, const LmdbOptions& options) {
+    const std::string making = path + ".new";
+    if (::mkdir(making.c_str(), 0700) != 0 && errno != EEXIST) {
+        return failure("create " + making, errno);
+    }
+    SYNCLINE_TRY(Descriptor lock, take_lock(making));
+    if (exists(path)) return Error{Code::locked, "another process has just made " + path};
+    for (const char* const name : {"/data.mdb", "/lock.mdb"}) {
+        // What an earlier attempt left half made.
+        if (::unlink((making + name).c_str()) != 0 && errno != ENOENT) {
+            return failure("remove " + making + name, errno);
+        }
+    }
+    SYNCLINE_CHECK(write_format(making, options));
+    SYNCLINE_CHECK(sync_directory(making));
+    if (::rename(making.c_str(), path.c_str()) != 0) return failure("rename " + making, errno);
+    SYNCLINE_CHECK(sync_directory(parent_of(path)));
+    return lock;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Base>> open_lmdb_base(const std::string& path, LmdbOptions options) {
+    SYNCLINE_TRY(Descriptor lock, exists(path) ? take_lock(path) : create(path, options));
+    // LMDB would make an empty file of a lost one, and all rows would be absent.
+    if (!exists(path + "/data.mdb")) {
+        return Error{Code::corrupt, "base: " + path + " has lost its data.mdb"};
+    }
+    SYNCLINE_TRY(Environment environment, open_environment(path, options));
+    SYNCLINE_TRY(const auto tables, open_tables(environment.get(), path));
+    return std::unique_ptr<Base>(
+        std::make_unique<LmdbBase>(std::move(lock), std::move(environment), tables));
+}
+
+}  // namespace syncline

@@ -1,0 +1,20 @@
+#pragma once
+#include <memory>
+#include <string>
+
+#include "storage/base.hpp"
+
+namespace syncline {
+
+struct LmdbOptions {
+    std::uint64_t map_bytes = 64ULL << 30;  ///< address space, not memory or disk
+};
+
+/// Opens or creates an LMDB environment under `path` (a directory) as a Base. Creation happens in a
+/// temporary directory that is renamed into place, so that a power cut leaves nothing half made.
+/// Every row carries a checksum, verified on read. Always in full-sync mode; flags MDB_NOTLS and
+/// MDB_NORDAHEAD. Takes an exclusive lock for the process.
+/// Errors: locked (another process has it), version, corrupt, io, no_space.
+Result<std::unique_ptr<Base>> open_lmdb_base(const std::string& path, LmdbOptions options);
+
+}  // namespace syncline

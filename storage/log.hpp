@@ -1,0 +1,87 @@
+#pragma once
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "core/base/env.hpp"
+#include "core/base/limits.hpp"
+#include "storage/disk.hpp"
+
+namespace syncline {
+
+/// A place in the log: bytes since its beginning, headers and padding included. Grows for ever.
+using Position = std::uint64_t;
+
+struct LogRecord {
+    Position position;  ///< where it starts
+    Position next;      ///< where the one after it starts or will start
+    std::uint8_t kind;  ///< given by the caller, opaque here
+    Bytes payload;
+};
+
+struct LogOptions {
+    std::size_t segment_bytes = limits::log_segment_bytes;
+};
+
+/// The durability point: an append-only sequence of checksummed records in pre-written, recycled
+/// segment files. Happy path: append() buffers; begin_flush() hands the buffer to the log thread,
+/// which calls write() and sync() on it; finish_flush() moves durable() forward.
+/// Each record's checksum covers log id, position, kind and payload, so that a torn tail, or a
+/// stale record of a recycled segment's former life, ends recovery and is never taken for data.
+/// Thread-safety: confined to one thread, except Flush::write and Flush::sync.
+class Log {
+public:
+    /// What the log thread works on: consecutive records of one segment.
+    class Flush {
+    public:
+        Result<void> write();
+        Result<void> sync();
+        /// After sync, off the waiting clients' path: makes the next segment ready when this one
+        /// is more than half full. Optional; else the first write to it does the work.
+        Result<void> prepare_next();
+        [[nodiscard]] Position end() const;
+
+    private:
+        friend class Log;
+        struct State;
+        std::shared_ptr<State> state_;
+    };
+
+    /// Opens or creates the log in `disk` (files "log-*"), finds its end. A new log takes a random
+    /// id. `from`: the checkpoint; records below it may be missing, those above must follow without
+    /// a gap. Errors: io; corrupt when a record in the middle is damaged (valid data follow in a
+    /// later segment) or when the log does not reach back to `from`.
+    static Result<std::unique_ptr<Log>> open(Disk& disk, LogOptions options, Random& random,
+                                             Position from);
+    ~Log();
+
+    [[nodiscard]] std::uint64_t id() const;  ///< random, new when the log was created
+    [[nodiscard]] Position base() const;     ///< first record still kept
+    [[nodiscard]] Position end() const;      ///< after the last appended record
+    [[nodiscard]] Position durable() const;  ///< after the last synced record
+
+    /// Buffers a record; it is durable when durable() >= the returned end of the record.
+    Position append(std::uint8_t kind, BytesView payload);
+
+    /// Buffered records that end at or below `limit`, unless none wait or a flush is under way.
+    std::optional<Flush> begin_flush(std::optional<Position> limit = std::nullopt);
+    /// After write() and sync() succeeded.
+    void finish_flush(const Flush& flush);
+
+    /// The first record at or after `position`, durable ones only; nothing at the durable end.
+    /// Served from memory for the recent tail, else read from the segment. Error corrupt when the
+    /// stored bytes fail their checksum or position is not the start of a record.
+    Result<std::optional<LogRecord>> read(Position position);
+
+    /// Lets go of whole segments that end at or below `position`; they are recycled.
+    Result<void> trim(Position position);
+
+private:
+    struct Impl;
+    explicit Log(std::unique_ptr<Impl> impl);
+    std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace syncline

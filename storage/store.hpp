@@ -1,0 +1,71 @@
+#pragma once
+#include <memory>
+
+#include "storage/base.hpp"
+#include "storage/log.hpp"
+
+namespace syncline {
+
+/// Rows as they are now: an ordered overlay of what changed since the last checkpoint, over the
+/// base. Each overlay entry carries the log position after its last change, so that a reader can
+/// wait until what it saw is durable.
+/// Thread-safety: confined to one thread, except Checkpoint::commit.
+class Store {
+public:
+    /// The overlay that is being written into the base, and the meta rows that go with it.
+    class Checkpoint {
+    public:
+        /// One durable base transaction. Runs on the checkpoint thread.
+        Result<void> commit();
+        [[nodiscard]] Position position() const;
+
+    private:
+        friend class Store;
+        struct State;
+        std::shared_ptr<State> state_;
+    };
+
+    explicit Store(Base& base);
+    ~Store();
+
+    /// Overlay first, then base. Errors: those of Base::get.
+    Result<std::optional<Bytes>> get(Table table, BytesView key);
+    /// Rows with from <= key < to (to empty: no bound) in key order, overlay merged over base.
+    /// The visitor must not change the store.
+    Result<void> scan(Table table, BytesView from, BytesView to, const RowVisitor& visit);
+    /// The same over the base alone: rows of the last finished checkpoint.
+    Result<void> scan_base(Table table, BytesView from, BytesView to, const RowVisitor& visit);
+
+    void put(Table table, BytesView key, Bytes value, Position position);
+    void erase(Table table, BytesView key, Position position);
+
+    /// The largest position among entries seen by get and scan since the last call; 0 if all came
+    /// from the base. Erased entries count.
+    Position take_seen();
+
+    /// Moves the overlay aside and couples it with `meta` rows and the log position they describe.
+    /// Precondition: no checkpoint is under way.
+    Checkpoint begin_checkpoint(Position position, RowChanges meta);
+    /// After Checkpoint::commit succeeded: the base now holds it, the overlay part is dropped.
+    /// Returns what is left of it: freeing takes time in proportion to its rows, so hand it to
+    /// another thread, or ignore it.
+    std::shared_ptr<const void> finish_checkpoint();
+    [[nodiscard]] bool checkpoint_under_way() const;
+
+    /// Writes rows that were not born in the log straight to the base, in one durable transaction.
+    /// Precondition: overlay empty, no checkpoint under way.
+    Result<void> commit_base(const BaseChanges& changes);
+
+    /// Memory held by the overlay, both parts, in bytes (estimate).
+    [[nodiscard]] std::size_t overlay_bytes() const;
+    /// No row waits for a checkpoint.
+    [[nodiscard]] bool overlay_empty() const;
+
+    void end_turn();
+
+private:
+    struct Impl;
+    std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace syncline

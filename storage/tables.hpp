@@ -1,0 +1,62 @@
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "core/base/bytes.hpp"
+
+namespace syncline {
+
+/// Keys of the tables `cells` and `counts`. A deterministic function of what is stored, so that all
+/// replicas order and hash rows alike. Layout in storage/FORMAT.md:
+///   short:  h64(key) | length | key | type | [h32(field) field]
+///   hashed: h64(key) | 0xFF | H128(key) | type | [H128(field)]     when the short form > 500 bytes
+/// `type` is opaque here. A field is present or not by type; sets and hashes always have one.
+struct RowName {
+    Bytes key;
+    std::uint8_t type = 0;
+    std::optional<Bytes> field;
+
+    bool operator==(const RowName&) const = default;
+};
+
+/// The row key, and whether it is of the hashed form (then the value must carry the full name).
+struct RowKey {
+    Bytes bytes;
+    bool hashed = false;
+};
+RowKey encode_row_key(BytesView key, std::uint8_t type, std::optional<BytesView> field);
+
+/// A row's value: for hashed keys the full key and field stand in front of the payload.
+Bytes encode_row_value(const RowKey& row_key, BytesView key, std::optional<BytesView> field,
+                       BytesView payload);
+
+/// A row taken apart. `payload` is a view into `value`.
+struct Row {
+    RowName name;
+    BytesView payload;
+};
+/// Error corrupt when key and value are not what encode_* write (the hashes are verified).
+Result<Row> decode_row(BytesView row_key, BytesView value);
+
+/// A range of row keys: first <= row key < last (last empty: no bound).
+struct RowRange {
+    Bytes first;
+    Bytes last;
+};
+/// Every row of a user key lies in one of these (short and hashed form; the first alone when no
+/// field can make the row hashed is not assumed: both are always given).
+std::vector<RowRange> rows_of_key(BytesView key);
+/// Every row of one type of a user key.
+std::vector<RowRange> rows_of_key(BytesView key, std::uint8_t type);
+/// Rows whose h64 starts with the `bits`-bit prefix `prefix` (bits <= 64; 0 = all rows).
+RowRange rows_of_prefix(std::uint64_t prefix, unsigned bits);
+
+/// The position of a user key in the order of rows: XXH3-64.
+std::uint64_t key_hash(BytesView key);
+/// The h64 a row key starts with. Precondition: at least 8 bytes.
+std::uint64_t row_key_hash(BytesView row_key);
+/// The smallest string greater than every string with this prefix; empty when there is none.
+Bytes prefix_end(BytesView prefix);
+
+}  // namespace syncline
