@@ -50,7 +50,7 @@ void Replica::prepare_checkpoint(Position position) {
 
 std::shared_ptr<const Snapshot> Replica::take_snapshot(Position position) const {
     return std::make_shared<const Snapshot>(
-        Snapshot{position, log_->id(), group_->vv(), group_->clock().last(), group_->leaf_sums()});
+        Snapshot{position, group_->vv(), group_->clock().last(), group_->leaf_sums()});
 }
 
 void Replica::finish_checkpoint(const Result<void>& result) {

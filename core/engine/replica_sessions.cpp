@@ -97,7 +97,7 @@ Result<void> Replica::receive_session(LinkId link, const Message& message) {
         const bool waiting = pulling_ && !pulling_->session;
         if (waiting && !snapshot_.expired()) {
             SessionOpened busy;
-            busy.nonce = open->nonce;
+            busy.session = static_cast<std::uint16_t>(open->nonce);
             send(link, frame_type(busy), encode_message(busy));
             return {};
         }
@@ -111,10 +111,10 @@ Result<void> Replica::receive_session(LinkId link, const Message& message) {
     }
     if (const auto* done = std::get_if<SessionClose>(&message)) {
         const auto found = serving_.find(link);
-        if (found != serving_.end() && found->second->open.nonce == done->nonce) {
+        if (found != serving_.end() && found->second->name() == done->session) {
             serving_.erase(found);
         }
-        if (pulling_ && pulling_->session && pulling_->session->nonce() == done->nonce) {
+        if (pulling_ && pulling_->session && pulling_->session->session() == done->session) {
             end_pulling(false);
         }
         return {};
@@ -193,7 +193,7 @@ void Replica::adopt() {
     const SessionPuller& session = *pulling_->session;
     // Peers that are served read the base, which is about to change.
     for (const auto& [link, serving] : serving_) {
-        const SessionClose bye{serving->open.nonce};
+        const SessionClose bye{serving->name()};
         send(link, frame_type(bye), encode_message(bye));
     }
     serving_.clear();
@@ -218,7 +218,7 @@ void Replica::adopt() {
     stats_.session_rows_received += session.staged().size();
     if (on_adopted) on_adopted(session.peer_vv());
     if (const Link* const link = find(pulling_->link)) {
-        cursors_[link->peer()] = Cursor{session.peer_log_id(), session.peer_position()};
+        cursors_[link->peer()] = Cursor{link->peer_log_id(), session.peer_position()};
     }
     session_mismatches_ = 0;
     prepare_checkpoint(position);
@@ -228,7 +228,7 @@ void Replica::adopt() {
 void Replica::end_pulling(bool completed) {
     const LinkId link = pulling_->link;
     if (pulling_->session) {
-        const SessionClose bye{pulling_->session->nonce()};
+        const SessionClose bye{pulling_->session->session()};
         send(link, frame_type(bye), encode_message(bye));
     }
     pulling_.reset();

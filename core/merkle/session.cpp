@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::uint64_t hash_mask = (std::uint64_t{1} << 40) - 1;
 /// At or below this many rows tags cost less than another level of hashes.
-constexpr std::uint64_t leaf_rows_fanout_4 = 16;
+constexpr std::uint64_t leaf_rows_fanout_4 = 10;
 constexpr std::uint64_t leaf_rows_fanout_16 = 24;
 /// An `all` node with more rows than this is served bucket by bucket.
 constexpr std::uint64_t rows_at_once = 4096;
@@ -136,15 +136,14 @@ SessionServer::SessionServer(std::shared_ptr<const Snapshot> snapshot, Store& st
 Message SessionServer::opened() {
     const Snapshot& snapshot = tree_.snapshot();
     SessionOpened opened;
-    opened.nonce = open_.nonce;
+    opened.session = session();
     opened.vv = snapshot.vv;
     opened.hlc = snapshot.hlc;
     opened.root = snapshot.sums.root();
-    opened.log_id = snapshot.log_id;
     opened.position = snapshot.position;
     if (open_.vv.covers(snapshot.vv)) {
         opened.verdict = SessionOpened::Verdict::nothing;
-    } else if (open_.root == opened.root) {
+    } else if (open_.root_hash == tree_.hash(SessionTree::Node{})) {
         opened.verdict = SessionOpened::Verdict::equal;
     } else {
         opened.verdict = SessionOpened::Verdict::descend;
@@ -157,10 +156,10 @@ Message SessionServer::opened() {
 }
 
 Result<std::optional<Message>> SessionServer::receive(const Message& message) {
-    std::uint64_t nonce = 0;
+    std::optional<std::uint16_t> name;
     std::uint64_t step = 0;
     const auto header = [&](const auto& request) {
-        nonce = request.nonce;
+        name = request.session;
         step = request.step;
     };
     const auto* level_request = std::get_if<SessionLevel>(&message);
@@ -169,7 +168,7 @@ Result<std::optional<Message>> SessionServer::receive(const Message& message) {
     if (level_request != nullptr) header(*level_request);
     if (tags_request != nullptr) header(*tags_request);
     if (rows_request != nullptr) header(*rows_request);
-    if (nonce != open_.nonce || step > step_ + 1) return std::optional<Message>();
+    if (name != session() || step > step_ + 1) return std::optional<Message>();
     if (step <= step_) return step == step_ ? answer_ : std::optional<Message>();
 
     step_ = step;
@@ -200,7 +199,7 @@ Result<Message> SessionServer::level(const SessionLevel& request) {
     if (frontier_.empty()) return tags(0);
 
     SessionLevel answer;
-    answer.nonce = open_.nonce;
+    answer.session = session();
     answer.step = step_;
     std::optional<std::vector<std::uint16_t>> masks = tree_.compare(frontier_, request.hashes);
     if (!masks) return senseless("level");
@@ -226,9 +225,10 @@ Result<Message> SessionServer::level(const SessionLevel& request) {
 Result<Message> SessionServer::tags(std::uint64_t first) {
     if (first > leaves_.size()) return senseless("request for tags");
     SessionTags answer;
-    answer.nonce = open_.nonce;
+    answer.session = session();
     answer.step = step_;
     answer.first = first;
+    tagged_.clear();
     std::size_t bytes = 0;
     for (std::uint64_t i = first; i < leaves_.size(); ++i) {
         if (bytes > limits::session_message_bytes_target) break;
@@ -238,25 +238,42 @@ Result<Message> SessionServer::tags(std::uint64_t first) {
             for (const SessionTree::HashedRow& row : rows) tags.push_back(tree_.tag(row.hash));
         }
         bytes += 1 + 4 * tags.size();
+        tagged_.emplace_back(i, tags.size());
         answer.nodes.push_back(std::move(tags));
     }
     return Message(std::move(answer));
 }
 
-Result<Message> SessionServer::rows(const SessionRowsRequest& request) {
-    for (const SessionRowsRequest::Node& node : request.nodes) {
-        if (node.leaf >= leaves_.size()) return senseless("request for rows");
-        const Leaf& leaf = leaves_[node.leaf];
-        if (!node.all || tree_.sum(leaf.node).count <= rows_at_once) {
-            wanted_.push_back(Wanted{leaf.node, node.all, node.rows});
-            continue;
-        }
-        for (const SessionTree::Node& bucket : tree_.buckets(leaf.node)) {
-            if (tree_.sum(bucket).count > 0) wanted_.push_back(Wanted{bucket, true, {}});
+/// Puts what a request asks for into the queue of wanted rows.
+Result<void> SessionServer::want(const SessionRowsRequest& request) {
+    auto next = request.rows.begin();
+    std::uint64_t first = 0;  // index of the node's first row among all tags sent
+    for (const auto& [leaf, rows_count] : tagged_) {
+        const SessionTree::Node& node = leaves_[leaf].node;
+        if (!leaves_[leaf].all) {
+            Wanted wanted{node, false, {}};
+            for (; next != request.rows.end() && *next < first + rows_count; ++next) {
+                if (*next < first) return senseless("request for rows");
+                wanted.rows.push_back(*next - first);
+            }
+            first += rows_count;
+            if (!wanted.rows.empty()) wanted_.push_back(std::move(wanted));
+        } else if (tree_.sum(node).count <= rows_at_once) {
+            wanted_.push_back(Wanted{node, true, {}});
+        } else {
+            for (const SessionTree::Node& bucket : tree_.buckets(node)) {
+                if (tree_.sum(bucket).count > 0) wanted_.push_back(Wanted{bucket, true, {}});
+            }
         }
     }
+    if (next != request.rows.end()) return senseless("request for rows");
+    return {};
+}
+
+Result<Message> SessionServer::rows(const SessionRowsRequest& request) {
+    if (!request.go_on) SYNCLINE_CHECK(want(request));
     SessionRows answer;
-    answer.nonce = open_.nonce;
+    answer.session = session();
     answer.step = step_;
     std::size_t bytes = 0;
     while (bytes < limits::session_message_bytes_target && !(wanted_.empty() && ready_.empty())) {
@@ -273,7 +290,6 @@ Result<Message> SessionServer::rows(const SessionRowsRequest& request) {
             }
         }
         for (const std::uint64_t index : wanted_.front().rows) {
-            if (index >= rows.size()) return senseless("request for rows");
             ready_.push_back(SessionRows::Item{rows[index].key, rows[index].value});
         }
         wanted_.pop_front();
@@ -295,7 +311,7 @@ Message SessionPuller::open() const {
     open.nonce = nonce_;
     open.fanout_bits = fanout_bits_;
     open.vv = tree_.snapshot().vv;
-    open.root = tree_.snapshot().sums.root();
+    open.root_hash = tree_.hash(SessionTree::Node{});
     return open;
 }
 
@@ -310,10 +326,10 @@ Result<std::optional<Message>> SessionPuller::receive(const Message& message) {
     if (state_ != State::running) return nothing;
     if (const auto* opened = std::get_if<SessionOpened>(&message)) {
         // step_ > 0: a repeated answer to an OPEN that was answered before.
-        return opened->nonce == nonce_ && step_ == 0 ? on_opened(*opened) : nothing;
+        return opened->session == session() && step_ == 0 ? on_opened(*opened) : nothing;
     }
     const auto current = [&](const auto& answer) {
-        return answer.nonce == nonce_ && answer.step == step_ && step_ > 0;
+        return answer.session == session() && answer.step == step_ && step_ > 0;
     };
     if (const auto* level = std::get_if<SessionLevel>(&message)) {
         return current(*level) ? on_level(*level) : nothing;
@@ -352,7 +368,7 @@ Result<std::optional<Message>> SessionPuller::on_opened(const SessionOpened& ope
 /// Compares what the server sent about the frontier, and tells it how each difference goes on.
 Result<std::optional<Message>> SessionPuller::descend(const std::vector<std::uint64_t>& hashes) {
     SessionLevel request;
-    request.nonce = nonce_;
+    request.session = session();
     request.step = ++step_;
     std::optional<std::vector<std::uint16_t>> masks = tree_.compare(frontier_, hashes);
     if (!masks) return senseless("level");
@@ -400,7 +416,7 @@ Result<std::optional<Message>> SessionPuller::next_tags() {
         return std::optional<Message>();
     }
     SessionTagsRequest request;
-    request.nonce = nonce_;
+    request.session = session();
     request.step = ++step_;
     request.first = tagged_;
     return std::optional<Message>(std::move(request));
@@ -412,31 +428,31 @@ Result<std::optional<Message>> SessionPuller::on_tags(const SessionTags& tags) {
         return senseless("list of tags");
     }
     SessionRowsRequest request;
+    bool needed = false;
+    std::uint64_t first = 0;
     for (const std::vector<std::uint32_t>& node : tags.nodes) {
-        SYNCLINE_TRY(auto wanted, compare_tags(tagged_, node));
-        if (wanted) request.nodes.push_back(std::move(*wanted));
+        needed |= leaves_[tagged_].all;
+        SYNCLINE_CHECK(compare_tags(tagged_, node, first, request.rows));
+        first += node.size();
         ++tagged_;
     }
-    if (request.nodes.empty()) return next_tags();
-    request.nonce = nonce_;
+    if (!needed && request.rows.empty()) return next_tags();
+    request.session = session();
     request.step = ++step_;
     return std::optional<Message>(std::move(request));
 }
 
-/// Stages own rows without a partner, and answers which of the peer's rows are needed.
-Result<std::optional<SessionRowsRequest::Node>> SessionPuller::compare_tags(
-    std::uint64_t leaf, const std::vector<std::uint32_t>& tags) {
-    SessionRowsRequest::Node wanted;
-    wanted.leaf = leaf;
-    wanted.all = leaves_[leaf].all;
-    if (wanted.all) return std::optional(std::move(wanted));
+/// Stages own rows without a partner, and finds which of the peer's rows are needed.
+Result<void> SessionPuller::compare_tags(std::uint64_t leaf, const std::vector<std::uint32_t>& tags,
+                                         std::uint64_t first, std::vector<std::uint64_t>& wanted) {
+    if (leaves_[leaf].all) return {};
     SYNCLINE_TRY(const auto rows, tree_.rows(leaves_[leaf].node));
     std::unordered_map<std::uint32_t, bool> mine;  // tag -> has a partner
     for (const SessionTree::HashedRow& row : rows) mine.emplace(tree_.tag(row.hash), false);
     for (std::size_t i = 0; i < tags.size(); ++i) {
         const auto found = mine.find(tags[i]);
         if (found == mine.end()) {
-            wanted.rows.push_back(i);
+            wanted.push_back(first + i);
         } else {
             found->second = true;
         }
@@ -446,8 +462,7 @@ Result<std::optional<SessionRowsRequest::Node>> SessionPuller::compare_tags(
         SYNCLINE_CHECK(stage(row.key, std::nullopt));
         difference_ -= row.hash;
     }
-    if (wanted.rows.empty()) return std::optional<SessionRowsRequest::Node>();
-    return std::optional(std::move(wanted));
+    return {};
 }
 
 Result<void> SessionPuller::stage(BytesView key, std::optional<BytesView> value) {
@@ -468,8 +483,9 @@ Result<std::optional<Message>> SessionPuller::on_rows(const SessionRows& rows) {
     }
     if (!rows.more) return next_tags();
     SessionRowsRequest request;
-    request.nonce = nonce_;
+    request.session = session();
     request.step = ++step_;
+    request.go_on = true;
     return std::optional<Message>(std::move(request));
 }
 

@@ -14,7 +14,6 @@ namespace syncline {
 /// somebody holds one, no checkpoint may change the base.
 struct Snapshot {
     Position position = 0;
-    std::uint64_t log_id = 0;
     VersionVector vv;
     Hlc hlc;
     LeafSums sums;
@@ -78,7 +77,7 @@ public:
     /// sense.
     Result<std::optional<Message>> receive(const Message& message);
 
-    [[nodiscard]] std::uint64_t nonce() const { return open_.nonce; }
+    [[nodiscard]] std::uint16_t session() const { return static_cast<std::uint16_t>(open_.nonce); }
 
 private:
     struct Leaf {
@@ -93,12 +92,14 @@ private:
 
     Result<Message> level(const SessionLevel& level);
     Result<Message> tags(std::uint64_t first);
+    Result<void> want(const SessionRowsRequest& request);
     Result<Message> rows(const SessionRowsRequest& request);
 
     SessionOpen open_;
     SessionTree tree_;
     std::vector<SessionTree::Node> frontier_;
     std::vector<Leaf> leaves_;
+    std::vector<std::pair<std::uint64_t, std::size_t>> tagged_;  // last TAGS: leaf, its rows
     std::deque<Wanted> wanted_;
     std::deque<SessionRows::Item> ready_;  // read, but not yet sent
     std::uint64_t step_ = 0;               // of the last request answered
@@ -132,11 +133,10 @@ public:
     [[nodiscard]] State state() const { return state_; }
     [[nodiscard]] const VersionVector& peer_vv() const { return opened_.vv; }
     [[nodiscard]] Hlc peer_hlc() const { return opened_.hlc; }
-    [[nodiscard]] std::uint64_t peer_log_id() const { return opened_.log_id; }
     [[nodiscard]] Position peer_position() const { return opened_.position; }
     /// Row key -> the peer's row, or nothing when only this side has one.
     [[nodiscard]] const std::map<Bytes, std::optional<Bytes>>& staged() const { return staged_; }
-    [[nodiscard]] std::uint64_t nonce() const { return nonce_; }
+    [[nodiscard]] std::uint16_t session() const { return static_cast<std::uint16_t>(nonce_); }
     [[nodiscard]] std::string describe() const;
 
 private:
@@ -150,8 +150,8 @@ private:
     Result<std::optional<Message>> on_tags(const SessionTags& tags);
     Result<std::optional<Message>> on_rows(const SessionRows& rows);
     Result<std::optional<Message>> descend(const std::vector<std::uint64_t>& hashes);
-    Result<std::optional<SessionRowsRequest::Node>> compare_tags(
-        std::uint64_t leaf, const std::vector<std::uint32_t>& tags);
+    Result<void> compare_tags(std::uint64_t leaf, const std::vector<std::uint32_t>& tags,
+                              std::uint64_t first, std::vector<std::uint64_t>& wanted);
     Result<std::optional<Message>> next_tags();
     void finish();
     Result<void> stage(BytesView key, std::optional<BytesView> value);

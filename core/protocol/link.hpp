@@ -33,6 +33,8 @@ public:
     [[nodiscard]] LinkId id() const { return id_; }
     [[nodiscard]] const Uuid& peer() const { return peer_; }
     [[nodiscard]] bool ready() const { return hello_.has_value(); }
+    /// Precondition: ready().
+    [[nodiscard]] std::uint64_t peer_log_id() const { return hello_->log_id; }
     [[nodiscard]] PeerStatus status() const;
     [[nodiscard]] std::string describe() const;
 

@@ -1,6 +1,7 @@
 #include "core/protocol/message.hpp"
 
 #include <algorithm>
+#include <bit>
 
 namespace syncline {
 namespace {
@@ -21,127 +22,68 @@ Uuid unpack_uuid(Unpacker& in) {
     return *uuid;
 }
 
-void pack(Packer& out, const LeafSum& sum) {
-    Bytes bytes;
-    ByteWriter writer(bytes);
-    writer.u64(sum.sum.high);
-    writer.u64(sum.sum.low);
-    writer.varint(sum.count);
-    out.bin(bytes);
+// The messages of a Merkle session pack their lists of small numbers into one bin: msgpack would
+// spend a byte or two on each number, and these bytes are what a repair costs.
+
+void write_fixed(ByteWriter& out, std::uint64_t number, std::size_t width) {
+    for (std::size_t i = width; i > 0; --i) {
+        out.u8(static_cast<std::uint8_t>(number >> (8 * (i - 1))));
+    }
 }
 
-LeafSum unpack_leaf_sum(Unpacker& in) {
-    ByteReader reader(in.bin());
-    LeafSum sum;
-    sum.sum.high = reader.u64();
-    sum.sum.low = reader.u64();
-    sum.count = reader.varint();
-    if (!reader.done()) in.fail();
-    return sum;
+std::uint64_t read_fixed(ByteReader& in, std::size_t width) {
+    std::uint64_t number = 0;
+    for (std::size_t i = 0; i < width; ++i) number = number << 8 | in.u8();
+    return number;
 }
 
-/// Packed arrays of small numbers: one bin, fixed width, so that large lists cost no tokens.
+void write_hashes(ByteWriter& out, const std::vector<std::uint64_t>& hashes) {
+    for (const std::uint64_t hash : hashes) write_fixed(out, hash, hash_bytes);
+}
+
+/// All that is left.
+std::vector<std::uint64_t> read_hashes(ByteReader& in) {
+    if (in.left() % hash_bytes != 0) in.fail();
+    std::vector<std::uint64_t> hashes(in.left() / hash_bytes);
+    for (std::uint64_t& hash : hashes) hash = read_fixed(in, hash_bytes);
+    return hashes;
+}
+
+/// Numbers of a few bits each, lowest bits first.
 template <typename T>
-void pack_fixed(Packer& out, const std::vector<T>& numbers, std::size_t width) {
-    Bytes bytes;
-    bytes.reserve(numbers.size() * width);
+void write_bits(ByteWriter& out, const std::vector<T>& numbers, unsigned bits) {
+    unsigned buffer = 0;
+    unsigned used = 0;
     for (const T number : numbers) {
-        for (std::size_t i = width; i > 0; --i) {
-            bytes.push_back(static_cast<char>(static_cast<std::uint64_t>(number) >> (8 * (i - 1))));
-        }
+        buffer |= static_cast<unsigned>(number) << used;
+        used += bits;
+        for (; used >= 8; used -= 8, buffer >>= 8) out.u8(static_cast<std::uint8_t>(buffer));
     }
-    out.bin(bytes);
+    if (used > 0) out.u8(static_cast<std::uint8_t>(buffer));
 }
 
 template <typename T>
-std::vector<T> unpack_fixed(Unpacker& in, std::size_t width) {
-    const BytesView bytes = in.bin();
-    if (bytes.size() % width != 0) in.fail();
-    std::vector<T> numbers(bytes.size() / width);
-    for (std::size_t i = 0; i < numbers.size(); ++i) {
-        std::uint64_t number = 0;
-        for (std::size_t j = 0; j < width; ++j) {
-            number = number << 8 | static_cast<std::uint8_t>(bytes[i * width + j]);
-        }
-        numbers[i] = static_cast<T>(number);
+std::vector<T> read_bits(ByteReader& in, std::uint64_t count, unsigned bits) {
+    std::vector<T> numbers;
+    if (count > in.left() * 8 / bits) in.fail();
+    unsigned buffer = 0;
+    unsigned used = 0;
+    for (std::uint64_t i = 0; i < count && in.ok(); ++i) {
+        for (; used < bits; used += 8) buffer |= static_cast<unsigned>(in.u8()) << used;
+        numbers.push_back(static_cast<T>(buffer & ((1U << bits) - 1)));
+        buffer >>= bits;
+        used -= bits;
     }
+    if (buffer != 0) in.fail();
     return numbers;
 }
 
-void pack_varints(Packer& out, const std::vector<std::uint64_t>& numbers) {
-    Bytes bytes;
-    ByteWriter writer(bytes);
-    for (const std::uint64_t number : numbers) writer.varint(number);
-    out.bin(bytes);
-}
-
-std::vector<std::uint64_t> unpack_varints(Unpacker& in) {
-    ByteReader reader(in.bin());
-    std::vector<std::uint64_t> numbers;
-    while (reader.ok() && reader.left() > 0) numbers.push_back(reader.varint());
-    if (!reader.done()) in.fail();
-    return numbers;
-}
-
-/// Masks of up to four children take half a byte each, wider ones two bytes.
-void pack_masks(Packer& out, const std::vector<std::uint16_t>& masks) {
-    out.uint(masks.size());
-    const bool narrow =
-        std::all_of(masks.begin(), masks.end(), [](std::uint16_t mask) { return mask < 16; });
-    if (!narrow) return pack_fixed(out, masks, 2);
-    Bytes bytes((masks.size() + 1) / 2, '\0');
-    for (std::size_t i = 0; i < masks.size(); ++i) {
-        bytes[i / 2] = static_cast<char>(static_cast<unsigned char>(bytes[i / 2]) |
-                                         static_cast<unsigned>(masks[i]) << (4 * (i % 2)));
-    }
-    out.bin(bytes);
-}
-
-std::vector<std::uint16_t> unpack_masks(Unpacker& in) {
-    const std::uint64_t count = in.uint();
-    const BytesView bytes = in.bin();
-    std::vector<std::uint16_t> masks;
-    if (!in.ok() || count > 2 * bytes.size()) {
-        in.fail();
-    } else if (bytes.size() == 2 * count) {
-        for (std::size_t i = 0; i < bytes.size(); i += 2) {
-            masks.push_back(static_cast<std::uint16_t>(static_cast<std::uint8_t>(bytes[i]) << 8 |
-                                                       static_cast<std::uint8_t>(bytes[i + 1])));
-        }
-    } else if (bytes.size() == (count + 1) / 2) {
-        for (std::size_t i = 0; i < count; ++i) {
-            masks.push_back(static_cast<unsigned char>(bytes[i / 2]) >> (4 * (i % 2)) & 15U);
-        }
-    } else {
-        in.fail();
-    }
-    return masks;
-}
-
-/// Two bits a kind.
-void pack_kinds(Packer& out, const std::vector<std::uint8_t>& kinds) {
-    out.uint(kinds.size());
-    Bytes bytes((kinds.size() + 3) / 4, '\0');
-    for (std::size_t i = 0; i < kinds.size(); ++i) {
-        bytes[i / 4] = static_cast<char>(static_cast<unsigned char>(bytes[i / 4]) |
-                                         static_cast<unsigned>(kinds[i]) << (2 * (i % 4)));
-    }
-    out.bin(bytes);
-}
-
-std::vector<std::uint8_t> unpack_kinds(Unpacker& in) {
-    const std::uint64_t count = in.uint();
-    const BytesView bytes = in.bin();
-    if (!in.ok() || count > bytes.size() * 4 || bytes.size() != (count + 3) / 4) {
-        in.fail();
-        return {};
-    }
-    std::vector<std::uint8_t> kinds(count);
-    for (std::size_t i = 0; i < count; ++i) {
-        kinds[i] = static_cast<unsigned char>(bytes[i / 4]) >> (2 * (i % 4)) & 3U;
-        if (kinds[i] > SessionLevel::all) in.fail();
-    }
-    return kinds;
+/// One bin that a ByteReader takes apart; it must be consumed exactly.
+template <typename Read>
+void unpack_body(Unpacker& in, Read read) {
+    ByteReader body(in.bin());
+    read(body);
+    if (!body.done()) in.fail();
 }
 
 void encode(Packer& out, const Hello& hello) {
@@ -215,23 +157,25 @@ void decode(Unpacker& in, Batch& batch) {
 }
 
 void encode(Packer& out, const Ack& ack) {
-    out.array(7);
+    out.array(8);
     out.uint(ack.generation);
     out.uint(ack.position);
     pack(out, ack.vv);
     out.boolean(ack.settled);
-    pack(out, LeafSum{ack.root, 0});
+    out.uint(ack.root.high);
+    out.uint(ack.root.low);
     out.uint(ack.rows);
     out.uint(ack.hlc.bits);
 }
 
 void decode(Unpacker& in, Ack& ack) {
-    in.array_of(7);
+    in.array_of(8);
     ack.generation = in.uint();
     ack.position = in.uint();
     ack.vv = unpack_version_vector(in);
     ack.settled = in.boolean();
-    ack.root = unpack_leaf_sum(in).sum;
+    ack.root.high = in.uint();
+    ack.root.low = in.uint();
     ack.rows = in.uint();
     ack.hlc.bits = in.uint();
 }
@@ -244,149 +188,166 @@ void decode(Unpacker& in, SyncNeeded& needed) {
 }
 
 void encode(Packer& out, const SessionOpen& open) {
-    out.array(4);
-    out.uint(open.nonce);
-    out.uint(open.fanout_bits);
-    pack(out, open.vv);
-    pack(out, open.root);
+    Bytes body;
+    ByteWriter writer(body);
+    writer.u64(open.nonce);
+    writer.u8(static_cast<std::uint8_t>(open.fanout_bits));
+    write_fixed(writer, open.root_hash, hash_bytes);
+    write(writer, open.vv);
+    out.bin(body);
 }
 
 void decode(Unpacker& in, SessionOpen& open) {
-    in.array_of(4);
-    open.nonce = in.uint();
-    open.fanout_bits = in.uint();
-    if (open.fanout_bits != 2 && open.fanout_bits != 4) in.fail();
-    open.vv = unpack_version_vector(in);
-    open.root = unpack_leaf_sum(in);
+    unpack_body(in, [&](ByteReader& body) {
+        open.nonce = body.u64();
+        open.fanout_bits = body.u8();
+        if (open.fanout_bits != 2 && open.fanout_bits != 4) body.fail();
+        open.root_hash = read_fixed(body, hash_bytes);
+        open.vv = read_version_vector(body);
+    });
 }
 
 void encode(Packer& out, const SessionOpened& opened) {
-    out.array(8);
-    out.uint(opened.nonce);
-    out.uint(static_cast<std::uint64_t>(opened.verdict));
-    pack(out, opened.vv);
-    out.uint(opened.hlc.bits);
-    pack(out, opened.root);
-    out.uint(opened.log_id);
-    out.uint(opened.position);
-    pack_fixed(out, opened.hashes, hash_bytes);
+    Bytes body;
+    ByteWriter writer(body);
+    writer.u16(opened.session);
+    writer.u8(static_cast<std::uint8_t>(opened.verdict));
+    write(writer, opened.vv);
+    writer.u64(opened.hlc.bits);
+    writer.u64(opened.root.sum.high);
+    writer.u64(opened.root.sum.low);
+    writer.varint(opened.root.count);
+    writer.varint(opened.position);
+    write_hashes(writer, opened.hashes);
+    out.bin(body);
 }
 
 void decode(Unpacker& in, SessionOpened& opened) {
-    in.array_of(8);
-    opened.nonce = in.uint();
-    opened.verdict = static_cast<SessionOpened::Verdict>(
-        in.uint_at_most(static_cast<std::uint64_t>(SessionOpened::Verdict::refused)));
-    opened.vv = unpack_version_vector(in);
-    opened.hlc.bits = in.uint();
-    opened.root = unpack_leaf_sum(in);
-    opened.log_id = in.uint();
-    opened.position = in.uint();
-    opened.hashes = unpack_fixed<std::uint64_t>(in, hash_bytes);
+    unpack_body(in, [&](ByteReader& body) {
+        opened.session = body.u16();
+        const std::uint8_t verdict = body.u8();
+        if (verdict > static_cast<std::uint8_t>(SessionOpened::Verdict::refused)) body.fail();
+        opened.verdict = static_cast<SessionOpened::Verdict>(verdict);
+        opened.vv = read_version_vector(body);
+        opened.hlc.bits = body.u64();
+        opened.root.sum.high = body.u64();
+        opened.root.sum.low = body.u64();
+        opened.root.count = body.varint();
+        opened.position = body.varint();
+        opened.hashes = read_hashes(body);
+    });
 }
 
 void encode(Packer& out, const SessionLevel& level) {
-    out.uint(level.nonce);
-    out.uint(level.step);
-    pack_masks(out, level.masks);
-    pack_kinds(out, level.kinds);
-    pack_fixed(out, level.hashes, hash_bytes);
+    Bytes body;
+    ByteWriter writer(body);
+    writer.u16(level.session);
+    writer.varint(level.step);
+    const bool narrow = std::all_of(level.masks.begin(), level.masks.end(),
+                                    [](std::uint16_t mask) { return mask < 16; });
+    writer.varint(level.masks.size() << 1 | (narrow ? 0U : 1U));
+    write_bits(writer, level.masks, narrow ? 4 : 16);
+    write_bits(writer, level.kinds, 2);  // as many as the masks have bits
+    write_hashes(writer, level.hashes);
+    out.bin(body);
 }
 
 void decode(Unpacker& in, SessionLevel& level) {
-    level.nonce = in.uint();
-    level.step = in.uint();
-    level.masks = unpack_masks(in);
-    level.kinds = unpack_kinds(in);
-    level.hashes = unpack_fixed<std::uint64_t>(in, hash_bytes);
+    unpack_body(in, [&](ByteReader& body) {
+        level.session = body.u16();
+        level.step = body.varint();
+        const std::uint64_t count = body.varint();
+        level.masks = read_bits<std::uint16_t>(body, count >> 1, (count & 1) == 0 ? 4 : 16);
+        std::uint64_t differing = 0;
+        for (const std::uint16_t mask : level.masks) {
+            differing += static_cast<std::uint64_t>(std::popcount(mask));
+        }
+        level.kinds = read_bits<std::uint8_t>(body, differing, 2);
+        for (const std::uint8_t kind : level.kinds) {
+            if (kind > SessionLevel::all) body.fail();
+        }
+        level.hashes = read_hashes(body);
+    });
 }
 
 void encode(Packer& out, const SessionTagsRequest& request) {
-    out.uint(request.nonce);
-    out.uint(request.step);
-    out.uint(request.first);
+    Bytes body;
+    ByteWriter writer(body);
+    writer.u16(request.session);
+    writer.varint(request.step);
+    writer.varint(request.first);
+    out.bin(body);
 }
 
 void decode(Unpacker& in, SessionTagsRequest& request) {
-    request.nonce = in.uint();
-    request.step = in.uint();
-    request.first = in.uint();
+    unpack_body(in, [&](ByteReader& body) {
+        request.session = body.u16();
+        request.step = body.varint();
+        request.first = body.varint();
+    });
 }
 
 void encode(Packer& out, const SessionTags& tags) {
-    out.uint(tags.nonce);
-    out.uint(tags.step);
-    out.uint(tags.first);
-    std::vector<std::uint64_t> counts;
-    std::vector<std::uint32_t> all;
-    for (const std::vector<std::uint32_t>& node : tags.nodes) {
-        counts.push_back(node.size());
-        all.insert(all.end(), node.begin(), node.end());
+    Bytes body;
+    ByteWriter writer(body);
+    writer.u16(tags.session);
+    writer.varint(tags.step);
+    writer.varint(tags.first);
+    writer.varint(tags.nodes.size());
+    for (const auto& node : tags.nodes) writer.varint(node.size());
+    for (const auto& node : tags.nodes) {
+        for (const std::uint32_t tag : node) writer.u32(tag);
     }
-    pack_varints(out, counts);
-    pack_fixed(out, all, 4);
+    out.bin(body);
 }
 
 void decode(Unpacker& in, SessionTags& tags) {
-    tags.nonce = in.uint();
-    tags.step = in.uint();
-    tags.first = in.uint();
-    const std::vector<std::uint64_t> counts = unpack_varints(in);
-    const std::vector<std::uint32_t> all = unpack_fixed<std::uint32_t>(in, 4);
-    std::size_t used = 0;
-    for (const std::uint64_t count : counts) {
-        if (count > all.size() - used) return in.fail();
-        const auto first = all.begin() + static_cast<std::ptrdiff_t>(used);
-        tags.nodes.emplace_back(first, first + static_cast<std::ptrdiff_t>(count));
-        used += count;
-    }
-    if (used != all.size()) in.fail();
+    unpack_body(in, [&](ByteReader& body) {
+        tags.session = body.u16();
+        tags.step = body.varint();
+        tags.first = body.varint();
+        const std::uint64_t nodes_count = body.varint();
+        if (nodes_count > body.left()) return body.fail();
+        std::vector<std::uint64_t> counts(nodes_count);
+        for (std::uint64_t& count : counts) count = body.varint();
+        for (const std::uint64_t count : counts) {
+            if (count > body.left() / 4) return body.fail();
+            std::vector<std::uint32_t>& node = tags.nodes.emplace_back(count);
+            for (std::uint32_t& tag : node) tag = body.u32();
+        }
+    });
 }
 
 void encode(Packer& out, const SessionRowsRequest& request) {
-    out.uint(request.nonce);
-    out.uint(request.step);
-    // One flat list: leaf (as a difference), number of rows + 1 or 0 for all, rows (differences).
-    std::vector<std::uint64_t> numbers;
-    std::uint64_t leaf = 0;
-    for (const SessionRowsRequest::Node& node : request.nodes) {
-        numbers.push_back(node.leaf - leaf);
-        leaf = node.leaf;
-        numbers.push_back(node.all ? 0 : node.rows.size() + 1);
-        std::uint64_t before = 0;
-        for (const std::uint64_t row : node.rows) {
-            numbers.push_back(row - before);
-            before = row;
-        }
+    Bytes body;
+    ByteWriter writer(body);
+    writer.u16(request.session);
+    writer.varint(request.step);
+    writer.u8(request.go_on ? 1 : 0);
+    std::uint64_t before = 0;
+    for (const std::uint64_t row : request.rows) {
+        writer.varint(row - before);
+        before = row;
     }
-    pack_varints(out, numbers);
+    out.bin(body);
 }
 
 void decode(Unpacker& in, SessionRowsRequest& request) {
-    request.nonce = in.uint();
-    request.step = in.uint();
-    const std::vector<std::uint64_t> numbers = unpack_varints(in);
-    std::uint64_t leaf = 0;
-    for (std::size_t i = 0; i < numbers.size();) {
-        if (numbers.size() - i < 2) return in.fail();
-        SessionRowsRequest::Node node;
-        leaf += numbers[i++];
-        node.leaf = leaf;
-        const std::uint64_t code = numbers[i++];
-        node.all = code == 0;
-        const std::uint64_t rows_count = node.all ? 0 : code - 1;
-        if (rows_count > numbers.size() - i) return in.fail();
-        std::uint64_t row = 0;
-        for (std::uint64_t j = 0; j < rows_count; ++j) {
-            row += numbers[i++];
-            node.rows.push_back(row);
+    unpack_body(in, [&](ByteReader& body) {
+        request.session = body.u16();
+        request.step = body.varint();
+        const std::uint8_t go_on = body.u8();
+        if (go_on > 1) body.fail();
+        request.go_on = go_on == 1;
+        for (std::uint64_t row = 0; body.ok() && body.left() > 0;) {
+            row += body.varint();
+            request.rows.push_back(row);
         }
-        request.nodes.push_back(std::move(node));
-    }
+    });
 }
 
 void encode(Packer& out, const SessionRows& rows) {
-    out.uint(rows.nonce);
+    out.uint(rows.session);
     out.uint(rows.step);
     out.boolean(rows.more);
     out.array(2 * rows.rows.size());
@@ -397,7 +358,7 @@ void encode(Packer& out, const SessionRows& rows) {
 }
 
 void decode(Unpacker& in, SessionRows& rows) {
-    rows.nonce = in.uint();
+    rows.session = static_cast<std::uint16_t>(in.uint_at_most(0xffff));
     rows.step = in.uint();
     rows.more = in.boolean();
     const std::size_t count = in.array();
@@ -412,10 +373,11 @@ void decode(Unpacker& in, SessionRows& rows) {
 }
 
 void encode(Packer& out, const SessionClose& close) {
-    out.uint(close.nonce);
+    out.uint(close.session);
 }
+
 void decode(Unpacker& in, SessionClose& close) {
-    close.nonce = in.uint();
+    close.session = static_cast<std::uint16_t>(in.uint_at_most(0xffff));
 }
 
 template <typename T>

@@ -90,15 +90,15 @@ struct SyncNeeded {
     bool operator==(const SyncNeeded&) const = default;
 };
 
-// Merkle session: the puller opens, the server only holds a snapshot. Every message carries the
-// session's nonce; `step` counts messages of a session in both directions, so that duplicates and
-// strays are recognised.
+// Merkle session: the puller opens, the server only holds a snapshot. The nonce salts the session's
+// hashes; its low 16 bits, `session`, name the session afterwards. `step` counts the requests of a
+// session, so that repeated and stray messages are recognised.
 
 struct SessionOpen {
     std::uint64_t nonce = 0;
     std::uint64_t fanout_bits = 2;
     VersionVector vv;
-    LeafSum root;
+    std::uint64_t root_hash = 0;  ///< 40 bits, salted: enough to see that something differs
 
     bool operator==(const SessionOpen&) const = default;
 };
@@ -111,13 +111,12 @@ struct SessionOpened {
         descend,  ///< compare
         refused,  ///< the server's rows fail their own sums
     };
-    std::uint64_t nonce = 0;
+    std::uint16_t session = 0;
     Verdict verdict = Verdict::busy;
     VersionVector vv;
     Hlc hlc;
     LeafSum root;
-    std::uint64_t log_id = 0;  ///< after adopting, the log may be pulled from here
-    Position position = 0;
+    Position position = 0;              ///< after adopting, the log may be pulled from here
     std::vector<std::uint64_t> hashes;  ///< of the root's children
 
     bool operator==(const SessionOpened&) const = default;
@@ -131,7 +130,7 @@ struct SessionLevel {
         leaf = 1,   ///< few rows on the sender's side: compare tags
         all = 2,    ///< the puller has no row here: send all
     };
-    std::uint64_t nonce = 0;
+    std::uint16_t session = 0;
     std::uint64_t step = 0;
     std::vector<std::uint16_t> masks;
     std::vector<std::uint8_t> kinds;
@@ -141,16 +140,16 @@ struct SessionLevel {
 };
 
 struct SessionTagsRequest {
-    std::uint64_t nonce = 0;
+    std::uint16_t session = 0;
     std::uint64_t step = 0;
     std::uint64_t first = 0;  ///< index of the first leaf node wanted
 
     bool operator==(const SessionTagsRequest&) const = default;
 };
 
-/// Tags of the rows of consecutive leaf nodes, from `first` on.
+/// Tags of the rows of consecutive leaf nodes, from `first` on; none for nodes of kind `all`.
 struct SessionTags {
-    std::uint64_t nonce = 0;
+    std::uint16_t session = 0;
     std::uint64_t step = 0;
     std::uint64_t first = 0;
     std::vector<std::vector<std::uint32_t>> nodes;
@@ -158,18 +157,13 @@ struct SessionTags {
     bool operator==(const SessionTags&) const = default;
 };
 
-/// The rows wanted of consecutive leaf nodes, by index in the order of their tags.
+/// The rows wanted, as ascending indices into all tags of the last SessionTags; rows of its nodes
+/// of kind `all` are wanted anyway.
 struct SessionRowsRequest {
-    struct Node {
-        std::uint64_t leaf = 0;  ///< index among the leaf nodes
-        bool all = false;
-        std::vector<std::uint64_t> rows;
-
-        bool operator==(const Node&) const = default;
-    };
-    std::uint64_t nonce = 0;
+    std::uint16_t session = 0;
     std::uint64_t step = 0;
-    std::vector<Node> nodes;  ///< empty: go on with the answer that was cut
+    bool go_on = false;  ///< continue the answer that was cut, instead
+    std::vector<std::uint64_t> rows;
 
     bool operator==(const SessionRowsRequest&) const = default;
 };
@@ -181,7 +175,7 @@ struct SessionRows {
 
         bool operator==(const Item&) const = default;
     };
-    std::uint64_t nonce = 0;
+    std::uint16_t session = 0;
     std::uint64_t step = 0;
     bool more = false;  ///< the answer was cut at the message size
     std::vector<Item> rows;
@@ -191,7 +185,7 @@ struct SessionRows {
 
 /// Either side lets go of the session.
 struct SessionClose {
-    std::uint64_t nonce = 0;
+    std::uint16_t session = 0;
 
     bool operator==(const SessionClose&) const = default;
 };
