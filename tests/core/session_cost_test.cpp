@@ -17,7 +17,7 @@ BOOST_AUTO_TEST_CASE(metadata_stays_within_a_tenth_of_the_formula) {
                                                          static_cast<double>(differing), fanout);
             BOOST_TEST_CONTEXT("fanout " << fanout << ", differing " << differing) {
                 BOOST_TEST(static_cast<double>(cost.metadata_bytes) <= expected * 1.1);
-                BOOST_TEST(cost.rows == differing);
+                BOOST_TEST(cost.rows <= differing);
                 BOOST_TEST(pair.difference() == "");
             }
         }

@@ -49,13 +49,20 @@ void SessionPair::write(std::uint64_t first, std::uint64_t count, std::uint64_t 
 void SessionPair::differ(std::uint64_t rows) {
     ++rounds_;
     const std::uint64_t changed = rows / 2;
-    const std::uint64_t added = rows - changed;
-    if (changed > 0) {
-        write(rounds_ % 7, changed, std::max<std::uint64_t>(1, next_key_ / (changed + 1)),
-              "changed in round " + std::to_string(rounds_));
-    }
+    const std::uint64_t removed = rows / 4;
+    const std::uint64_t added = rows - changed - removed;
+    const std::uint64_t stride = std::max<std::uint64_t>(1, next_key_ / (changed + 1));
+    write(rounds_ % 7, changed, stride, "changed in round " + std::to_string(rounds_));
+    cluster_.at(0).run([&](Transaction& txn) -> Result<void> {
+        for (std::uint64_t i = 0; i < removed; ++i) {
+            SYNCLINE_CHECK(
+                operations::key_delete(txn, "user:" + std::to_string(next_removed_ + i)));
+        }
+        return {};
+    });
     write(next_key_, added, 1, "new in round " + std::to_string(rounds_));
     next_key_ += added;
+    next_removed_ += removed;
 }
 
 SessionCost SessionPair::pull() {

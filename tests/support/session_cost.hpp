@@ -21,7 +21,8 @@ class SessionPair {
 public:
     SessionPair(std::uint64_t rows, unsigned fanout);
 
-    /// Changes `rows` rows at the first replica, half of them overwritten, half new.
+    /// Changes `rows` rows at the first replica: half of them overwritten, a quarter removed, the
+    /// rest new, so that the number of rows stays.
     void differ(std::uint64_t rows);
     SessionCost pull();
     std::string difference() { return cluster_.difference(); }
@@ -33,6 +34,7 @@ private:
     TestCluster cluster_;
     SessionCost cost_;
     std::uint64_t next_key_ = 0;
+    std::uint64_t next_removed_ = 10;  // apart from those that are overwritten, mostly
     std::uint64_t rounds_ = 0;
 };
 
