@@ -1,0 +1,51 @@
+/// Everything a peer can send after the handshake: messages, and the events inside batches. The
+/// first byte chooses the message type; 0 decodes an event alone.
+#include <cstdint>
+#include <cstdlib>
+
+#include "core/engine/event.hpp"
+#include "core/protocol/message.hpp"
+#include "storage/tables.hpp"
+
+namespace {
+
+void check(bool condition) {
+    if (!condition) std::abort();
+}
+
+void fuzz_event(syncline::BytesView bytes) {
+    const auto event = syncline::decode_event(bytes);
+    if (!event) return;
+    const auto again = syncline::decode_event(syncline::encode_event(*event));
+    check(again.has_value() && *again == *event);
+}
+
+void fuzz_rows(const syncline::SessionRows& rows) {
+    for (const syncline::SessionRows::Item& item : rows.rows) {
+        const auto row = syncline::decode_row(item.key, item.value);
+        if (!row) continue;
+        if (const auto type = syncline::cell_type_from(row->name.type)) {
+            (void)syncline::read_cell(row->payload, *type);
+        }
+    }
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    if (size == 0) return 0;
+    const syncline::BytesView bytes(reinterpret_cast<const char*>(data) + 1, size - 1);
+    if (data[0] == 0) {
+        fuzz_event(bytes);
+        return 0;
+    }
+    const auto message = syncline::decode_message(data[0], bytes);
+    if (!message) return 0;
+    const auto again = syncline::decode_message(data[0], syncline::encode_message(*message));
+    check(again.has_value() && *again == *message);
+    if (const auto* batch = std::get_if<syncline::Batch>(&*message)) {
+        for (const auto& item : batch->items) fuzz_event(item.payload);
+    }
+    if (const auto* rows = std::get_if<syncline::SessionRows>(&*message)) fuzz_rows(*rows);
+    return 0;
+}
