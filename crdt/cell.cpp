@@ -1,7 +1,5 @@
 #include "crdt/cell.hpp"
 
-#include <charconv>
-
 #include "core/base/mutation.hpp"
 
 namespace syncline {
@@ -108,18 +106,6 @@ std::optional<std::int64_t> integer_value(const Cell& cell) {
     return wrapping_sum(*number, cell.counter.value());
 }
 
-std::optional<std::int64_t> parse_integer(BytesView text) {
-    if (text == "0") return 0;
-    const bool negative = text.starts_with('-');
-    const BytesView digits = text.substr(negative ? 1 : 0);
-    if (digits.empty() || digits.front() < '1' || digits.front() > '9') return std::nullopt;
-    std::int64_t value = 0;
-    const char* end = text.data() + text.size();
-    const auto parsed = std::from_chars(text.data(), end, value);
-    if (parsed.ec != std::errc() || parsed.ptr != end) return std::nullopt;
-    return value;
-}
-
 void write(ByteWriter& out, const Cell& cell, CellType type) {
     out.varint(cell.dots.size());
     for (const auto& [dot, payload] : cell.dots.entries()) {
@@ -214,7 +200,8 @@ CellDelta unpack_cell_delta(Unpacker& in, CellType type) {
             if (!ascending) in.fail();
         }
     }
-    return in.ok() ? delta : CellDelta{};
+    if (!in.ok()) return {};
+    return delta;
 }
 
 }  // namespace syncline

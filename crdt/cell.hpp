@@ -52,8 +52,6 @@ std::optional<Bytes> string_value(const Cell& cell);
 /// The visible value as a 64-bit number; nothing if it is not one in Redis's strict notation.
 /// An absent cell counts as 0.
 std::optional<std::int64_t> integer_value(const Cell& cell);
-/// Redis's strict decimal notation: no blanks, no plus, no leading zeros.
-std::optional<std::int64_t> parse_integer(BytesView text);
 
 /// Canonical bytes: equal cells have equal bytes. Written by type: set elements store no values.
 void write(ByteWriter& out, const Cell& cell, CellType type);

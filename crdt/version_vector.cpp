@@ -85,7 +85,8 @@ VersionVector read_version_vector(ByteReader& in) {
         if (!ascending || dot.counter == 0) in.fail();
         vv.add(dot);
     }
-    return in.ok() ? vv : VersionVector();
+    if (!in.ok()) return {};
+    return vv;
 }
 
 void pack(Packer& out, const VersionVector& vv) {
@@ -103,7 +104,8 @@ VersionVector unpack_version_vector(Unpacker& in) {
         if (!ascending || dot.counter == 0) in.fail();
         vv.add(dot);
     }
-    return in.ok() ? vv : VersionVector();
+    if (!in.ok()) return {};
+    return vv;
 }
 
 }  // namespace syncline

@@ -37,13 +37,18 @@ Code code_of(int answer) {
     switch (answer) {
         case MDB_MAP_FULL:
         case ENOSPC:
-        case EDQUOT: return Code::no_space;
+        case EDQUOT:
+            return Code::no_space;
         case MDB_CORRUPTED:
         case MDB_PAGE_NOTFOUND:
         case MDB_INVALID:
-        case MDB_BAD_TXN: return Code::corrupt;
-        case MDB_VERSION_MISMATCH: return Code::version;
-        default: return Code::io;
+        case MDB_NOTFOUND:  // where absence is an answer, the caller has taken it
+        case MDB_BAD_TXN:
+            return Code::corrupt;
+        case MDB_VERSION_MISMATCH:
+            return Code::version;
+        default:
+            return Code::io;
     }
 }
 
@@ -72,7 +77,9 @@ std::uint64_t row_checksum(Table table, BytesView key, BytesView payload) {
     return hash64(payload, hash64(key, static_cast<std::uint64_t>(table)));
 }
 
-const char* name_of(Table table) { return table_names[static_cast<std::size_t>(table)]; }
+const char* name_of(Table table) {
+    return table_names[static_cast<std::size_t>(table)];
+}
 
 /// The payload of a stored value.
 Result<BytesView> verify_row(Table table, BytesView key, BytesView stored) {
@@ -156,8 +163,7 @@ public:
         int answer =
             mdb_cursor_get(cursor.get(), &key, &stored, from.empty() ? MDB_FIRST : MDB_SET_RANGE);
         while (answer == MDB_SUCCESS) {
-            SYNCLINE_TRY(const BytesView payload,
-                         verify_row(table, to_view(key), to_view(stored)));
+            SYNCLINE_TRY(const BytesView payload, verify_row(table, to_view(key), to_view(stored)));
             if (!visit(to_view(key), payload)) return {};
             answer = mdb_cursor_get(cursor.get(), &key, &stored, MDB_NEXT);
         }
@@ -209,8 +215,8 @@ private:
         MDB_val row_key = to_val(key);
         // LMDB makes the room, so that payload and checksum are not joined in a copy first.
         MDB_val room{payload.size() + checksum_bytes, nullptr};
-        SYNCLINE_CHECK(check("write a row",
-                             mdb_put(transaction, id_of(table), &row_key, &room, MDB_RESERVE)));
+        SYNCLINE_CHECK(
+            check("write a row", mdb_put(transaction, id_of(table), &row_key, &room, MDB_RESERVE)));
         char* const out = static_cast<char*>(room.mv_data);
         if (!payload.empty()) std::memcpy(out, payload.data(), payload.size());
         Bytes checksum;
@@ -292,8 +298,7 @@ Result<std::array<MDB_dbi, tables_count>> open_tables(MDB_env* environment,
     SYNCLINE_CHECK(check_format(transaction.get(), path));
     std::array<MDB_dbi, tables_count> tables{};
     for (std::size_t index = 0; index < tables_count; ++index) {
-        const int answer =
-            mdb_dbi_open(transaction.get(), table_names[index], 0, &tables[index]);
+        const int answer = mdb_dbi_open(transaction.get(), table_names[index], 0, &tables[index]);
         if (answer != MDB_SUCCESS) {
             return failure(std::string("open table ") + table_names[index], answer);
         }

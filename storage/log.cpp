@@ -73,12 +73,13 @@ struct Window {
 
     [[nodiscard]] bool holds(std::uint64_t wanted_life, Position position,
                              std::size_t count) const {
-        return life == wanted_life && begin <= position &&
-               position + count <= begin + bytes.size();
+        return life == wanted_life && begin <= position && position + count <= begin + bytes.size();
     }
 };
 
-Error corrupt(const std::string& what) { return Error{Code::corrupt, "log: " + what}; }
+Error corrupt(const std::string& what) {
+    return Error{Code::corrupt, "log: " + what};
+}
 
 }  // namespace
 
@@ -103,7 +104,7 @@ struct Log::Impl {
     std::uint64_t file_number = 0;  ///< of the newest file
     Position end = 0;
     Position durable = 0;
-    bool closed = false;  ///< the last segment takes no more records
+    bool closed = false;                            ///< the last segment takes no more records
     std::deque<std::shared_ptr<Segment>> segments;  ///< never empty, oldest first, no gaps
     std::shared_ptr<Segment> next;                  ///< described ahead of its use
     std::deque<FreeFile> free;
@@ -134,13 +135,21 @@ Log::Log(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
 Log::~Log() = default;
 
-std::uint64_t Log::id() const { return impl_->id; }
+std::uint64_t Log::id() const {
+    return impl_->id;
+}
 
-Position Log::base() const { return impl_->segments.front()->header.base; }
+Position Log::base() const {
+    return impl_->segments.front()->header.base;
+}
 
-Position Log::end() const { return impl_->end; }
+Position Log::end() const {
+    return impl_->end;
+}
 
-Position Log::durable() const { return impl_->durable; }
+Position Log::durable() const {
+    return impl_->durable;
+}
 
 Result<std::unique_ptr<Log>> Log::open(Disk& disk, LogOptions options, Random& random,
                                        Position from) {
@@ -266,8 +275,8 @@ std::optional<Log::Flush> Log::begin_flush(std::optional<Position> limit) {
     if (impl_->flushing) return std::nullopt;
     std::vector<Range> ranges = impl_->take_pending(limit);
     if (ranges.empty()) return std::nullopt;
-    auto state = std::make_shared<Flush::State>(Flush::State{
-        impl_->disk, ranges.front().arena->segment, std::move(ranges), 0, nullptr});
+    auto state = std::make_shared<Flush::State>(
+        Flush::State{impl_->disk, ranges.front().arena->segment, std::move(ranges), 0, nullptr});
     state->end = state->ranges.back().end();
     const SegmentHeader& header = state->segment->header;
     const bool half_full = state->end - header.base > header.size / 2;
@@ -322,13 +331,17 @@ Result<void> Log::Flush::write() {
     return {};
 }
 
-Result<void> Log::Flush::sync() { return state_->segment->file->sync(); }
+Result<void> Log::Flush::sync() {
+    return state_->segment->file->sync();
+}
 
 Result<void> Log::Flush::prepare_next() {
     return state_->next ? state_->next->prepare(state_->disk) : Result<void>{};
 }
 
-Position Log::Flush::end() const { return state_->end; }
+Position Log::Flush::end() const {
+    return state_->end;
+}
 
 // ---- reading ----
 
@@ -374,8 +387,8 @@ Result<ParsedRecord> Log::Impl::record_at(const Segment& segment, Position posit
         const auto record = parse_record(bytes, segment.header, position);
         if (record) return *record;
         return corrupt("no valid record at position " + std::to_string(position) + " (" +
-                       segment.name + ", offset " +
-                       std::to_string(segment.offset_of(position)) + ")");
+                       segment.name + ", offset " + std::to_string(segment.offset_of(position)) +
+                       ")");
     };
     if (const Arena* arena = find_arena(position)) return parsed(arena->from(position));
     const Position limit = std::min(segment.header.end(), durable);
@@ -409,8 +422,8 @@ Result<std::optional<LogRecord>> Log::read(Position position) {
             position = segment.header.end();
             continue;
         }
-        return std::optional<LogRecord>(LogRecord{position, position + record.bytes(), record.kind,
-                                                  Bytes(record.payload)});
+        return std::optional<LogRecord>(
+            LogRecord{position, position + record.bytes(), record.kind, Bytes(record.payload)});
     }
     return std::optional<LogRecord>();
 }

@@ -13,7 +13,9 @@ constexpr std::string_view name_prefix = "log-";
 /// Segments are read and rewritten in pieces of this size.
 constexpr std::size_t piece_bytes = limits::mib;
 
-Error corrupt(const std::string& what) { return Error{Code::corrupt, "log: " + what}; }
+Error corrupt(const std::string& what) {
+    return Error{Code::corrupt, "log: " + what};
+}
 
 std::string at(const Segment& segment, Position position) {
     return "position " + std::to_string(position) + " (" + segment.name + ", offset " +
@@ -79,8 +81,8 @@ Result<std::deque<std::shared_ptr<Segment>>> take_chain(Found& found) {
         by_life.erase(segment->header.life);
         chain.push_front(segment);
         const auto previous = by_life.find(segment->header.previous_life);
-        const bool linked = previous != by_life.end() &&
-                            previous->second->header.end() == segment->header.base;
+        const bool linked =
+            previous != by_life.end() && previous->second->header.end() == segment->header.base;
         segment = linked ? previous->second : nullptr;
     }
     std::erase_if(found.segments, [&by_life](const auto& candidate) {
@@ -142,8 +144,8 @@ Result<Scan> scan_segment(const Segment& segment, BytesView bytes, Position from
 /// Whether the segment's first record is there.
 Result<bool> has_records(const Segment& segment) {
     const std::size_t room = static_cast<std::size_t>(segment.header.size) - segment_header_bytes;
-    SYNCLINE_TRY(Bytes bytes, segment.file->read_at(segment_header_bytes,
-                                                    std::min(room, record_header_bytes)));
+    SYNCLINE_TRY(Bytes bytes,
+                 segment.file->read_at(segment_header_bytes, std::min(room, record_header_bytes)));
     if (bytes.size() < record_header_bytes) return false;
     const std::size_t wanted = record_header_bytes + announced_payload_bytes(bytes);
     if (wanted > room) return false;
@@ -158,7 +160,8 @@ Result<bool> has_records(const Segment& segment) {
 /// The zeros kill records behind the end, which a later append of the right length would otherwise
 /// make readable again.
 Result<void> settle_tail(Segment& segment, Bytes bytes, Position end) {
-    const auto good_bytes = static_cast<std::size_t>(segment.offset_of(end));
+    const auto good_bytes =
+        std::max(static_cast<std::size_t>(segment.offset_of(end)), segment_header_bytes);
     const Bytes header = encode_segment_header(segment.header);
     bytes.replace(0, header.size(), header);
     std::fill(bytes.begin() + static_cast<std::ptrdiff_t>(good_bytes), bytes.end(), '\0');
@@ -236,9 +239,8 @@ Result<RecoveredLog> recover_log(Disk& disk, std::uint64_t segment_bytes, Positi
         return corrupt("the log ends at position " + std::to_string(log.end) +
                        ", before the checkpoint at " + std::to_string(from));
     }
-    std::sort(found.segments.begin(), found.segments.end(), [](const auto& a, const auto& b) {
-        return a->header.sequence < b->header.sequence;
-    });
+    std::sort(found.segments.begin(), found.segments.end(),
+              [](const auto& a, const auto& b) { return a->header.sequence < b->header.sequence; });
     for (const auto& segment : found.segments) {
         SYNCLINE_TRY(const std::uint64_t bytes, segment->file->size());
         log.free.push_back(FreeFile{segment->name, bytes == segment_bytes});

@@ -58,8 +58,8 @@ public:
 
     Result<void> write_at(std::uint64_t offset, BytesView bytes) override {
         while (!bytes.empty()) {
-            const ssize_t put = ::pwrite(descriptor_.get(), bytes.data(), bytes.size(),
-                                         static_cast<off_t>(offset));
+            const ssize_t put =
+                ::pwrite(descriptor_.get(), bytes.data(), bytes.size(), static_cast<off_t>(offset));
             if (put < 0 && errno == EINTR) continue;
             if (put < 0) return system_error("write", path_, errno);
             offset += static_cast<std::uint64_t>(put);
@@ -124,8 +124,7 @@ public:
     }
 
     Result<void> rename(const std::string& from, const std::string& to) override {
-        const int answer =
-            ::renameat(directory_.get(), from.c_str(), directory_.get(), to.c_str());
+        const int answer = ::renameat(directory_.get(), from.c_str(), directory_.get(), to.c_str());
         if (answer != 0) return system_error("rename", path_of(from), errno);
         return {};
     }
@@ -158,7 +157,8 @@ Result<std::unique_ptr<Disk>> open_posix_disk(const std::string& path) {
     if (directory.get() < 0) return system_error("open", path, errno);
     if (created) {
         // The directory's own name must survive a power cut as well.
-        const Descriptor parent(::openat(directory.get(), "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+        const Descriptor parent(
+            ::openat(directory.get(), "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
         if (parent.get() < 0 || ::fsync(parent.get()) != 0) {
             return system_error("sync the parent of", path, errno);
         }

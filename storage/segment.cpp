@@ -60,8 +60,8 @@ CopyState decode_header_sector(BytesView sector, SegmentHeader& header) {
     return CopyState::good;
 }
 
-std::uint64_t record_checksum(const SegmentHeader& segment, Position position,
-                              std::uint32_t length, std::uint8_t kind, BytesView payload) {
+std::uint64_t record_checksum(const SegmentHeader& segment, Position position, std::uint32_t length,
+                              std::uint8_t kind, BytesView payload) {
     // Big endian, as everything that is stored; by hand because this runs for every record.
     std::array<char, 5 * 8> covered{};
     char* out = covered.data();
@@ -102,11 +102,15 @@ Result<std::optional<SegmentHeader>> decode_segment_header(BytesView block) {
         const BytesView sector =
             block.size() > offset ? block.substr(offset, sector_bytes) : BytesView{};
         switch (decode_header_sector(sector, header)) {
-            case CopyState::blank: break;
-            case CopyState::damaged: damaged = true; break;
+            case CopyState::blank:
+                break;
+            case CopyState::damaged:
+                damaged = true;
+                break;
             case CopyState::other_version:
-                return Error{Code::version, "segment header is of a format version this program "
-                                            "does not know; it knows version 1"};
+                return Error{Code::version,
+                             "segment header is of a format version this program "
+                             "does not know; it knows version 1"};
             case CopyState::good:
                 if (!newest || newest->sequence < header.sequence) newest = header;
         }

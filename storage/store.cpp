@@ -3,104 +3,20 @@
 #include <algorithm>
 
 #include "core/base/limits.hpp"
+#include "storage/overlay.hpp"
 
 namespace syncline {
 namespace {
 
-/// A row as it stands in the overlay. No value: erased.
-struct Entry {
-    std::optional<Bytes> value;
-    Position position = 0;
-};
-
-using Rows = std::map<Bytes, Entry, std::less<>>;
-
-/// What one entry costs besides its bytes: tree node, allocator's head, the two string objects.
-constexpr std::size_t entry_overhead_bytes = sizeof(Rows::value_type) + 48;
-
-std::size_t value_bytes(const Entry& entry) { return entry.value ? entry.value->size() : 0; }
-
-/// One part of the overlay: the rows changed since some checkpoint began.
-struct Part {
-    std::array<Rows, tables_count> tables;
-    std::size_t bytes = 0;
-
-    [[nodiscard]] bool empty() const {
-        return std::all_of(tables.begin(), tables.end(),
-                           [](const Rows& rows) { return rows.empty(); });
-    }
-
-    [[nodiscard]] const Entry* find(Table table, BytesView key) const {
-        const Rows& rows = tables[static_cast<std::size_t>(table)];
-        const auto found = rows.find(key);
-        return found == rows.end() ? nullptr : &found->second;
-    }
-
-    void set(Table table, BytesView key, std::optional<Bytes> value, Position position) {
-        Rows& rows = tables[static_cast<std::size_t>(table)];
-        auto place = rows.lower_bound(key);
-        if (place == rows.end() || place->first != key) {
-            place = rows.emplace_hint(place, Bytes(key), Entry{});
-            bytes += key.size() + entry_overhead_bytes;
-        }
-        Entry& entry = place->second;
-        bytes -= value_bytes(entry);
-        entry.value = std::move(value);
-        entry.position = position;
-        bytes += value_bytes(entry);
-    }
-};
-
-/// Rows of one table of one part with from <= key < to.
-struct Cursor {
-    Rows::const_iterator at;
-    Rows::const_iterator end;
-
-    Cursor() = default;
-    Cursor(const Part& part, Table table, BytesView from, BytesView to) {
-        const Rows& rows = part.tables[static_cast<std::size_t>(table)];
-        at = rows.lower_bound(from);
-        end = to.empty() ? rows.end() : rows.lower_bound(to);
-    }
-    [[nodiscard]] bool done() const { return at == end; }
-};
-
-bool empty_range(BytesView from, BytesView to) { return !to.empty() && from >= to; }
-
-/// Walks both parts of the overlay in key order; the active part hides the flushing one.
-class OverlayWalk {
-public:
-    OverlayWalk(Cursor active, Cursor flushing) : active_(active), flushing_(flushing) {}
-
-    /// The next row in key order, or nothing.
-    [[nodiscard]] const Rows::value_type* peek() const {
-        if (active_.done()) return flushing_.done() ? nullptr : &*flushing_.at;
-        if (flushing_.done() || active_.at->first <= flushing_.at->first) return &*active_.at;
-        return &*flushing_.at;
-    }
-
-    /// Steps over the row that peek() gave, in both parts.
-    void next() {
-        const bool flushing_first =
-            active_.done() || (!flushing_.done() && flushing_.at->first < active_.at->first);
-        if (flushing_first) {
-            ++flushing_.at;
-            return;
-        }
-        if (!flushing_.done() && flushing_.at->first == active_.at->first) ++flushing_.at;
-        ++active_.at;
-    }
-
-private:
-    Cursor active_;
-    Cursor flushing_;
-};
+bool empty_range(BytesView from, BytesView to) {
+    return !to.empty() && from >= to;
+}
 
 }  // namespace
 
 struct Store::Checkpoint::State {
     Base& base;
-    Part part;  ///< read by both threads, changed by none until finish_checkpoint
+    Overlay rows;  ///< read by both threads, changed by none until finish_checkpoint
     RowChanges meta;
     Position position;
 };
@@ -109,16 +25,15 @@ struct Store::Impl {
     explicit Impl(Base& base_rows) : base(base_rows) {}
 
     Base& base;
-    Part active;
+    Overlay active;
     /// Shared with the Checkpoint that is under way, whose thread reads it.
     std::shared_ptr<Checkpoint::State> flushing;
     Position seen = 0;
 
-    void see(const Entry& entry) { seen = std::max(seen, entry.position); }
+    void see(const OverlayEntry& entry) { seen = std::max(seen, entry.position); }
 
-    [[nodiscard]] Cursor flushing_cursor(Table table, BytesView from, BytesView to) const {
-        // Two default iterators of the same kind are equal: an empty range.
-        return flushing ? Cursor(flushing->part, table, from, to) : Cursor();
+    [[nodiscard]] OverlayCursor flushing_cursor(Table table, BytesView from, BytesView to) const {
+        return flushing ? OverlayCursor(flushing->rows, table, from, to) : OverlayCursor();
     }
 };
 
@@ -127,8 +42,8 @@ Store::Store(Base& base) : impl_(std::make_unique<Impl>(base)) {}
 Store::~Store() = default;
 
 Result<std::optional<Bytes>> Store::get(Table table, BytesView key) {
-    const Entry* entry = impl_->active.find(table, key);
-    if (entry == nullptr && impl_->flushing) entry = impl_->flushing->part.find(table, key);
+    const OverlayEntry* entry = impl_->active.find(table, key);
+    if (entry == nullptr && impl_->flushing) entry = impl_->flushing->rows.find(table, key);
     if (entry == nullptr) return impl_->base.get(table, key);
     impl_->see(*entry);
     return entry->value;
@@ -136,15 +51,15 @@ Result<std::optional<Bytes>> Store::get(Table table, BytesView key) {
 
 Result<void> Store::scan(Table table, BytesView from, BytesView to, const RowVisitor& visit) {
     if (empty_range(from, to)) return {};
-    OverlayWalk overlay(Cursor(impl_->active, table, from, to),
+    OverlayWalk overlay(OverlayCursor(impl_->active, table, from, to),
                         impl_->flushing_cursor(table, from, to));
     // Visits the overlay's rows in front of `bound` (nothing: all). False when the visitor stopped.
     const auto visit_overlay = [&](std::optional<BytesView> bound) {
-        while (const Rows::value_type* row = overlay.peek()) {
-            if (bound && row->first >= *bound) return true;
+        while (const OverlayRows::value_type* row = overlay.peek()) {
+            if (bound && row->first.bytes >= *bound) return true;
             overlay.next();
             impl_->see(row->second);
-            if (row->second.value && !visit(row->first, *row->second.value)) return false;
+            if (row->second.value && !visit(row->first.bytes, *row->second.value)) return false;
         }
         return true;
     };
@@ -154,8 +69,8 @@ Result<void> Store::scan(Table table, BytesView from, BytesView to, const RowVis
         stopped = !visit_overlay(key);
         if (stopped) return false;
         // The overlay's version of this row takes its turn before the next base row.
-        const Rows::value_type* row = overlay.peek();
-        if (row != nullptr && row->first == key) return true;
+        const OverlayRows::value_type* row = overlay.peek();
+        if (row != nullptr && row->first.bytes == key) return true;
         stopped = !visit(key, value);
         return !stopped;
     }));
@@ -182,12 +97,16 @@ void Store::erase(Table table, BytesView key, Position position) {
     impl_->active.set(table, key, std::nullopt, position);
 }
 
-Position Store::take_seen() { return std::exchange(impl_->seen, 0); }
+Position Store::take_seen() {
+    return std::exchange(impl_->seen, 0);
+}
 
 Store::Checkpoint Store::begin_checkpoint(Position position, RowChanges meta) {
     SYNCLINE_ASSERT(!impl_->flushing);
     impl_->flushing = std::make_shared<Checkpoint::State>(Checkpoint::State{
-        impl_->base, std::exchange(impl_->active, Part{}), std::move(meta), position});
+        impl_->base, std::exchange(impl_->active, Overlay{}), std::move(meta), position});
+    // The next part will be about as large: its index need not grow step by step.
+    impl_->active.reserve_like(impl_->flushing->rows);
     Checkpoint checkpoint;
     checkpoint.state_ = impl_->flushing;
     return checkpoint;
@@ -199,8 +118,8 @@ Result<void> Store::Checkpoint::commit() {
     BaseChanges changes;
     for (std::size_t table = 0; table < tables_count; ++table) {
         RowChanges& target = changes[table];
-        for (const auto& [key, entry] : state_->part.tables[table]) {
-            target.emplace_hint(target.end(), key, entry.value);
+        for (const auto& [key, entry] : state_->rows.rows(static_cast<Table>(table))) {
+            target.emplace_hint(target.end(), key.bytes, entry.value);
         }
     }
     RowChanges& meta = changes[static_cast<std::size_t>(Table::meta)];
@@ -208,7 +127,9 @@ Result<void> Store::Checkpoint::commit() {
     return state_->base.commit(changes);
 }
 
-Position Store::Checkpoint::position() const { return state_->position; }
+Position Store::Checkpoint::position() const {
+    return state_->position;
+}
 
 std::shared_ptr<const void> Store::finish_checkpoint() {
     SYNCLINE_ASSERT(impl_->flushing != nullptr);
@@ -217,7 +138,9 @@ std::shared_ptr<const void> Store::finish_checkpoint() {
     return std::exchange(impl_->flushing, nullptr);
 }
 
-bool Store::checkpoint_under_way() const { return impl_->flushing != nullptr; }
+bool Store::checkpoint_under_way() const {
+    return impl_->flushing != nullptr;
+}
 
 Result<void> Store::commit_base(const BaseChanges& changes) {
     SYNCLINE_ASSERT(overlay_empty());
@@ -227,13 +150,15 @@ Result<void> Store::commit_base(const BaseChanges& changes) {
 }
 
 std::size_t Store::overlay_bytes() const {
-    return impl_->active.bytes + (impl_->flushing ? impl_->flushing->part.bytes : 0);
+    return impl_->active.bytes() + (impl_->flushing ? impl_->flushing->rows.bytes() : 0);
 }
 
 bool Store::overlay_empty() const {
-    return impl_->active.empty() && (!impl_->flushing || impl_->flushing->part.empty());
+    return impl_->active.empty() && (!impl_->flushing || impl_->flushing->rows.empty());
 }
 
-void Store::end_turn() { impl_->base.end_turn(); }
+void Store::end_turn() {
+    impl_->base.end_turn();
+}
 
 }  // namespace syncline

@@ -18,7 +18,9 @@ constexpr std::size_t hashed_type_offset = hash64_bytes + 1 + hash128_bytes;
 // The two-byte length must never start with the mark of the hashed form.
 static_assert((limits::row_key_bytes_max >> 8) < 0x0F);
 
-std::size_t length_bytes(std::size_t length) { return length < long_length_min ? 1 : 2; }
+std::size_t length_bytes(std::size_t length) {
+    return length < long_length_min ? 1 : 2;
+}
 
 /// Whether key, type and `field_bytes` more fit the short form.
 bool fits_short(BytesView key, std::size_t field_bytes) {
@@ -172,7 +174,9 @@ RowRange rows_of_prefix(std::uint64_t prefix, unsigned bits) {
     return range;
 }
 
-std::uint64_t key_hash(BytesView key) { return hash64(key); }
+std::uint64_t key_hash(BytesView key) {
+    return hash64(key);
+}
 
 std::uint64_t row_key_hash(BytesView row_key) {
     SYNCLINE_ASSERT(row_key.size() >= hash64_bytes);

@@ -152,8 +152,8 @@ private:
     }
 
     const Json& root_;
-    const Json nothing_;
-    const Json no_elements_ = Json::array();
+    Json nothing_;
+    Json no_elements_ = Json::array();
     History history_;
     std::uint32_t agents_count_ = 0;
     std::string problem_;

@@ -1,5 +1,7 @@
 #include "core/base/bytes.hpp"
 
+#include <charconv>
+
 namespace syncline {
 
 namespace {
@@ -103,6 +105,17 @@ BytesView ByteReader::raw(std::size_t count) {
 
 BytesView ByteReader::sized() {
     return raw(varint());
+}
+
+std::optional<std::int64_t> parse_integer(BytesView text) {
+    if (text == "0") return 0;
+    const BytesView digits = text.substr(text.starts_with('-') ? 1 : 0);
+    if (digits.empty() || digits.front() < '1' || digits.front() > '9') return std::nullopt;
+    std::int64_t value = 0;
+    const char* const end = text.data() + text.size();
+    const auto [stop, error] = std::from_chars(text.data(), end, value);
+    if (error != std::errc() || stop != end) return std::nullopt;
+    return value;
 }
 
 std::string to_hex(BytesView bytes) {

@@ -1,5 +1,6 @@
 #pragma once
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -61,6 +62,9 @@ private:
     BytesView in_;
     bool ok_ = true;
 };
+
+/// A decimal number exactly as Redis reads it: no blanks, no plus, no needless zero, 64 bits.
+std::optional<std::int64_t> parse_integer(BytesView text);
 
 /// Lower-case hexadecimal.
 std::string to_hex(BytesView bytes);

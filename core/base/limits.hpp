@@ -51,7 +51,7 @@ constexpr std::size_t session_message_bytes_target = 1 * mib;
 
 /// Client side.
 constexpr std::size_t clients_max = 10000;
-constexpr std::size_t request_arguments_max = 1024 * 1024;
+constexpr std::size_t request_arguments_max = std::size_t{1024} * 1024;
 constexpr std::size_t request_bytes_max = 64 * mib;
 constexpr std::size_t inline_bytes_max = 64 * kib;
 constexpr std::size_t client_output_bytes_max = 256 * mib;

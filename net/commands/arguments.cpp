@@ -1,0 +1,64 @@
+#include "net/commands/arguments.hpp"
+
+#include <algorithm>
+
+#include "core/base/limits.hpp"
+
+namespace syncline {
+namespace {
+
+char lower(char byte) {
+    return byte >= 'A' && byte <= 'Z' ? static_cast<char>(byte - 'A' + 'a') : byte;
+}
+
+}  // namespace
+
+Bytes lower(BytesView text) {
+    Bytes lowered(text);
+    for (char& byte : lowered) byte = lower(byte);
+    return lowered;
+}
+
+bool equal_nocase(BytesView a, BytesView b) {
+    return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                      [](char x, char y) { return lower(x) == lower(y); });
+}
+
+Result<std::int64_t> integer_argument(BytesView text) {
+    if (const std::optional<std::int64_t> number = parse_integer(text)) return *number;
+    return Error{Code::invalid_argument, "an argument is not an integer"};
+}
+
+void reply_wrong_arity(RespWriter& reply, BytesView full_name) {
+    reply.error("ERR wrong number of arguments for '" + Bytes(full_name) + "' command");
+}
+
+bool is_client_name(BytesView name) {
+    return std::all_of(name.begin(), name.end(), [](char c) { return c >= '!' && c <= '~'; });
+}
+
+Result<void> check_key_size(BytesView key_or_field) {
+    if (key_or_field.size() <= limits::key_bytes_max) return {};
+    return Error{Code::limit, "a key or field has more than " +
+                                  std::to_string(limits::key_bytes_max) + " bytes"};
+}
+
+Result<void> check_value_size(BytesView value) {
+    if (value.size() <= limits::value_bytes_max) return {};
+    return Error{Code::limit, "a value has more than " + std::to_string(limits::value_bytes_max) +
+                                  " bytes"};
+}
+
+std::vector<std::size_t> key_indices(const Command& command, std::size_t arguments_count) {
+    std::vector<std::size_t> indices;
+    const KeyPositions& keys = command.keys;
+    if (keys.first <= 0) return indices;
+    const auto count = static_cast<std::int64_t>(arguments_count);
+    const std::int64_t last = keys.last < 0 ? count + keys.last : keys.last;
+    for (std::int64_t index = keys.first; index <= last && index < count; index += keys.step) {
+        indices.push_back(static_cast<std::size_t>(index));
+    }
+    return indices;
+}
+
+}  // namespace syncline

@@ -1,0 +1,33 @@
+#pragma once
+#include <cstdint>
+#include <optional>
+
+#include "core/base/bytes.hpp"
+#include "net/commands/command.hpp"
+
+namespace syncline {
+
+/// ASCII lower case.
+Bytes lower(BytesView text);
+/// True when the texts are equal but for the case of ASCII letters.
+bool equal_nocase(BytesView a, BytesView b);
+
+/// A signed 64-bit number in Redis's strict notation. Error invalid_argument otherwise, whose reply
+/// is "value is not an integer or out of range".
+Result<std::int64_t> integer_argument(BytesView text);
+
+/// Writes "wrong number of arguments for 'x' command".
+void reply_wrong_arity(RespWriter& reply, BytesView full_name);
+
+/// What CLIENT SETNAME accepts: printable ASCII without blanks.
+bool is_client_name(BytesView name);
+
+/// The bounds of keys, fields and values, for commands that check all arguments before they stage
+/// the first change. Error limit.
+Result<void> check_key_size(BytesView key_or_field);
+Result<void> check_value_size(BytesView value);
+
+/// The keys of a request, as indices into its arguments. Precondition: the arity fits.
+std::vector<std::size_t> key_indices(const Command& command, std::size_t arguments_count);
+
+}  // namespace syncline

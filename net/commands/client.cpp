@@ -1,0 +1,242 @@
+#include <algorithm>
+
+#include "net/commands/arguments.hpp"
+#include "net/commands/errors.hpp"
+#include "net/commands/table.hpp"
+
+namespace syncline {
+namespace {
+
+namespace flag = command_flag;
+
+/// The types Redis knows; all clients here are normal.
+constexpr BytesView client_types[] = {"normal", "master", "replica", "slave", "pubsub"};
+
+/// One line of CLIENT LIST. Sizes of Redis's own buffers, which we do not have, read 0.
+std::string describe(const ClientState& client, std::uint64_t now_ms) {
+    const auto seconds = [&](std::uint64_t since_ms) {
+        return std::to_string((now_ms - std::min(now_ms, since_ms)) / 1000);
+    };
+    const std::string multi =
+        client.in_multi ? std::to_string(client.queued.size()) : std::string("-1");
+    const Bytes command = client.last_command.full_name();
+    return "id=" + std::to_string(client.order.id) + " addr=" + client.address +
+           " laddr=" + client.local_address + " fd=0 name=" + client.name +
+           " age=" + seconds(client.created_ms) + " idle=" + seconds(client.active_ms) +
+           " flags=" + (client.in_multi ? "x" : "N") +
+           " db=0 sub=0 psub=0 ssub=0 multi=" + multi +
+           " qbuf=" + std::to_string(client.input_bytes) +
+           " qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl=0 oll=0"
+           " omem=" + std::to_string(client.output_bytes) +
+           " tot-mem=" + std::to_string(client.input_bytes + client.output_bytes) +
+           " events=r cmd=" + (command.empty() ? "NULL" : command) +
+           " user=default redir=-1 resp=" + std::to_string(client.protocol) + "\n";
+}
+
+Result<void> id_command(CommandContext& context) {
+    context.reply.integer(static_cast<std::int64_t>(context.client.order.id));
+    return {};
+}
+
+Result<void> info_subcommand(CommandContext& context) {
+    context.reply.verbatim(describe(context.client, context.host.env().clock.steady_ms()));
+    return {};
+}
+
+/// CLIENT LIST [TYPE type] [ID id ...].
+Result<void> list_command(CommandContext& context) {
+    std::vector<ClientState*> clients = context.host.clients();
+    const auto has = [&](std::size_t index, BytesView word) {
+        return equal_nocase(context.argument(index), word);
+    };
+    if (context.count() == 4 && has(2, "type")) {
+        const bool known = std::any_of(std::begin(client_types), std::end(client_types),
+                                       [&](BytesView type) { return has(3, type); });
+        if (!known) {
+            context.reply.error("ERR Unknown client type '" + context.argument(3) + "'");
+            return {};
+        }
+        if (!has(3, "normal")) clients.clear();
+    } else if (context.count() > 3 && has(2, "id")) {
+        std::vector<std::uint64_t> wanted;
+        for (std::size_t i = 3; i < context.count(); ++i) {
+            const std::optional<std::int64_t> id = parse_integer(context.argument(i));
+            if (!id || *id <= 0) {
+                context.reply.error("ERR Invalid client ID");
+                return {};
+            }
+            wanted.push_back(static_cast<std::uint64_t>(*id));
+        }
+        std::erase_if(clients, [&](const ClientState* client) {
+            return std::find(wanted.begin(), wanted.end(), client->order.id) == wanted.end();
+        });
+    } else if (context.count() != 2) {
+        context.reply.error(error_text::syntax);
+        return {};
+    }
+    const std::uint64_t now_ms = context.host.env().clock.steady_ms();
+    std::string text;
+    for (const ClientState* client : clients) text += describe(*client, now_ms);
+    context.reply.verbatim(text);
+    return {};
+}
+
+Result<void> setname_command(CommandContext& context) {
+    if (is_client_name(context.argument(2))) {
+        context.client.name = context.argument(2);
+        context.reply.simple("OK");
+    } else {
+        context.reply.error(
+            "ERR Client names cannot contain spaces, newlines or special characters.");
+    }
+    return {};
+}
+
+Result<void> getname_command(CommandContext& context) {
+    if (context.client.name.empty()) {
+        context.reply.null();
+    } else {
+        context.reply.bulk(context.client.name);
+    }
+    return {};
+}
+
+struct LibraryField {
+    BytesView name;
+    Bytes ClientState::*member;
+};
+constexpr LibraryField library_fields[] = {
+    {"lib-name", &ClientState::library_name},
+    {"lib-ver", &ClientState::library_version},
+};
+
+Result<void> setinfo_command(CommandContext& context) {
+    for (const LibraryField& field : library_fields) {
+        if (!equal_nocase(context.argument(2), field.name)) continue;
+        if (!is_client_name(context.argument(3))) {
+            context.reply.error("ERR " + Bytes(field.name) +
+                                " cannot contain spaces, newlines or special characters.");
+            return {};
+        }
+        context.client.*(field.member) = context.argument(3);
+        context.reply.simple("OK");
+        return {};
+    }
+    context.reply.error("ERR Unrecognized option '" + context.argument(2) + "'");
+    return {};
+}
+
+/// CLIENT NO-EVICT and NO-TOUCH: nothing is ever evicted, nothing is aged.
+Result<void> on_off_command(CommandContext& context) {
+    const bool valid = equal_nocase(context.argument(2), "on") ||
+                       equal_nocase(context.argument(2), "off");
+    if (valid) {
+        context.reply.simple("OK");
+    } else {
+        context.reply.error(error_text::syntax);
+    }
+    return {};
+}
+
+/// The filters of CLIENT KILL; those not given let everybody pass.
+struct KillFilter {
+    std::optional<std::uint64_t> id;
+    std::optional<Bytes> address;
+    std::optional<Bytes> local_address;
+    bool none = false;        // a type or user that no client here has
+    bool others_only = true;  // SKIPME
+
+    [[nodiscard]] bool matches(const ClientState& client, const ClientState& self) const {
+        return !none && (!id || *id == client.order.id) && (!address || *address == client.address) &&
+               (!local_address || *local_address == client.local_address) &&
+               !(others_only && &client == &self);
+    }
+};
+
+/// One option with its value; the error to reply, or nothing.
+Bytes add_filter(KillFilter& filter, const Bytes& option, const Bytes& value) {
+    const auto is_it = [&](BytesView name) { return equal_nocase(value, name); };
+    if (equal_nocase(option, "id")) {
+        const std::optional<std::int64_t> id = parse_integer(value);
+        if (!id || *id <= 0) return "ERR client-id should be greater than 0";
+        filter.id = static_cast<std::uint64_t>(*id);
+    } else if (equal_nocase(option, "addr")) {
+        filter.address = value;
+    } else if (equal_nocase(option, "laddr")) {
+        filter.local_address = value;
+    } else if (equal_nocase(option, "type")) {
+        const bool known = std::any_of(std::begin(client_types), std::end(client_types), is_it);
+        if (!known) return "ERR Unknown client type '" + value + "'";
+        filter.none = filter.none || !is_it("normal");
+    } else if (equal_nocase(option, "user")) {
+        if (!is_it("default")) return "ERR No such user '" + value + "'";
+    } else if (equal_nocase(option, "skipme") && (is_it("yes") || is_it("no"))) {
+        filter.others_only = is_it("yes");
+    } else {
+        return Bytes(error_text::syntax);
+    }
+    return {};
+}
+
+Result<void> kill_command(CommandContext& context) {
+    const bool old_form = context.count() == 3;
+    KillFilter filter;
+    if (old_form) {
+        filter.address = context.argument(2);
+        filter.others_only = false;
+    }
+    for (std::size_t i = 2; !old_form && i < context.count(); i += 2) {
+        const Bytes error = i + 1 == context.count()
+                                ? Bytes(error_text::syntax)
+                                : add_filter(filter, context.argument(i), context.argument(i + 1));
+        if (!error.empty()) {
+            context.reply.error(error);
+            return {};
+        }
+    }
+    std::int64_t killed = 0;
+    for (ClientState* client : context.host.clients()) {
+        if (!filter.matches(*client, context.client)) continue;
+        context.host.kill(*client, client != &context.client);
+        ++killed;
+    }
+    if (!old_form) {
+        context.reply.integer(killed);
+    } else if (killed > 0) {
+        context.reply.simple("OK");
+    } else {
+        context.reply.error("ERR No such client");
+    }
+    return {};
+}
+
+constexpr BytesView group = "connection";
+constexpr unsigned plain = flag::loading;
+constexpr unsigned admin = flag::loading | flag::admin;
+
+constexpr Command subcommands[] = {
+    {"getname", 2, plain, {}, group, "2.6.9", "O(1)", "Returns the name of this connection",
+     getname_command, {}},
+    {"id", 2, plain, {}, group, "5.0.0", "O(1)", "Returns the number of this connection",
+     id_command, {}},
+    {"info", 2, plain, {}, group, "6.2.0", "O(1)", "Describes this connection", info_subcommand,
+     {}},
+    {"kill", -3, admin, {}, group, "2.4.0", "O(N) with N connections", "Ends connections",
+     kill_command, {}},
+    {"list", -2, admin, {}, group, "2.4.0", "O(N) with N connections", "Describes all connections",
+     list_command, {}},
+    {"no-evict", 3, admin, {}, group, "7.0.0", "O(1)", "Accepted; nothing is ever evicted",
+     on_off_command, {}},
+    {"no-touch", 3, plain, {}, group, "7.2.0", "O(1)", "Accepted; keys have no age",
+     on_off_command, {}},
+    {"setinfo", 4, plain, {}, group, "7.2.0", "O(1)", "Notes the client's library",
+     setinfo_command, {}},
+    {"setname", 3, plain, {}, group, "2.6.9", "O(1)", "Names this connection", setname_command,
+     {}},
+};
+
+}  // namespace
+
+std::span<const Command> client_subcommands() { return subcommands; }
+
+}  // namespace syncline

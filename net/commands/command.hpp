@@ -1,0 +1,187 @@
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/base/env.hpp"
+#include "core/engine/replica.hpp"
+#include "net/commands/config.hpp"
+#include "net/resp.hpp"
+
+namespace syncline {
+
+class Dispatcher;
+struct Command;
+struct CommandContext;
+
+/// A request as it came: the command's name first.
+using Arguments = std::vector<Bytes>;
+
+/// What a command does. It writes exactly one reply; or it returns an Error, and then must not have
+/// staged any change: the error becomes the reply (see error_text).
+using Handler = Result<void> (*)(CommandContext&);
+
+/// Properties of commands, as COMMAND INFO shows them, and what the dispatcher goes by.
+namespace command_flag {
+constexpr unsigned write = 1U << 0U;
+constexpr unsigned readonly = 1U << 1U;
+constexpr unsigned denyoom = 1U << 2U;
+constexpr unsigned admin = 1U << 3U;
+constexpr unsigned fast = 1U << 4U;
+constexpr unsigned loading = 1U << 5U;   ///< runs without data, too: before the cluster is known
+constexpr unsigned no_multi = 1U << 6U;  ///< not inside MULTI
+constexpr unsigned at_once = 1U << 7U;   ///< runs inside MULTI instead of being queued
+constexpr unsigned sliced = 1U << 8U;    ///< runs once for each of `slices_count` slices
+}  // namespace command_flag
+
+/// Pieces of a sliced command: each is a transaction of its own.
+constexpr unsigned slices_count = 256;
+
+/// Where the keys of a command stand among its arguments; first 0: it has none.
+struct KeyPositions {
+    int first = 0;
+    int last = 0;  ///< negative: counted from the end
+    int step = 0;
+};
+
+/// One row of the command table.
+struct Command {
+    BytesView name;      ///< lower case; of a subcommand its own part
+    int arity = 0;       ///< arguments with the name; negative: at least so many
+    unsigned flags = 0;  ///< of command_flag
+    KeyPositions keys;
+    BytesView group;
+    BytesView since;
+    BytesView complexity;
+    BytesView summary;
+    Handler handler = nullptr;             ///< null: only the subcommands run
+    std::span<const Command> subcommands;  ///< of a container
+
+    [[nodiscard]] bool has(unsigned flag) const { return (flags & flag) != 0; }
+    [[nodiscard]] bool takes(std::size_t arguments_count) const;
+};
+
+/// A command as a request names it: the row, and its full name ("client|list").
+struct CommandName {
+    const Command* command = nullptr;
+    const Command* parent = nullptr;  ///< the container, if the row is a subcommand
+
+    [[nodiscard]] Bytes full_name() const;
+};
+
+/// A connection of a client, as commands see it. Owned by its session.
+struct ClientState {
+    struct Queued {
+        CommandName name;
+        Arguments arguments;
+    };
+    struct Sliced {
+        CommandName name;
+        Arguments arguments;
+        unsigned next = 0;
+    };
+
+    Client order;  ///< its place in the order of replies; order.id names the client
+    int protocol = 2;
+    Bytes name;
+    Bytes library_name;
+    Bytes library_version;
+    std::string address;
+    std::string local_address;
+    std::uint64_t created_ms = 0;  ///< steady
+    std::uint64_t active_ms = 0;
+    CommandName last_command;
+    bool in_multi = false;
+    bool multi_failed = false;  ///< something could not be queued: EXEC must refuse
+    std::vector<Queued> queued;
+    std::size_t queued_bytes = 0;  ///< of the arguments in `queued`
+    std::optional<Sliced> sliced;  ///< under way; nothing else of this client runs meanwhile
+    std::uint64_t owed = 0;        ///< replies that are not out yet
+    bool closing = false;          ///< ends after the replies it is owed; reads no more
+    std::uint64_t input_bytes = 0;   ///< read, not yet run
+    std::uint64_t output_bytes = 0;  ///< of replies not handed to the connection yet
+
+    void leave_multi();
+};
+
+/// A peer as CRDT.PEERS and INFO show it.
+struct PeerView {
+    std::string name;     ///< empty until it is known
+    std::string address;  ///< as configured, or where it came from
+    Uuid uuid;            ///< nil until it is known
+    bool connected = false;
+    bool outgoing = false;  ///< dialed by this replica
+    bool blocked = false;   ///< CRDT.LINK down
+    std::uint64_t bytes_in = 0;
+    std::uint64_t bytes_out = 0;
+    std::uint64_t connected_ms = 0;  ///< for how long
+    std::optional<LinkId> link;      ///< while it is connected
+};
+
+/// Figures of the running server, for INFO.
+struct ServerFigures {
+    std::string version;
+    std::string commit;
+    std::string node;
+    std::string cluster;  ///< empty while not known
+    std::string data_dir;
+    unsigned port = 0;
+    unsigned peer_port = 0;
+    std::uint64_t started_ms = 0;  ///< steady
+    std::uint64_t connections_received = 0;
+    std::uint64_t connections_rejected = 0;
+    std::uint64_t commands_processed = 0;
+    std::uint64_t errors_replied = 0;
+    std::uint64_t keyspace_hits = 0;
+    std::uint64_t keyspace_misses = 0;
+    std::uint64_t bytes_in = 0;
+    std::uint64_t bytes_out = 0;
+    std::uint64_t commands_per_second = 0;
+    std::uint64_t flushes = 0;  ///< syncs of the log
+};
+
+/// What commands may ask of the server they run in. Implemented by Server, and by a stand-in in
+/// tests. Confined to the loop's thread.
+class CommandHost {
+public:
+    virtual ~CommandHost() = default;
+    virtual Env env() = 0;
+    /// Null until the cluster is known.
+    virtual Replica* replica() = 0;
+    virtual ServerFigures& figures() = 0;
+    virtual ConfigTable& config() = 0;
+    virtual std::vector<ClientState*> clients() = 0;
+    /// Ends the connection of a client, at once or after the replies it is owed.
+    virtual void kill(ClientState& client, bool at_once) = 0;
+    virtual std::vector<PeerView> peers() = 0;
+    /// Closes and refuses the links to a peer, by name, uuid or address, or allows them again.
+    /// Error invalid_argument: no such peer.
+    virtual Result<void> set_link(BytesView peer, bool up) = 0;
+    /// Starts a Merkle session. Errors: invalid_argument (no such peer), unavailable (no link).
+    virtual Result<void> request_session(BytesView peer) = 0;
+};
+
+/// One run of one command.
+struct CommandContext {
+    const Arguments& arguments;
+    ClientState& client;
+    CommandHost& host;
+    RespWriter& reply;
+    Bytes& out;  ///< what `reply` writes to
+    /// Null while the cluster is not known: commands with flag `loading` look before they use it.
+    Transaction* transaction = nullptr;
+    Dispatcher& dispatcher;
+    unsigned slice = 0;  ///< of a sliced command; the last one replies
+
+    /// Precondition: the command has no flag `loading`.
+    [[nodiscard]] Transaction& txn() const {
+        SYNCLINE_ASSERT(transaction != nullptr);
+        return *transaction;
+    }
+    [[nodiscard]] const Bytes& argument(std::size_t index) const { return arguments[index]; }
+    [[nodiscard]] std::size_t count() const { return arguments.size(); }
+};
+
+}  // namespace syncline

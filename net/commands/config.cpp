@@ -1,0 +1,176 @@
+#include "net/commands/config.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <iterator>
+
+#include "net/commands/arguments.hpp"
+#include "net/commands/glob.hpp"
+#include "net/commands/table.hpp"
+
+namespace syncline {
+namespace {
+
+namespace flag = command_flag;
+using Kind = ConfigTable::Kind;
+
+struct Default {
+    BytesView name;
+    Kind kind;
+    BytesView value;
+};
+
+/// Settings of Redis that clients and tools read, with what is true here. `fixed`: CONFIG SET
+/// refuses them. The server adds its own ports and paths.
+constexpr Default defaults[] = {
+    {"appendfsync", Kind::fixed, "always"},
+    {"appendonly", Kind::fixed, "yes"},
+    {"bind", Kind::fixed, ""},
+    {"databases", Kind::fixed, "1"},
+    {"dir", Kind::fixed, ""},
+    {"hash-max-listpack-entries", Kind::number, "128"},
+    {"latency-monitor-threshold", Kind::number, "0"},
+    {"maxclients", Kind::fixed, "10000"},
+    {"maxmemory", Kind::memory, "0"},
+    {"maxmemory-policy", Kind::text, "noeviction"},
+    {"notify-keyspace-events", Kind::text, ""},
+    {"port", Kind::fixed, "0"},
+    {"proto-max-bulk-len", Kind::fixed, "8388608"},
+    {"protected-mode", Kind::fixed, "yes"},
+    {"requirepass", Kind::fixed, ""},
+    {"save", Kind::text, ""},
+    {"set-max-intset-entries", Kind::number, "512"},
+    {"slowlog-log-slower-than", Kind::number, "10000"},
+    {"slowlog-max-len", Kind::number, "128"},
+    {"tcp-keepalive", Kind::fixed, "300"},
+    {"timeout", Kind::number, "0"},
+};
+
+bool is_number(BytesView text) {
+    return text == "-1" || (parse_integer(text).has_value() && text[0] != '-');
+}
+
+/// "100", "100b", "1k", "1kb", "1mb", "1gb".
+bool is_memory(BytesView text) {
+    const std::size_t digits =
+        std::min(text.find_first_not_of("0123456789"), text.size());
+    constexpr BytesView units[] = {"", "b", "k", "kb", "m", "mb", "g", "gb"};
+    return digits > 0 && std::any_of(std::begin(units), std::end(units), [&](BytesView unit) {
+               return equal_nocase(text.substr(digits), unit);
+           });
+}
+
+Result<void> get_command(CommandContext& context) {
+    std::vector<const ConfigTable::Entry*> found;
+    for (const ConfigTable::Entry& entry : context.host.config().entries()) {
+        for (std::size_t i = 2; i < context.count(); ++i) {
+            if (!glob_match_nocase(context.argument(i), entry.name)) continue;
+            found.push_back(&entry);
+            break;
+        }
+    }
+    context.reply.map(found.size());
+    for (const ConfigTable::Entry* entry : found) {
+        context.reply.bulk(entry->name);
+        context.reply.bulk(entry->value);
+    }
+    return {};
+}
+
+/// Everything is checked before anything is set.
+Bytes refusal_of_all(const CommandContext& context) {
+    for (std::size_t i = 2; i < context.count(); i += 2) {
+        const Bytes& name = context.argument(i);
+        const ConfigTable::Entry* const entry = context.host.config().find(name);
+        if (entry == nullptr) {
+            return "ERR Unknown option or number of arguments for CONFIG SET - '" + name + "'";
+        }
+        std::string refusal = ConfigTable::refusal(*entry, context.argument(i + 1));
+        for (std::size_t j = 2; j < i; j += 2) {
+            if (equal_nocase(context.argument(j), name)) refusal = "duplicate parameter";
+        }
+        if (!refusal.empty()) {
+            return "ERR CONFIG SET failed (possibly related to argument '" + name + "') - " +
+                   refusal;
+        }
+    }
+    return {};
+}
+
+Result<void> set_command(CommandContext& context) {
+    if (context.count() % 2 != 0) {
+        reply_wrong_arity(context.reply, "config|set");
+        return {};
+    }
+    const Bytes refusal = refusal_of_all(context);
+    if (!refusal.empty()) {
+        context.reply.error(refusal);
+        return {};
+    }
+    for (std::size_t i = 2; i < context.count(); i += 2) {
+        context.host.config().set(context.argument(i), context.argument(i + 1));
+    }
+    context.reply.simple("OK");
+    return {};
+}
+
+Result<void> resetstat_command(CommandContext& context) {
+    ServerFigures& figures = context.host.figures();
+    figures.connections_received = 0;
+    figures.connections_rejected = 0;
+    figures.commands_processed = 0;
+    figures.errors_replied = 0;
+    figures.keyspace_hits = 0;
+    figures.keyspace_misses = 0;
+    figures.bytes_in = 0;
+    figures.bytes_out = 0;
+    context.reply.simple("OK");
+    return {};
+}
+
+constexpr BytesView group = "server";
+constexpr unsigned admin = flag::admin | flag::loading;
+
+constexpr Command subcommands[] = {
+    {"get", -3, admin, {}, group, "2.0.0", "O(N) with N patterns",
+     "Returns settings whose names match patterns", get_command, {}},
+    {"resetstat", 2, admin, {}, group, "2.0.0", "O(1)", "Sets counters of INFO to zero",
+     resetstat_command, {}},
+    {"set", -4, admin, {}, group, "2.0.0", "O(N) with N settings",
+     "Notes settings of Redis; none of them changes what the server does", set_command, {}},
+};
+
+}  // namespace
+
+ConfigTable::ConfigTable() {
+    for (const Default& entry : defaults) {
+        entries_.push_back(Entry{entry.name, entry.kind, std::string(entry.value)});
+    }
+}
+
+const ConfigTable::Entry* ConfigTable::find(BytesView name) const {
+    const auto found = std::find_if(entries_.begin(), entries_.end(), [&](const Entry& entry) {
+        return equal_nocase(entry.name, name);
+    });
+    return found == entries_.end() ? nullptr : &*found;
+}
+
+std::string ConfigTable::refusal(const Entry& entry, BytesView value) {
+    switch (entry.kind) {
+        case Kind::fixed: return "can't set immutable config";
+        case Kind::number: return is_number(value) ? "" : "argument couldn't be parsed into an integer";
+        case Kind::memory: return is_memory(value) ? "" : "argument must be a memory value";
+        case Kind::text: break;
+    }
+    return {};
+}
+
+void ConfigTable::set(BytesView name, std::string value) {
+    for (Entry& entry : entries_) {
+        if (equal_nocase(entry.name, name)) entry.value = std::move(value);
+    }
+}
+
+std::span<const Command> config_subcommands() { return subcommands; }
+
+}  // namespace syncline

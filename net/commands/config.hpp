@@ -1,0 +1,35 @@
+#pragma once
+#include <string>
+#include <vector>
+
+#include "core/base/bytes.hpp"
+
+namespace syncline {
+
+/// What CONFIG GET and CONFIG SET show: the settings of Redis that clients and tools ask for. Those
+/// that may be set are remembered and reported; none of them changes what the server does.
+/// Thread-safety: confined to one thread.
+class ConfigTable {
+public:
+    enum class Kind { text, number, memory, fixed };
+    struct Entry {
+        BytesView name;
+        Kind kind;
+        std::string value;
+    };
+
+    ConfigTable();
+
+    [[nodiscard]] const std::vector<Entry>& entries() const { return entries_; }
+    /// Null when there is no such setting. Names are case-insensitive.
+    [[nodiscard]] const Entry* find(BytesView name) const;
+    /// What is wrong with the value in Redis's words, empty if nothing is.
+    [[nodiscard]] static std::string refusal(const Entry& entry, BytesView value);
+    /// Precondition: the setting exists.
+    void set(BytesView name, std::string value);
+
+private:
+    std::vector<Entry> entries_;
+};
+
+}  // namespace syncline

@@ -1,0 +1,194 @@
+#include "net/commands/dispatcher.hpp"
+
+#include <utility>
+
+#include "core/base/limits.hpp"
+#include "net/commands/arguments.hpp"
+#include "net/commands/errors.hpp"
+#include "net/commands/table.hpp"
+
+namespace syncline {
+namespace {
+
+/// How much of a request an error about an unknown command repeats, as in Redis.
+constexpr std::size_t shown_bytes_max = 128;
+/// How long a sliced command may hold the loop before others have their turn.
+constexpr std::uint64_t slices_first_ms = 20;
+
+Bytes unknown_command(const Arguments& arguments) {
+    Bytes shown;
+    for (std::size_t i = 1; i < arguments.size() && shown.size() < shown_bytes_max; ++i) {
+        const std::size_t room = shown_bytes_max - shown.size();
+        shown += "'" + arguments[i].substr(0, room) + "' ";
+    }
+    return "ERR unknown command '" + arguments[0].substr(0, shown_bytes_max) +
+           "', with args beginning with: " + shown;
+}
+
+Bytes unknown_subcommand(const Command& container, BytesView name) {
+    Bytes upper(container.name);
+    for (char& byte : upper) {
+        if (byte >= 'a' && byte <= 'z') byte = static_cast<char>(byte - 'a' + 'A');
+    }
+    return "ERR unknown subcommand '" + Bytes(name.substr(0, shown_bytes_max)) + "'. Try " + upper +
+           " HELP.";
+}
+
+Bytes wrong_arity(const CommandName& name) {
+    return "ERR wrong number of arguments for '" + name.full_name() + "' command";
+}
+
+}  // namespace
+
+CommandName Dispatcher::look_up(const Arguments& arguments, Bytes& error) const {
+    CommandName name{find_command(arguments[0]), nullptr};
+    if (name.command == nullptr) {
+        error = unknown_command(arguments);
+        return {};
+    }
+    if (!name.command->subcommands.empty() && arguments.size() > 1) {
+        name = {find_subcommand(*name.command, arguments[1]), name.command};
+        if (name.command == nullptr) {
+            error = unknown_subcommand(*name.parent, arguments[1]);
+            return {};
+        }
+    }
+    if (!name.command->takes(arguments.size()) || name.command->handler == nullptr) {
+        error = wrong_arity(name);
+    }
+    return name;
+}
+
+void Dispatcher::run(ClientState& client, Arguments arguments) {
+    SYNCLINE_ASSERT(!client.sliced && !arguments.empty());
+    ++host_.figures().commands_processed;
+    client.active_ms = host_.env().clock.steady_ms();
+    Bytes error;
+    const CommandName name = look_up(arguments, error);
+    if (error.empty()) {
+        client.last_command = name;
+        if (client.in_multi && name.command->has(command_flag::no_multi)) {
+            error = "ERR Command not allowed inside a transaction";
+        } else if (host_.replica() == nullptr && !name.command->has(command_flag::loading)) {
+            error = error_text::loading;
+        }
+    }
+    if (!error.empty()) {
+        client.multi_failed = client.in_multi;
+        refuse(client, error);
+    } else if (client.in_multi && !name.command->has(command_flag::at_once)) {
+        enqueue(client, name, std::move(arguments));
+    } else if (name.command->has(command_flag::sliced)) {
+        client.sliced = ClientState::Sliced{name, std::move(arguments), 0};
+        resume(client, slices_first_ms);
+    } else {
+        run_now(client, name, arguments);
+    }
+}
+
+void Dispatcher::resume(ClientState& client, std::uint64_t budget_ms) {
+    const std::uint64_t start_ms = host_.env().clock.steady_ms();
+    while (client.sliced) {
+        const ClientState::Sliced& sliced = *client.sliced;
+        const auto body = [&](CommandContext& context) {
+            context.slice = sliced.next;
+            return sliced.name.command->handler(context);
+        };
+        const Result<std::size_t> replied = execute(client, sliced.arguments, body);
+        const bool over = !replied || *replied > 0;
+        if (!replied) refuse(client, error_reply(replied.error()));
+        if (over || ++client.sliced->next == slices_count) {
+            client.sliced.reset();
+        } else if (host_.env().clock.steady_ms() - start_ms >= budget_ms) {
+            return;
+        }
+    }
+}
+
+void Dispatcher::run_now(ClientState& client, const CommandName& name,
+                         const Arguments& arguments) {
+    const Result<std::size_t> replied = execute(client, arguments, name.command->handler);
+    if (!replied) refuse(client, error_reply(replied.error()));
+}
+
+void Dispatcher::enqueue(ClientState& client, const CommandName& name, Arguments arguments) {
+    for (const Bytes& argument : arguments) client.queued_bytes += argument.size();
+    if (client.queued_bytes > limits::request_bytes_max) {
+        client.multi_failed = true;
+        refuse(client, "ERR too much is queued in this transaction");
+        return;
+    }
+    client.queued.push_back(ClientState::Queued{name, std::move(arguments)});
+    send(client, "+QUEUED\r\n");
+}
+
+void Dispatcher::refuse(ClientState& client, BytesView error) {
+    ++host_.figures().errors_replied;
+    Bytes bytes;
+    RespWriter(bytes, client.protocol).error(error);
+    send(client, bytes);
+}
+
+/// Bytes that depend on no data still go through the replica, which keeps them behind the replies
+/// that this client is waiting for.
+void Dispatcher::send(ClientState& client, const Bytes& bytes) {
+    Replica* const replica = host_.replica();
+    if (replica == nullptr) {
+        direct_.push_back(Reply{client.order.id, bytes});
+    } else if (!replica->execute(client.order,
+                                 [&](Transaction&) -> Result<Bytes> { return bytes; })) {
+        return;  // the replica has failed; the server is about to stop
+    }
+    ++client.owed;
+    client.output_bytes += bytes.size();
+}
+
+Result<std::size_t> Dispatcher::execute(ClientState& client, const Arguments& arguments,
+                                        const Body& body) {
+    std::size_t produced = 0;
+    const auto run_body = [&](Transaction* transaction) -> Result<Bytes> {
+        Bytes bytes;
+        RespWriter reply(bytes, client.protocol);
+        CommandContext context{arguments, client, host_, reply, bytes, transaction, *this};
+        if (const Result<void> done = body(context); !done) {
+            // With changes staged the whole must be dropped; else what was seen counts, as ever.
+            if (transaction != nullptr && !transaction->empty()) return done.error();
+            bytes.clear();
+            reply.error(error_reply(done.error()));
+        }
+        if (!bytes.empty() && bytes[0] == '-') ++host_.figures().errors_replied;
+        produced = bytes.size();
+        return bytes;
+    };
+    if (Replica* const replica = host_.replica(); replica != nullptr) {
+        SYNCLINE_CHECK(replica->execute(
+            client.order, [&](Transaction& transaction) { return run_body(&transaction); }));
+    } else {
+        SYNCLINE_TRY(Bytes bytes, run_body(nullptr));
+        direct_.push_back(Reply{client.order.id, std::move(bytes)});
+    }
+    ++client.owed;
+    client.output_bytes += produced;
+    return produced;
+}
+
+Result<void> Dispatcher::run_inside(const CommandName& name, const CommandContext& outer,
+                                    const Arguments& arguments, Bytes& out) {
+    Bytes bytes;
+    RespWriter reply(bytes, outer.client.protocol);
+    CommandContext context{arguments, outer.client,      host_, reply,
+                           bytes,     outer.transaction, *this};
+    const Result<void> done = name.command->handler(context);
+    if (!done) {
+        const Code code = done.error().code;
+        if (code == Code::io || code == Code::corrupt || code == Code::no_space) return done;
+        bytes.clear();
+        RespWriter(bytes, outer.client.protocol).error(error_reply(done.error()));
+    }
+    out += bytes;
+    return {};
+}
+
+std::vector<Reply> Dispatcher::take_replies() { return std::exchange(direct_, {}); }
+
+}  // namespace syncline

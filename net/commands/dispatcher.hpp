@@ -1,0 +1,45 @@
+#pragma once
+#include "net/commands/command.hpp"
+
+namespace syncline {
+
+/// From a request to its reply: looks the command up, checks it, queues it inside MULTI, runs it in
+/// a transaction of the replica. Every request yields exactly one reply, in order; a bad one yields
+/// an error and never closes the connection.
+/// Thread-safety: confined to one thread.
+class Dispatcher {
+public:
+    explicit Dispatcher(CommandHost& host) : host_(host) {}
+
+    /// Runs one request. Its reply comes out of the replica when it is durable. Precondition: no
+    /// sliced command of this client is under way.
+    void run(ClientState& client, Arguments arguments);
+    /// Goes on with a sliced command for at most about `budget_ms`.
+    void resume(ClientState& client, std::uint64_t budget_ms);
+    /// Sends an error in its place among the replies of the client; for protocol errors.
+    void refuse(ClientState& client, BytesView error);
+
+    /// Replies that did not need the replica, because there is none yet.
+    std::vector<Reply> take_replies();
+
+    /// Runs a command inside a running transaction and writes its reply, an error too; for EXEC.
+    /// Error: the storage failed, and the whole transaction with it.
+    Result<void> run_inside(const CommandName& name, const CommandContext& outer,
+                            const Arguments& arguments, Bytes& out);
+
+private:
+    using Body = std::function<Result<void>(CommandContext&)>;
+
+    /// The row for a request, or the reason why there is none.
+    [[nodiscard]] CommandName look_up(const Arguments& arguments, Bytes& error) const;
+    void enqueue(ClientState& client, const CommandName& name, Arguments arguments);
+    /// The bytes of the reply; a command that is not finished with its slices has none yet.
+    Result<std::size_t> execute(ClientState& client, const Arguments& arguments, const Body& body);
+    void run_now(ClientState& client, const CommandName& name, const Arguments& arguments);
+    void send(ClientState& client, const Bytes& bytes);
+
+    CommandHost& host_;
+    std::vector<Reply> direct_;
+};
+
+}  // namespace syncline

@@ -1,0 +1,36 @@
+#include "net/commands/errors.hpp"
+
+#include <iterator>
+
+namespace syncline {
+namespace {
+
+struct ErrorText {
+    Code code;
+    std::string_view text;
+    bool with_message;  ///< the text is a prefix of the error's own sentence
+};
+
+constexpr ErrorText error_texts[] = {
+    {Code::wrong_type, "WRONGTYPE Operation against a key holding the wrong kind of value", false},
+    {Code::overflow, "ERR increment or decrement would overflow", false},
+    {Code::invalid_argument, error_text::not_integer, false},
+    {Code::limit, "ERR ", true},
+    {Code::no_space, "OOM command not allowed: ", true},
+    {Code::unavailable, "LOADING ", true},
+    {Code::unauthorized, "NOPERM ", true},
+    {Code::io, "MISCONF storage failed: ", true},
+    {Code::corrupt, "MISCONF stored data are damaged: ", true},
+};
+
+}  // namespace
+
+std::string error_reply(const Error& error) {
+    for (const ErrorText& entry : error_texts) {
+        if (entry.code != error.code) continue;
+        return std::string(entry.text) + (entry.with_message ? error.message : std::string());
+    }
+    return "ERR " + std::string(code_name(error.code)) + ": " + error.message;
+}
+
+}  // namespace syncline

@@ -1,0 +1,23 @@
+#pragma once
+#include "core/base/result.hpp"
+
+/// Error replies, in the words of Redis 7.0.15 where it has words for them.
+namespace syncline::error_text {
+
+constexpr std::string_view syntax = "ERR syntax error";
+constexpr std::string_view not_integer = "ERR value is not an integer or out of range";
+constexpr std::string_view hash_not_integer = "ERR hash value is not an integer";
+constexpr std::string_view not_positive = "ERR value is out of range, must be positive";
+constexpr std::string_view string_too_long =
+    "ERR string exceeds maximum allowed size (proto-max-bulk-len)";
+constexpr std::string_view loading = "LOADING Syncline is waiting to join its cluster";
+
+}  // namespace syncline::error_text
+
+namespace syncline {
+
+/// The reply for an error of the layers below: Redis's text where it has one, else "ERR " and the
+/// message. Never holds a value of a user.
+std::string error_reply(const Error& error);
+
+}  // namespace syncline

@@ -1,0 +1,179 @@
+// CRDT.EXPLAIN: the cells under a key, the dots and counters in each, and which rule decides.
+#include <ctime>
+
+#include "net/commands/arguments.hpp"
+#include "net/commands/table.hpp"
+
+namespace syncline {
+namespace {
+
+/// Cells in one reply; the rest of a large collection is counted.
+constexpr std::size_t cells_max = 1000;
+
+struct Explained {
+    CellType type;
+    std::optional<Bytes> field;
+    Cell cell;
+};
+
+void field(RespWriter& reply, BytesView name, BytesView value) {
+    reply.bulk(name);
+    reply.bulk(value);
+}
+
+void field(RespWriter& reply, BytesView name, std::int64_t value) {
+    reply.bulk(name);
+    reply.integer(value);
+}
+
+std::int64_t number(std::uint64_t value) { return static_cast<std::int64_t>(value); }
+
+/// "2026-01-31T12:34:56.789Z".
+std::string wall_time(std::uint64_t ms) {
+    const auto seconds = static_cast<std::time_t>(ms / 1000);
+    std::tm time{};
+    char text[32];
+    if (gmtime_r(&seconds, &time) == nullptr) return {};
+    const std::size_t length = std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &time);
+    std::string fraction = std::to_string(ms % 1000);
+    fraction.insert(0, 3 - fraction.size(), '0');
+    return std::string(text, length) + "." + fraction + "Z";
+}
+
+/// The rule that decides what is seen of a cell, in one sentence.
+std::string reason(const Explained& explained) {
+    const DotMap& dots = explained.cell.dots;
+    if (explained.type == CellType::set) {
+        return dots.size() == 1 ? "one add supports the member"
+                                : "add wins: each dot is an add that no removal has seen";
+    }
+    if (dots.empty()) return "no value was set; the increments add up";
+    if (dots.size() == 1) {
+        return explained.cell.counter.exists() ? "the only value, and increments made beside it"
+                                               : "the only value";
+    }
+    const DotMap::Entry& winner = *dots.winner();
+    const DotMap::Entry* second = nullptr;
+    for (const DotMap::Entry& entry : dots.entries()) {
+        const bool later = second == nullptr ||
+                           std::pair(entry.payload.hlc, entry.dot.actor) >
+                               std::pair(second->payload.hlc, second->dot.actor);
+        if (entry.dot != winner.dot && later) second = &entry;
+    }
+    const Hlc won = winner.payload.hlc;
+    const Hlc lost = second->payload.hlc;
+    if (won == lost) return "concurrent writes at the same time: the larger actor wins";
+    return "concurrent writes: the last one wins, by " + std::to_string(won.ms() - lost.ms()) +
+           " ms" + (won.ms() == lost.ms() ? " and its place within the millisecond" : "");
+}
+
+void reply_dot(RespWriter& reply, const DotMap::Entry& entry, CellType type, bool winner) {
+    const bool has_payload = type != CellType::set;
+    reply.map(has_payload ? 7 : 3);
+    field(reply, "dot", to_string(entry.dot));
+    field(reply, "actor", to_string(entry.dot.actor));
+    field(reply, "counter", number(entry.dot.counter));
+    if (!has_payload) return;
+    field(reply, "hlc", number(entry.payload.hlc.bits));
+    field(reply, "time", wall_time(entry.payload.hlc.ms()));
+    field(reply, "value", entry.payload.value);
+    field(reply, "winner", std::int64_t{winner ? 1 : 0});
+}
+
+void reply_counter_entry(RespWriter& reply, const Counter::Entry& entry) {
+    const CounterEntry& part = entry.second;
+    reply.map(8);
+    field(reply, "actor", to_string(entry.first));
+    field(reply, "genesis", number(part.genesis));
+    field(reply, "last", number(part.last));
+    field(reply, "sum", number(part.sum));
+    field(reply, "reset", number(part.reset));
+    field(reply, "reset_sum", number(part.reset_sum));
+    field(reply, "reset_dot", part.reset_dot.counter == 0 ? "" : to_string(part.reset_dot));
+    field(reply, "adds", number(part.sum - part.reset_sum));
+}
+
+void reply_cell(RespWriter& reply, const Explained& explained, CellType visible) {
+    const Cell& cell = explained.cell;
+    const DotMap::Entry* const winner = cell.dots.winner();
+    reply.map(7);
+    field(reply, "type", cell_type_name(explained.type));
+    reply.bulk("field");
+    if (explained.field) {
+        reply.bulk(*explained.field);
+    } else {
+        reply.null();
+    }
+    reply.bulk("value");
+    const std::optional<Bytes> value =
+        explained.type == CellType::set ? std::nullopt : string_value(cell);
+    if (value) {
+        reply.bulk(*value);
+    } else {
+        reply.null();
+    }
+    field(reply, "hidden", std::int64_t{explained.type == visible ? 0 : 1});
+    field(reply, "why", explained.type == visible
+                            ? reason(explained)
+                            : "the key also holds a " + std::string(cell_type_name(visible)) +
+                                  ", which comes before it");
+    reply.bulk("dots");
+    reply.array(cell.dots.size());
+    for (const DotMap::Entry& entry : cell.dots.entries()) {
+        reply_dot(reply, entry, explained.type, winner != nullptr && entry.dot == winner->dot);
+    }
+    reply.bulk("counter");
+    reply.array(cell.counter.entries().size());
+    for (const Counter::Entry& entry : cell.counter.entries()) reply_counter_entry(reply, entry);
+}
+
+/// Live cells of all types, at most cells_max of them; with a field, of that field alone.
+Result<std::vector<Explained>> gather(CommandContext& context, std::int64_t& omitted) {
+    std::vector<Explained> cells;
+    const Bytes& key = context.argument(1);
+    for (const CellType type : cell_types) {
+        SYNCLINE_CHECK(context.txn().scan_cells(
+            key, type, [&](BytesView name, const Cell& cell) {
+                const bool has_field = type != CellType::string;
+                if (context.count() == 3 && (!has_field || name != context.argument(2))) {
+                    return true;
+                }
+                if (cells.size() == cells_max) {
+                    ++omitted;
+                } else {
+                    cells.push_back({type, has_field ? std::optional(Bytes(name)) : std::nullopt,
+                                     cell});
+                }
+                return true;
+            }));
+    }
+    return cells;
+}
+
+}  // namespace
+
+Result<void> explain_command(CommandContext& context) {
+    if (context.count() > 3) {
+        reply_wrong_arity(context.reply, "crdt.explain");
+        return {};
+    }
+    const Bytes& key = context.argument(1);
+    SYNCLINE_TRY(const std::optional<CellType> visible, context.txn().visible_type(key));
+    if (!visible) {
+        context.reply.null();
+        return {};
+    }
+    std::int64_t omitted = 0;
+    SYNCLINE_TRY(const std::vector<Explained> cells, gather(context, omitted));
+    RespWriter& reply = context.reply;
+    reply.map(4);
+    field(reply, "key", key);
+    field(reply, "type", cell_type_name(*visible));
+    field(reply, "cells_omitted", omitted);
+    reply.bulk("cells");
+    reply.array(cells.size());
+    for (const Explained& cell : cells) reply_cell(reply, cell, *visible);
+    return {};
+}
+
+}  // namespace syncline

@@ -1,0 +1,254 @@
+#include <malloc.h>
+#include <sys/resource.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <fstream>
+
+#include "net/commands/arguments.hpp"
+#include "net/commands/table.hpp"
+
+namespace syncline {
+namespace {
+
+/// Lines "name:value" of INFO.
+class Lines {
+public:
+    void title(BytesView text) { text_ += (text_.empty() ? "# " : "\r\n# ") + Bytes(text) + "\r\n"; }
+    void add(BytesView name, BytesView value) { text_ += Bytes(name) + ":" + Bytes(value) + "\r\n"; }
+    void add(BytesView name, std::uint64_t value) { add(name, std::to_string(value)); }
+    [[nodiscard]] const std::string& text() const { return text_; }
+
+private:
+    std::string text_;
+};
+
+/// "1.50M", as Redis writes sizes for people.
+std::string human(std::uint64_t bytes) {
+    constexpr BytesView units[] = {"B", "K", "M", "G", "T"};
+    auto value = static_cast<double>(bytes);
+    std::size_t unit = 0;
+    for (; value >= 1024 && unit + 1 < std::size(units); ++unit) value /= 1024;
+    char text[32];
+    (void)std::snprintf(text, sizeof text, unit == 0 ? "%.0f" : "%.2f", value);  // always fits
+    return text + std::string(units[unit]);
+}
+
+std::uint64_t resident_bytes() {
+    std::ifstream statm("/proc/self/statm");
+    std::uint64_t pages = 0;
+    std::uint64_t resident = 0;
+    if (!(statm >> pages >> resident)) return 0;
+    return resident * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
+}
+
+void server_section(const CommandContext& context, Lines& lines) {
+    const ServerFigures& figures = context.host.figures();
+    const Env env = context.host.env();
+    utsname system{};
+    (void)uname(&system);  // cannot fail with a valid buffer
+    const std::uint64_t uptime_s = (env.clock.steady_ms() - figures.started_ms) / 1000;
+    lines.title("Server");
+    lines.add("redis_version", redis_version);
+    lines.add("redis_mode", "standalone");
+    lines.add("syncline_version", figures.version);
+    lines.add("syncline_commit", figures.commit);
+    lines.add("os", std::string(system.sysname) + " " + system.release + " " + system.machine);
+    lines.add("arch_bits", 8 * sizeof(void*));
+    lines.add("process_id", static_cast<std::uint64_t>(getpid()));
+    lines.add("run_id", figures.node);
+    lines.add("tcp_port", figures.port);
+    lines.add("server_time_usec", env.clock.wall_ms() * 1000);
+    lines.add("uptime_in_seconds", uptime_s);
+    lines.add("uptime_in_days", uptime_s / 86400);
+    lines.add("hz", 10);
+}
+
+void clients_section(const CommandContext& context, Lines& lines) {
+    lines.title("Clients");
+    lines.add("connected_clients", context.host.clients().size());
+    lines.add("maxclients", limits::clients_max);
+    lines.add("blocked_clients", 0);
+}
+
+void memory_section(const CommandContext& context, Lines& lines) {
+    const struct mallinfo2 heap = mallinfo2();
+    const std::uint64_t used = heap.uordblks + heap.hblkhd;
+    rusage usage{};
+    (void)getrusage(RUSAGE_SELF, &usage);  // cannot fail with a valid buffer
+    const std::uint64_t peak = static_cast<std::uint64_t>(usage.ru_maxrss) * limits::kib;
+    lines.title("Memory");
+    lines.add("used_memory", used);
+    lines.add("used_memory_human", human(used));
+    lines.add("used_memory_rss", resident_bytes());
+    lines.add("used_memory_peak", peak);
+    lines.add("used_memory_peak_human", human(peak));
+    lines.add("maxmemory", 0);
+    lines.add("maxmemory_policy", "noeviction");
+    if (Replica* const replica = context.host.replica(); replica != nullptr) {
+        lines.add("overlay_bytes", replica->group().store().overlay_bytes());
+    }
+}
+
+void persistence_section(const CommandContext& context, Lines& lines) {
+    Replica* const replica = context.host.replica();
+    lines.title("Persistence");
+    lines.add("loading", replica == nullptr ? 1 : 0);
+    lines.add("rdb_bgsave_in_progress", 0);
+    lines.add("aof_enabled", 1);
+    lines.add("aof_rewrite_in_progress", 0);
+    lines.add("aof_last_write_status", "ok");
+    if (replica == nullptr) return;
+    lines.add("checkpoint_in_progress", replica->group().store().checkpoint_under_way() ? 1 : 0);
+    lines.add("checkpoints", replica->stats().checkpoints);
+    lines.add("log_base", replica->log().base());
+    lines.add("log_end", replica->log().end());
+    lines.add("log_durable", replica->log().durable());
+    lines.add("log_flushes", context.host.figures().flushes);
+}
+
+void stats_section(const CommandContext& context, Lines& lines) {
+    const ServerFigures& figures = context.host.figures();
+    lines.title("Stats");
+    lines.add("total_connections_received", figures.connections_received);
+    lines.add("total_commands_processed", figures.commands_processed);
+    lines.add("instantaneous_ops_per_sec", figures.commands_per_second);
+    lines.add("total_net_input_bytes", figures.bytes_in);
+    lines.add("total_net_output_bytes", figures.bytes_out);
+    lines.add("rejected_connections", figures.connections_rejected);
+    lines.add("expired_keys", 0);
+    lines.add("evicted_keys", 0);
+    lines.add("keyspace_hits", figures.keyspace_hits);
+    lines.add("keyspace_misses", figures.keyspace_misses);
+    lines.add("total_error_replies", figures.errors_replied);
+}
+
+/// In Redis's terms every replica is a master without replicas: all of them take writes.
+void replication_section(const CommandContext& context, Lines& lines) {
+    lines.title("Replication");
+    lines.add("role", "master");
+    lines.add("connected_slaves", 0);
+    lines.add("master_replid", context.host.figures().node);
+    Replica* const replica = context.host.replica();
+    lines.add("master_repl_offset", replica == nullptr ? 0 : replica->log().durable());
+}
+
+void cpu_section(const CommandContext& /*context*/, Lines& lines) {
+    rusage usage{};
+    (void)getrusage(RUSAGE_SELF, &usage);  // cannot fail with a valid buffer
+    const auto seconds = [](const timeval& time) {
+        std::string micros = std::to_string(time.tv_usec);
+        micros.insert(0, 6 - std::min<std::size_t>(micros.size(), 6), '0');
+        return std::to_string(time.tv_sec) + "." + micros;
+    };
+    lines.title("CPU");
+    lines.add("used_cpu_sys", seconds(usage.ru_stime));
+    lines.add("used_cpu_user", seconds(usage.ru_utime));
+}
+
+void keyspace_section(const CommandContext& context, Lines& lines) {
+    lines.title("Keyspace");
+    Replica* const replica = context.host.replica();
+    if (replica == nullptr || replica->group().keys_count() == 0) return;
+    lines.add("db0", "keys=" + std::to_string(replica->group().keys_count()) +
+                         ",expires=0,avg_ttl=0");
+}
+
+void add_replica(const Replica& replica, Group& group, Lines& lines) {
+    const ReplicaStats& stats = replica.stats();
+    const LeafSum& root = group.leaf_sums().root();
+    lines.add("actor", to_string(replica.actor()));
+    lines.add("root", to_hex(root.sum));
+    lines.add("rows", root.count);
+    lines.add("version_vector", to_string(group.vv()));
+    lines.add("durable_version_vector", to_string(replica.durable_vv()));
+    lines.add("clock_ms", group.clock().last().ms());
+    lines.add("session_active", replica.session_active() ? 1 : 0);
+    const std::pair<BytesView, std::uint64_t> counters[] = {
+        {"events_local", stats.events_local},
+        {"events_applied", stats.events_applied},
+        {"events_duplicate", stats.events_duplicate},
+        {"batches_sent", stats.batches_sent},
+        {"batches_received", stats.batches_received},
+        {"sessions_completed", stats.sessions_completed},
+        {"sessions_failed", stats.sessions_failed},
+        {"sessions_served", stats.sessions_served},
+        {"session_rows_received", stats.session_rows_received},
+        {"session_metadata_bytes", stats.session_metadata_bytes},
+        {"session_messages", stats.session_messages},
+        {"divergence_alarms", stats.divergence_alarms},
+        {"causality_errors", stats.causality_errors},
+        {"clock_pauses", stats.clock_pauses},
+    };
+    for (const auto& [name, value] : counters) lines.add(name, value);
+}
+
+void syncline_section(const CommandContext& context, Lines& lines) {
+    const ServerFigures& figures = context.host.figures();
+    const std::vector<PeerView> peers = context.host.peers();
+    lines.title("Syncline");
+    lines.add("node", figures.node);
+    lines.add("cluster", figures.cluster.empty() ? "waiting" : figures.cluster);
+    lines.add("peers", peers.size());
+    lines.add("peers_connected",
+              static_cast<std::uint64_t>(std::count_if(
+                  peers.begin(), peers.end(), [](const PeerView& peer) { return peer.connected; })));
+    std::uint64_t bytes_in = 0;
+    std::uint64_t bytes_out = 0;
+    for (const PeerView& peer : peers) {
+        bytes_in += peer.bytes_in;
+        bytes_out += peer.bytes_out;
+    }
+    lines.add("peer_bytes_in", bytes_in);
+    lines.add("peer_bytes_out", bytes_out);
+    if (Replica* const replica = context.host.replica(); replica != nullptr) {
+        add_replica(*replica, replica->group(), lines);
+    }
+    for (std::size_t i = 0; i < peers.size(); ++i) {
+        const PeerView& peer = peers[i];
+        lines.add("peer" + std::to_string(i),
+                  "name=" + peer.name + ",address=" + peer.address +
+                      ",link=" + (peer.connected ? "up" : peer.blocked ? "blocked" : "down") +
+                      ",bytes_in=" + std::to_string(peer.bytes_in) +
+                      ",bytes_out=" + std::to_string(peer.bytes_out));
+    }
+}
+
+struct Section {
+    BytesView name;
+    void (*write)(const CommandContext&, Lines&);
+};
+constexpr Section sections[] = {
+    {"server", server_section},           {"clients", clients_section},
+    {"memory", memory_section},           {"persistence", persistence_section},
+    {"stats", stats_section},             {"replication", replication_section},
+    {"cpu", cpu_section},                 {"keyspace", keyspace_section},
+    {"syncline", syncline_section},
+};
+/// Names that stand for all sections.
+constexpr BytesView all_names[] = {"all", "default", "everything"};
+
+bool wanted(const CommandContext& context, BytesView section) {
+    for (std::size_t i = 1; i < context.count(); ++i) {
+        const Bytes& name = context.argument(i);
+        if (equal_nocase(name, section)) return true;
+        for (const BytesView all : all_names) {
+            if (equal_nocase(name, all)) return true;
+        }
+    }
+    return context.count() == 1;
+}
+
+}  // namespace
+
+Result<void> info_command(CommandContext& context) {
+    Lines lines;
+    for (const Section& section : sections) {
+        if (wanted(context, section.name)) section.write(context, lines);
+    }
+    context.reply.verbatim(lines.text());
+    return {};
+}
+
+}  // namespace syncline

@@ -1,0 +1,245 @@
+#include "net/commands/arguments.hpp"
+#include "net/commands/errors.hpp"
+#include "net/commands/glob.hpp"
+#include "net/commands/table.hpp"
+
+namespace syncline {
+namespace {
+
+namespace flag = command_flag;
+
+struct FlagName {
+    unsigned flag;
+    BytesView name;
+};
+constexpr FlagName flag_names[] = {
+    {flag::write, "write"},     {flag::readonly, "readonly"}, {flag::denyoom, "denyoom"},
+    {flag::admin, "admin"},     {flag::loading, "loading"},   {flag::fast, "fast"},
+    {flag::no_multi, "no_multi"},
+};
+
+/// Redis's ACL categories, as far as they follow from flags and group.
+std::vector<Bytes> categories(const Command& command) {
+    std::vector<Bytes> names;
+    const auto add = [&](bool belongs, BytesView name) {
+        if (belongs) names.push_back("@" + Bytes(name));
+    };
+    add(command.has(flag::write), "write");
+    add(command.has(flag::readonly), "read");
+    add(command.has(flag::admin), "admin");
+    add(command.has(flag::admin) || command.has(flag::sliced), "dangerous");
+    add(command.keys.first > 0 && command.group != "generic", command.group);
+    add(command.group == "generic", "keyspace");
+    add(command.group == "connection", "connection");
+    add(command.group == "transactions", "transaction");
+    add(command.has(flag::fast), "fast");
+    add(!command.has(flag::fast), "slow");
+    return names;
+}
+
+/// One key specification in the form of Redis 7: where the keys begin and how they go on.
+void reply_key_spec(RespWriter& reply, const Command& command) {
+    reply.map(3);
+    reply.bulk("flags");
+    reply.set(2);
+    reply.simple(command.has(flag::write) ? "RW" : "RO");
+    reply.simple(command.has(flag::write) ? "update" : "access");
+    reply.bulk("begin_search");
+    reply.map(2);
+    reply.bulk("type");
+    reply.bulk("index");
+    reply.bulk("spec");
+    reply.map(1);
+    reply.bulk("index");
+    reply.integer(command.keys.first);
+    reply.bulk("find_keys");
+    reply.map(2);
+    reply.bulk("type");
+    reply.bulk("range");
+    reply.bulk("spec");
+    reply.map(3);
+    reply.bulk("lastkey");
+    reply.integer(command.keys.last < 0 ? command.keys.last
+                                        : command.keys.last - command.keys.first);
+    reply.bulk("keystep");
+    reply.integer(command.keys.step);
+    reply.bulk("limit");
+    reply.integer(0);
+}
+
+/// The ten elements of COMMAND INFO. `depth` bounds nothing from outside: subcommands have none.
+void reply_info(RespWriter& reply, const CommandName& name) {
+    const Command& command = *name.command;
+    std::vector<BytesView> flags;
+    for (const FlagName& entry : flag_names) {
+        if (command.has(entry.flag)) flags.push_back(entry.name);
+    }
+    reply.array(10);
+    reply.bulk(name.full_name());
+    reply.integer(command.arity);
+    reply.set(flags.size());
+    for (const BytesView flag : flags) reply.simple(flag);
+    reply.integer(command.keys.first);
+    reply.integer(command.keys.last);
+    reply.integer(command.keys.step);
+    const std::vector<Bytes> acl = categories(command);
+    reply.set(acl.size());
+    for (const Bytes& category : acl) reply.simple(category);
+    reply.set(0);  // tips
+    const bool has_keys = command.keys.first > 0;
+    reply.set(has_keys ? 1 : 0);
+    if (has_keys) reply_key_spec(reply, command);
+    reply.set(command.subcommands.size());
+    for (const Command& subcommand : command.subcommands) {
+        reply_info(reply, CommandName{&subcommand, &command});
+    }
+}
+
+void reply_docs(RespWriter& reply, const CommandName& name) {
+    const Command& command = *name.command;
+    reply.bulk(name.full_name());
+    const bool container = !command.subcommands.empty();
+    reply.map(container ? 5 : 4);
+    reply.bulk("summary");
+    reply.bulk(command.summary);
+    reply.bulk("since");
+    reply.bulk(command.since);
+    reply.bulk("group");
+    reply.bulk(command.group);
+    reply.bulk("complexity");
+    reply.bulk(command.complexity);
+    if (!container) return;
+    reply.bulk("subcommands");
+    reply.map(command.subcommands.size());
+    for (const Command& subcommand : command.subcommands) {
+        reply_docs(reply, CommandName{&subcommand, &command});
+    }
+}
+
+/// The commands named from argument `first` on, or all; unknown names as empty ones.
+std::vector<CommandName> named_commands(const CommandContext& context, std::size_t first) {
+    std::vector<CommandName> names;
+    for (std::size_t i = first; i < context.count(); ++i) {
+        names.push_back(find_full_name(context.argument(i)));
+    }
+    if (context.count() > first) return names;
+    for (const Command* command : all_commands()) names.push_back(CommandName{command, nullptr});
+    return names;
+}
+
+Result<void> reply_all_info(CommandContext& context, std::size_t first) {
+    const std::vector<CommandName> names = named_commands(context, first);
+    context.reply.array(names.size());
+    for (const CommandName& name : names) {
+        if (name.command != nullptr) {
+            reply_info(context.reply, name);
+        } else {
+            context.reply.null();
+        }
+    }
+    return {};
+}
+
+Result<void> info_subcommand(CommandContext& context) { return reply_all_info(context, 2); }
+
+Result<void> docs_command(CommandContext& context) {
+    std::vector<CommandName> names = named_commands(context, 2);
+    std::erase_if(names, [](const CommandName& name) { return name.command == nullptr; });
+    context.reply.map(names.size());
+    for (const CommandName& name : names) reply_docs(context.reply, name);
+    return {};
+}
+
+Result<void> count_command(CommandContext& context) {
+    context.reply.integer(static_cast<std::int64_t>(all_commands().size()));
+    return {};
+}
+
+/// COMMAND LIST [FILTERBY MODULE name | ACLCAT category | PATTERN glob].
+Result<void> list_command(CommandContext& context) {
+    using Filter = bool (*)(const CommandName&, const Bytes&);
+    struct FilterName {
+        BytesView name;
+        Filter filter;
+    };
+    constexpr FilterName filters[] = {
+        {"module", [](const CommandName&, const Bytes&) { return false; }},
+        {"aclcat",
+         [](const CommandName& name, const Bytes& wanted) {
+             for (const Bytes& category : categories(*name.command)) {
+                 if (equal_nocase(BytesView(category).substr(1), wanted)) return true;
+             }
+             return false;
+         }},
+        {"pattern",
+         [](const CommandName& name, const Bytes& pattern) {
+             return glob_match_nocase(pattern, name.full_name());
+         }},
+    };
+    Filter filter = [](const CommandName&, const Bytes&) { return true; };
+    if (context.count() > 2) {
+        const FilterName* found = nullptr;
+        for (const FilterName& entry : filters) {
+            const bool fits = context.count() == 5 && equal_nocase(context.argument(2), "filterby");
+            if (fits && equal_nocase(context.argument(3), entry.name)) found = &entry;
+        }
+        if (found == nullptr) {
+            context.reply.error(error_text::syntax);
+            return {};
+        }
+        filter = found->filter;
+    }
+    std::vector<Bytes> names;
+    const auto add = [&](const CommandName& name) {
+        const Bytes& value = context.argument(context.count() - 1);
+        if (filter(name, value)) names.push_back(name.full_name());
+    };
+    for (const Command* command : all_commands()) {
+        add(CommandName{command, nullptr});
+        if (context.count() == 2) continue;
+        for (const Command& sub : command->subcommands) add(CommandName{&sub, command});
+    }
+    context.reply.array(names.size());
+    for (const Bytes& name : names) context.reply.bulk(name);
+    return {};
+}
+
+Result<void> getkeys_command(CommandContext& context) {
+    const CommandName name{find_command(context.argument(2)), nullptr};
+    const std::size_t count = context.count() - 2;
+    if (name.command == nullptr) {
+        context.reply.error("ERR Invalid command specified");
+    } else if (name.command->keys.first <= 0) {
+        context.reply.error("ERR The command has no key arguments");
+    } else if (!name.command->takes(count)) {
+        context.reply.error("ERR Invalid number of arguments specified for command");
+    } else {
+        const std::vector<std::size_t> indices = key_indices(*name.command, count);
+        context.reply.array(indices.size());
+        for (const std::size_t index : indices) context.reply.bulk(context.argument(index + 2));
+    }
+    return {};
+}
+
+constexpr BytesView group = "server";
+
+constexpr Command subcommands[] = {
+    {"count", 2, flag::loading, {}, group, "2.8.13", "O(1)", "Returns the number of commands",
+     count_command, {}},
+    {"docs", -2, flag::loading, {}, group, "7.0.0", "O(N) with N commands",
+     "Returns what commands are for", docs_command, {}},
+    {"getkeys", -4, flag::loading, {}, group, "2.8.13", "O(N) with N arguments",
+     "Returns the keys in a command with its arguments", getkeys_command, {}},
+    {"info", -2, flag::loading, {}, group, "2.8.13", "O(N) with N commands",
+     "Returns arity, flags and key positions of commands", info_subcommand, {}},
+    {"list", -2, flag::loading, {}, group, "7.0.0", "O(N) with N commands",
+     "Returns the names of commands", list_command, {}},
+};
+
+}  // namespace
+
+Result<void> command_command(CommandContext& context) { return reply_all_info(context, 1); }
+
+std::span<const Command> command_subcommands() { return subcommands; }
+
+}  // namespace syncline

@@ -1,0 +1,37 @@
+#pragma once
+#include <span>
+
+#include "net/commands/command.hpp"
+
+namespace syncline {
+
+/// The version of Redis whose replies these are; clients choose features by it.
+constexpr BytesView redis_version = "7.0.15";
+
+// The families; each is one file that ends with its rows of the table.
+std::span<const Command> connection_commands();
+std::span<const Command> client_subcommands();
+std::span<const Command> server_commands();
+std::span<const Command> config_subcommands();
+std::span<const Command> command_subcommands();
+std::span<const Command> key_commands();
+std::span<const Command> string_commands();
+std::span<const Command> hash_commands();
+std::span<const Command> set_commands();
+std::span<const Command> transaction_commands();
+std::span<const Command> crdt_commands();
+
+/// Handlers that stand in another file than their row.
+Result<void> info_command(CommandContext& context);
+Result<void> command_command(CommandContext& context);
+Result<void> explain_command(CommandContext& context);
+
+/// All commands, in order of their names.
+const std::vector<const Command*>& all_commands();
+/// Null when there is no such command. Any case.
+const Command* find_command(BytesView name);
+const Command* find_subcommand(const Command& container, BytesView name);
+/// By full name: "get", "client|list".
+CommandName find_full_name(BytesView full_name);
+
+}  // namespace syncline

@@ -1,0 +1,55 @@
+#pragma once
+#include <cstdint>
+#include <optional>
+
+#include "core/base/bytes.hpp"
+#include "core/base/limits.hpp"
+#include "core/base/result.hpp"
+
+namespace syncline {
+
+/// The version of the frame layout in net/PROTOCOL.md.
+constexpr std::uint8_t frame_version = 1;
+/// Bytes of a frame before its payload: length, version, type, checksum.
+constexpr std::size_t frame_header_bytes = 10;
+
+/// A frame that arrived whole. The view is valid until the reader's next feed().
+struct Frame {
+    std::uint8_t type = 0;
+    BytesView payload;
+};
+
+/// Appends a frame. Precondition: it fits limits::frame_bytes_max.
+void append_frame(Bytes& out, std::uint8_t type, BytesView payload);
+/// A frame alone.
+Bytes encode_frame(std::uint8_t type, BytesView payload);
+
+/// Cuts a stream of bytes from a peer into frames. Holds what was fed and not taken yet; a header
+/// alone allocates nothing.
+///
+/// Use: feed() each read, then next() until it answers nothing. Checks happen in next(), frame by
+/// frame, so that a frame may change the bound for those behind it.
+class FrameReader {
+public:
+    /// bytes_max bounds a whole frame, header included.
+    explicit FrameReader(std::size_t bytes_max) : bytes_max_(bytes_max) {}
+
+    void set_max(std::size_t bytes_max) { bytes_max_ = bytes_max; }
+    void feed(BytesView bytes);
+    /// The next whole frame, or nothing until more bytes come. Errors stay, and the connection
+    /// must be closed: limit (longer than the bound), version (another layout), corrupt (too
+    /// short, or the checksum is wrong).
+    Result<std::optional<Frame>> next();
+    /// Bytes held that belong to no frame taken yet.
+    [[nodiscard]] std::size_t buffered_bytes() const { return buffer_.size() - start_; }
+
+private:
+    Result<std::optional<Frame>> parse();
+
+    Bytes buffer_;
+    std::size_t start_ = 0;  ///< of the first frame not taken yet
+    std::size_t bytes_max_;
+    std::optional<Error> failure_;
+};
+
+}  // namespace syncline

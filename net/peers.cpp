@@ -1,0 +1,338 @@
+#include "net/peers.hpp"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+namespace syncline {
+namespace {
+
+constexpr std::uint64_t connect_ms_max = 5000;
+constexpr std::uint64_t pause_ms_min = 100;
+constexpr std::uint64_t pause_ms_max = 5000;
+/// A configured peer that needs no dialing now is looked at again after this.
+constexpr std::uint64_t look_again_ms = 500;
+/// A link that lived this long was a good one: the next pause is short again.
+constexpr std::uint64_t good_link_ms = 1000;
+
+std::string address_of(const TcpEndpoint& endpoint) {
+    const bool numeric_v6 = endpoint.host.find(':') != std::string::npos;
+    return (numeric_v6 ? "[" + endpoint.host + "]" : endpoint.host) + ":" +
+           std::to_string(endpoint.port);
+}
+
+}  // namespace
+
+/// A configured peer.
+struct Peers::Target {
+    Target(Loop& loop, TcpEndpoint to, std::function<void()> on_timer)
+        : endpoint(std::move(to)), address(address_of(endpoint)), timer(loop, std::move(on_timer)) {}
+
+    TcpEndpoint endpoint;
+    std::string address;
+    Timer timer;
+    std::optional<Uuid> uuid;  // who answered there last
+    std::unique_ptr<TcpConnector> connector;
+    std::optional<LinkId> link;  // made by dialing
+    std::uint64_t pause_ms = pause_ms_min;
+    bool reported = false;  // that it cannot be reached; once, until it can
+};
+
+Peers::Peers(Loop& loop, PeerOwner& owner, Secret secret, Env env)
+    : loop_(loop), owner_(owner), secret_(std::move(secret)), env_(env) {}
+
+Peers::~Peers() = default;
+
+void Peers::dial(const std::vector<TcpEndpoint>& endpoints) {
+    for (const TcpEndpoint& endpoint : endpoints) {
+        const std::size_t index = targets_.size();
+        targets_.push_back(std::make_unique<Target>(
+            loop_, endpoint, [this, index]() { try_dial(*targets_[index]); }));
+        try_dial(*targets_.back());
+    }
+}
+
+void Peers::accept(std::unique_ptr<TcpConnection> connection) {
+    if (stopped_) return;
+    add_link(PeerAuth::Role::acceptor, std::move(connection)).start();
+}
+
+void Peers::stop() {
+    stopped_ = true;
+    for (const auto& target : targets_) {
+        target->timer.stop();
+        target->connector.reset();
+    }
+    for (const auto& [id, link] : links_) {
+        if (!link->over()) drop(*link, LogLevel::debug, "this replica stops");
+    }
+}
+
+void Peers::send(LinkId link, std::uint8_t type, BytesView payload) {
+    const auto found = links_.find(link);
+    if (found != links_.end()) found->second->send(type, payload);
+}
+
+void Peers::close(LinkId link, const Error& reason) {
+    const auto found = links_.find(link);
+    if (found == links_.end() || found->second->over()) return;
+    drop(*found->second, LogLevel::warning, reason.message);
+}
+
+void Peers::finish_turn() {
+    std::erase_if(links_, [](const auto& entry) { return entry.second->over(); });
+}
+
+// --- Links
+
+PeerLink& Peers::add_link(PeerAuth::Role role, std::unique_ptr<TcpConnection> connection) {
+    PeerLink::Events events;
+    events.on_ready = [this](PeerLink& link) { on_ready(link); };
+    events.on_name = [this](PeerLink& link) { on_name(link); };
+    events.on_message = [this](PeerLink& link, std::uint8_t type, BytesView payload) {
+        owner_.peer_message(link.id(), type, payload);
+    };
+    events.on_closed = [this](PeerLink& link, const Error& reason) {
+        const bool refused =
+            reason.code != Code::unavailable && reason.code != Code::io;
+        drop(link, refused ? LogLevel::warning : LogLevel::info, reason.message);
+    };
+    const LinkId id = next_link_++;
+    auto link = std::make_unique<PeerLink>(loop_, id, role, std::move(connection), secret_,
+                                           owner_.self(), env_.random, std::move(events));
+    return *links_.emplace(id, std::move(link)).first->second;
+}
+
+void Peers::on_ready(PeerLink& link) {
+    const PeerIdentity peer = link.peer();
+    Target* const target = target_of(link.id());
+    if (target != nullptr) target->uuid = peer.node;
+    const std::string unwelcome = refusal(peer);
+    if (!unwelcome.empty()) return drop(link, LogLevel::warning, unwelcome);
+    if (PeerLink* const older = live_link(peer.node); older != nullptr) {
+        if (!replaces(link, *older)) return drop(link, LogLevel::debug, "a second link");
+        drop(*older, LogLevel::debug, "a better link took its place");
+    }
+    if (!owner_.admit(peer)) {
+        return drop(link, LogLevel::info, "neither side is a member of a cluster yet");
+    }
+    Known& known = known_[peer.node];
+    known.node_id = peer.node_id;
+    if (target != nullptr || known.address.empty()) {
+        known.address = target != nullptr ? target->address : link.address();
+    }
+    if (target != nullptr) target->reported = false;
+    up_.insert(link.id());
+    log(LogLevel::info, "peer.up",
+        {{"peer", to_string(peer.node)},
+         {"address", known.address},
+         {"direction", link.outgoing() ? "out" : "in"}});
+    owner_.link_up(link.id(), peer.node);
+}
+
+void Peers::on_name(PeerLink& link) {
+    known_[link.peer().node].name = link.peer_name();
+    if (is_blocked(names_of(link.peer().node))) drop(link, LogLevel::info, "the peer is blocked");
+}
+
+void Peers::drop(PeerLink& link, LogLevel level, const std::string& reason) {
+    const bool was_up = up_.erase(link.id()) > 0;
+    const bool lived = was_up && loop_.now_ms() - link.since_ms() >= good_link_ms;
+    link.close();
+    if (was_up) {
+        Known& known = known_[link.peer().node];
+        known.bytes_in += link.bytes_in();
+        known.bytes_out += link.bytes_out();
+    }
+    Target* const target = target_of(link.id());
+    // The same refusal again and again, as of a wrong secret, is news only once.
+    const bool repeated = target != nullptr && target->reported && !was_up;
+    log(repeated ? LogLevel::debug : level, was_up ? "peer.down" : "peer.refused",
+        {{"address", target != nullptr ? target->address : link.address()}, {"reason", reason}});
+    if (target != nullptr) {
+        if (!was_up) target->reported = true;
+        if (lived) target->pause_ms = pause_ms_min;
+        target->link.reset();
+        dial_again(*target);
+    }
+    if (was_up) owner_.link_down(link.id());
+}
+
+std::string Peers::refusal(const PeerIdentity& peer) const {
+    if (is_blocked(names_of(peer.node))) return "the peer is blocked";
+    for (const auto& [uuid, known] : known_) {
+        if (known.node_id == peer.node_id && uuid != peer.node) {
+            return "the peers " + to_string(uuid) + " and " + to_string(peer.node) +
+                   " have the same node id; one of them needs a new data directory";
+        }
+    }
+    return {};
+}
+
+bool Peers::replaces(const PeerLink& newer, const PeerLink& older) const {
+    if (newer.outgoing() == older.outgoing()) return true;
+    const Uuid self = owner_.self().identity.node;
+    return newer.outgoing() == (self < newer.peer().node);
+}
+
+PeerLink* Peers::live_link(const Uuid& peer) const {
+    for (const LinkId id : up_) {
+        const auto found = links_.find(id);
+        if (found != links_.end() && found->second->ready() && found->second->peer().node == peer) {
+            return found->second.get();
+        }
+    }
+    return nullptr;
+}
+
+Peers::Target* Peers::target_of(LinkId link) const {
+    for (const auto& target : targets_) {
+        if (target->link == link) return target.get();
+    }
+    return nullptr;
+}
+
+// --- Dialing
+
+void Peers::try_dial(Target& target) {
+    if (stopped_ || target.link || target.connector) return;
+    const bool connected = target.uuid && live_link(*target.uuid) != nullptr;
+    if (connected || is_blocked(names_of(target))) return target.timer.start(look_again_ms);
+    target.connector = std::make_unique<TcpConnector>(
+        loop_, target.endpoint, connect_ms_max,
+        [this, &target](Result<std::unique_ptr<TcpConnection>> connection) {
+            dialed(target, std::move(connection));
+        });
+}
+
+/// After a pause between half and the whole of a span that doubles, so that replicas which lost
+/// each other at one moment do not all come back at one.
+void Peers::dial_again(Target& target) {
+    if (stopped_) return;
+    const std::uint64_t half = target.pause_ms / 2;
+    target.timer.start(half + env_.random.below(half + 1));
+    target.pause_ms = std::min(target.pause_ms * 2, pause_ms_max);
+}
+
+void Peers::dialed(Target& target, Result<std::unique_ptr<TcpConnection>> connection) {
+    target.connector.reset();
+    if (!connection) {
+        log(target.reported ? LogLevel::debug : LogLevel::info, "peer.unreachable",
+            {{"address", target.address}, {"reason", connection.error().message}});
+        target.reported = true;
+        return dial_again(target);
+    }
+    PeerLink& link = add_link(PeerAuth::Role::initiator, std::move(*connection));
+    target.link = link.id();
+    link.start();
+}
+
+// --- Names and views
+
+Peers::Names Peers::names_of(const Uuid& peer) const {
+    Names names{to_string(peer)};
+    const auto known = known_.find(peer);
+    if (known != known_.end() && !known->second.name.empty()) names.insert(known->second.name);
+    for (const auto& target : targets_) {
+        if (target->uuid == peer) names.insert(target->address);
+    }
+    return names;
+}
+
+Peers::Names Peers::names_of(const Target& target) const {
+    Names names = target.uuid ? names_of(*target.uuid) : Names{};
+    names.insert(target.address);
+    return names;
+}
+
+bool Peers::is_blocked(const Names& names) const {
+    return std::any_of(names.begin(), names.end(),
+                       [&](const std::string& name) { return blocked_.count(name) > 0; });
+}
+
+Peers::Names Peers::aliases(BytesView name) const {
+    Names all;
+    const auto add = [&](Names names) {
+        if (names.count(std::string(name)) > 0) all.merge(names);
+    };
+    for (const auto& [uuid, known] : known_) add(names_of(uuid));
+    for (const auto& target : targets_) add(names_of(*target));
+    return all;
+}
+
+Result<void> Peers::set_blocked(BytesView peer, bool blocked) {
+    Names names = aliases(peer);
+    if (names.empty()) {
+        return Error{Code::invalid_argument, "no peer is known by this name, uuid or address"};
+    }
+    for (const std::string& name : names) {
+        if (blocked) {
+            blocked_.insert(name);
+        } else {
+            blocked_.erase(name);
+        }
+    }
+    for (const auto& [id, link] : links_) {
+        if (link->ready() && is_blocked(names_of(link->peer().node))) {
+            drop(*link, LogLevel::info, "the peer is blocked");
+        }
+    }
+    for (const auto& target : targets_) {
+        if (is_blocked(names_of(*target))) {
+            target->connector.reset();
+            target->timer.start(look_again_ms);
+        } else if (!blocked) {
+            target->pause_ms = pause_ms_min;
+            try_dial(*target);
+        }
+    }
+    return {};
+}
+
+Result<LinkId> Peers::find(BytesView peer) const {
+    bool known_peer = false;
+    for (const auto& [uuid, known] : known_) {
+        if (names_of(uuid).count(std::string(peer)) == 0) continue;
+        known_peer = true;
+        if (const PeerLink* const link = live_link(uuid); link != nullptr) return link->id();
+    }
+    if (known_peer || !aliases(peer).empty()) {
+        return Error{Code::unavailable, "the peer is not connected"};
+    }
+    return Error{Code::invalid_argument, "no peer is known by this name, uuid or address"};
+}
+
+PeerView Peers::view_of(const Uuid& uuid, const Known& known) const {
+    PeerView view;
+    view.name = known.name;
+    view.address = known.address;
+    view.uuid = uuid;
+    view.blocked = is_blocked(names_of(uuid));
+    view.bytes_in = known.bytes_in;
+    view.bytes_out = known.bytes_out;
+    if (const PeerLink* const link = live_link(uuid); link != nullptr) {
+        view.connected = true;
+        view.outgoing = link->outgoing();
+        view.bytes_in += link->bytes_in();
+        view.bytes_out += link->bytes_out();
+        view.connected_ms = loop_.now_ms() - link->since_ms();
+        view.link = link->id();
+    }
+    return view;
+}
+
+std::vector<PeerView> Peers::views() const {
+    std::vector<PeerView> views;
+    for (const auto& [uuid, known] : known_) views.push_back(view_of(uuid, known));
+    for (const auto& target : targets_) {
+        if (target->uuid && known_.count(*target->uuid) > 0) continue;
+        PeerView view;
+        view.address = target->address;
+        view.outgoing = true;
+        view.blocked = is_blocked(names_of(*target));
+        views.push_back(std::move(view));
+    }
+    return views;
+}
+
+}  // namespace syncline

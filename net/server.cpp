@@ -1,0 +1,242 @@
+#include "net/server.hpp"
+
+#include <csignal>
+
+#include <algorithm>
+#include <utility>
+
+#include "core/base/log.hpp"
+#include "net/commands/table.hpp"
+#include "storage/lmdb.hpp"
+
+namespace syncline {
+namespace {
+
+constexpr std::uint16_t peer_port_default = 7380;
+constexpr std::uint64_t tick_ms = 100;
+constexpr std::uint64_t rate_span_ms = 1000;
+
+bool is_loopback(const std::string& address) {
+    return address.rfind("127.", 0) == 0 || address == "::1";
+}
+
+Error usage(std::string sentence) { return Error{Code::invalid_argument, std::move(sentence)}; }
+
+}  // namespace
+
+Result<void> check(const ServerOptions& options) {
+    const bool has_secret = !options.peer_secret_file.empty();
+    if (!options.peers.empty() && !has_secret) {
+        return usage("--peer needs --peer-secret-file: replicas prove to each other that they know "
+                     "one secret; make one with: head -c 32 /dev/urandom | base64 > secret");
+    }
+    if (options.peer_port && !has_secret) {
+        return usage("--peer-port needs --peer-secret-file: without a secret anybody could write "
+                     "through the peer port");
+    }
+    if (options.protected_mode && !is_loopback(options.bind)) {
+        return usage("--bind " + options.bind +
+                     " would let everybody on the network read and write, because this version has "
+                     "no passwords; bind to 127.0.0.1, or accept that with --protected-mode no");
+    }
+    if (options.data_dir.empty()) return usage("--data needs a directory");
+    return {};
+}
+
+Server::Server(ServerOptions options, Env env, std::unique_ptr<Loop> loop)
+    : options_(std::move(options)),
+      env_(env),
+      loop_(std::move(loop)),
+      ticker_(*loop_, [this]() { tick(); }),
+      stop_wake_(*loop_, [this]() { stop(); }) {
+    figures_.started_ms = env_.clock.steady_ms();
+    rate_ms_ = figures_.started_ms;
+    loop_->on_turn_end([this]() { turn_end(); });
+}
+
+Server::~Server() {
+    sessions_.clear();
+    peers_.reset();
+}
+
+Result<std::unique_ptr<Server>> Server::create(ServerOptions options, Env env) {
+    SYNCLINE_CHECK(check(options));
+    SYNCLINE_TRY(std::unique_ptr<Loop> loop, Loop::create());
+    // The constructor is private.
+    std::unique_ptr<Server> server(new Server(std::move(options), env, std::move(loop)));
+    SYNCLINE_CHECK(server->open_data());
+    SYNCLINE_CHECK(server->open_ports());
+    server->describe_settings();
+    return server;
+}
+
+/// The base goes first: it holds the lock that keeps a second process out.
+Result<void> Server::open_data() {
+    SYNCLINE_TRY(disk_, open_posix_disk(options_.data_dir));
+    SYNCLINE_TRY(base_, open_lmdb_base(options_.data_dir + "/base", LmdbOptions{}));
+    SYNCLINE_TRY(log_disk_, open_posix_disk(options_.data_dir + "/log"));
+    SYNCLINE_TRY(identity_, load_identity(*disk_, env_.random));
+    const Identity stored = identity_;
+    if (!options_.node.empty()) identity_.name = options_.node;
+    if (identity_.name.empty()) identity_.name = "syncline";
+    const bool founds = identity_.cluster.is_nil() && (options_.init || options_.peers.empty());
+    if (founds) identity_.cluster = random_uuid(env_.random);
+    if (founds || identity_.name != stored.name) {
+        SYNCLINE_CHECK(save_identity(*disk_, identity_));
+    }
+    options_.node = identity_.name;
+    return identity_.cluster.is_nil() ? Result<void>() : open_replica();
+}
+
+Result<void> Server::open_replica() {
+    ReplicaOptions options;
+    options.identity = identity_;
+    options.checkpoint_interval_ms = options_.checkpoint_interval_ms;
+    SYNCLINE_TRY(replica_, Replica::open(std::move(options), env_, *log_disk_, *base_));
+    figures_.cluster = to_string(identity_.cluster);
+    log(LogLevel::info, "replica.open",
+        {{"cluster", figures_.cluster},
+         {"actor", to_string(replica_->actor())},
+         {"keys", std::to_string(replica_->group().keys_count())}});
+    return {};
+}
+
+Result<void> Server::open_ports() {
+    SYNCLINE_TRY(listener_, TcpListener::listen(*loop_, TcpEndpoint{options_.bind, options_.port},
+                                                [this](std::unique_ptr<TcpConnection> connection) {
+                                                    accept(std::move(connection));
+                                                }));
+    if (options_.peer_secret_file.empty()) return {};
+    SYNCLINE_TRY(Secret secret, load_secret(options_.peer_secret_file));
+    PeerOwner& owner = *this;
+    peers_ = std::make_unique<Peers>(*loop_, owner, std::move(secret), env_);
+    const TcpEndpoint peer_address{options_.peer_bind.empty() ? options_.bind : options_.peer_bind,
+                                   options_.peer_port.value_or(peer_port_default)};
+    SYNCLINE_TRY(peer_listener_,
+                 TcpListener::listen(*loop_, peer_address,
+                                     [this](std::unique_ptr<TcpConnection> connection) {
+                                         peers_->accept(std::move(connection));
+                                     }));
+    return {};
+}
+
+std::optional<std::uint16_t> Server::peer_port() const {
+    return peer_listener_ ? std::optional(peer_listener_->port()) : std::nullopt;
+}
+
+/// What INFO and CONFIG GET tell of the options.
+void Server::describe_settings() {
+    figures_.version = options_.version;
+    figures_.commit = options_.commit;
+    figures_.node = options_.node;
+    figures_.data_dir = options_.data_dir;
+    figures_.port = port();
+    figures_.peer_port = peer_port().value_or(0);
+    config_.set("port", std::to_string(port()));
+    config_.set("bind", options_.bind);
+    config_.set("dir", options_.data_dir);
+    config_.set("protected-mode", options_.protected_mode ? "yes" : "no");
+}
+
+Result<void> Server::run() {
+    ticker_.start_repeating(tick_ms);
+    if (peers_) peers_->dial(options_.peers);
+    loop_->run();
+    if (failure_) return *failure_;
+    return {};
+}
+
+void Server::request_stop() { stop_wake_.wake(); }
+
+Result<void> Server::handle_signals() {
+    return loop_->on_signals({SIGTERM, SIGINT}, [this](int) { stop(); });
+}
+
+void Server::fail(const Error& error) {
+    if (!failure_) failure_ = error;
+    loop_->stop();
+}
+
+void Server::tick() {
+    const std::uint64_t now_ms = env_.clock.steady_ms();
+    if (replica_) replica_->tick();
+    figures_.flushes = jobs_.flushes();
+    if (now_ms - rate_ms_ < rate_span_ms) return;
+    const std::uint64_t commands = figures_.commands_processed;
+    const std::uint64_t since = commands - std::min(commands, rate_commands_);
+    figures_.commands_per_second = since * 1000 / (now_ms - rate_ms_);
+    rate_commands_ = commands;
+    rate_ms_ = now_ms;
+}
+
+// --- Commands
+
+std::vector<ClientState*> Server::clients() {
+    std::vector<ClientState*> clients;
+    for (const auto& [id, session] : sessions_) {
+        if (!session->over()) clients.push_back(&session->state());
+    }
+    return clients;
+}
+
+void Server::kill(ClientState& client, bool at_once) {
+    const auto found = sessions_.find(client.order.id);
+    if (found == sessions_.end()) return;
+    if (at_once) {
+        found->second->cut();
+    } else {
+        found->second->end_gently();
+    }
+}
+
+std::vector<PeerView> Server::peers() {
+    return peers_ ? peers_->views() : std::vector<PeerView>();
+}
+
+Result<void> Server::set_link(BytesView peer, bool up) {
+    if (!peers_) return usage("this replica has no peers");
+    return peers_->set_blocked(peer, !up);
+}
+
+Result<void> Server::request_session(BytesView peer) {
+    if (!peers_) return usage("this replica has no peers");
+    SYNCLINE_TRY(const LinkId link, peers_->find(peer));
+    replica_->request_session(link);
+    return {};
+}
+
+// --- Peers
+
+PeerLink::Self Server::self() {
+    PeerIdentity identity;
+    identity.cluster = identity_.cluster;
+    identity.node = identity_.node;
+    identity.node_id = identity_.node_id;
+    identity.incarnation = replica_ ? replica_->actor().incarnation : 0;
+    return {identity, identity_.name};
+}
+
+/// The first peer that is a member of a cluster makes this replica one, too: the cluster's id is
+/// durable before anything is written under it.
+bool Server::admit(const PeerIdentity& peer) {
+    if (failure_) return false;
+    if (replica_) return peer.cluster.is_nil() || peer.cluster == identity_.cluster;
+    if (peer.cluster.is_nil()) return false;
+    identity_.cluster = peer.cluster;
+    Result<void> joined = save_identity(*disk_, identity_);
+    if (joined) joined = open_replica();
+    if (!joined) fail(joined.error());
+    return joined.has_value();
+}
+
+void Server::link_up(LinkId link, const Uuid& peer) { replica_->link_up(link, peer); }
+
+void Server::link_down(LinkId link) {
+    if (replica_) replica_->link_down(link);
+}
+
+void Server::peer_message(LinkId link, std::uint8_t type, BytesView payload) {
+    if (replica_) replica_->receive(link, type, payload);
+}
+
+}  // namespace syncline

@@ -1,0 +1,144 @@
+#pragma once
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "net/commands/command.hpp"
+#include "net/commands/dispatcher.hpp"
+#include "net/loop.hpp"
+#include "net/peers.hpp"
+#include "net/session.hpp"
+#include "net/storage_jobs.hpp"
+#include "net/tcp.hpp"
+
+namespace syncline {
+
+struct ServerOptions {
+    std::string version;  ///< of the program, for INFO
+    std::string commit;
+    std::string node;  ///< for people; empty: as the data directory remembers, else "syncline"
+    std::string data_dir = "syncline-data";
+    std::string bind = "127.0.0.1";  ///< of the client port
+    std::uint16_t port = 7379;       ///< 0: a free one
+    bool protected_mode = true;      ///< clients on loopback only
+    std::string peer_bind;           ///< of the peer port; empty: as `bind`
+    std::optional<std::uint16_t> peer_port;  ///< none: 7380 when there is a secret
+    std::vector<TcpEndpoint> peers;
+    std::string peer_secret_file;  ///< empty: no peer port, no peers
+    bool init = false;             ///< founds a cluster although peers are given
+    std::uint64_t checkpoint_interval_ms = limits::checkpoint_interval_ms;
+};
+
+/// What is wrong with the options, in a sentence for whoever starts the server.
+Result<void> check(const ServerOptions& options);
+
+/// A replica on its loop, with its clients, its peers and its storage threads.
+///
+/// Happy path of a turn: requests run and peers' messages are applied; at its end the log thread
+/// gets what was appended, and whatever is durable leaves: replies, messages. A turn that only read
+/// durable data replies at once.
+/// Start: the data directory is locked and read. A replica that founds a cluster, or is a member,
+/// serves at once; one with peers and without a cluster takes that of the first peer that has one,
+/// and answers LOADING until then.
+/// Stop: no more connections and requests; what was accepted becomes durable and is replied to; a
+/// last checkpoint; the end. A storage failure ends it at once, with nothing acknowledged.
+/// Confined to the thread that runs it, but for request_stop().
+class Server final : private CommandHost, private SessionOwner, private PeerOwner {
+public:
+    /// Errors: those of check(), locked, corrupt, version, io, no_space, unavailable (a port).
+    static Result<std::unique_ptr<Server>> create(ServerOptions options, Env env);
+    ~Server() override;
+
+    /// Serves until it is stopped. Error: why it could not go on.
+    Result<void> run();
+    /// Begins to stop. From any thread. A second time: stops at once.
+    void request_stop();
+    /// SIGTERM and SIGINT stop the server. Error io.
+    Result<void> handle_signals();
+
+    [[nodiscard]] std::uint16_t port() const { return listener_->port(); }
+    /// Nothing when there is no peer port.
+    [[nodiscard]] std::optional<std::uint16_t> peer_port() const;
+    [[nodiscard]] const Identity& identity() const { return identity_; }
+    [[nodiscard]] const ServerOptions& options() const { return options_; }
+
+private:
+    /// The steps of a stop; each waits until the one before is done.
+    enum class Phase : std::uint8_t { running, flushing, checkpointing, parting };
+
+    Server(ServerOptions options, Env env, std::unique_ptr<Loop> loop);
+
+    Result<void> open_data();
+    Result<void> open_replica();
+    Result<void> open_ports();
+    void describe_settings();
+    void accept(std::unique_ptr<TcpConnection> connection);
+    void tick();
+    void turn_end();
+    void run_sessions();
+    void route(Committed committed);
+    void deliver(const Reply& reply);
+    void finish_sessions();
+    void stop();
+    void drain();
+    void part();
+    [[nodiscard]] bool all_replied() const;
+    void fail(const Error& error);
+
+    // CommandHost
+    Env env() override { return env_; }
+    Replica* replica() override { return replica_.get(); }
+    ServerFigures& figures() override { return figures_; }
+    ConfigTable& config() override { return config_; }
+    std::vector<ClientState*> clients() override;
+    void kill(ClientState& client, bool at_once) override;
+    std::vector<PeerView> peers() override;
+    Result<void> set_link(BytesView peer, bool up) override;
+    Result<void> request_session(BytesView peer) override;
+    // SessionOwner
+    Dispatcher& dispatcher() override { return dispatcher_; }
+    bool may_run() override;
+    void touched(ClientSession& session) override;
+    void received(std::size_t bytes) override { figures_.bytes_in += bytes; }
+    // PeerOwner
+    PeerLink::Self self() override;
+    bool admit(const PeerIdentity& peer) override;
+    void link_up(LinkId link, const Uuid& peer) override;
+    void link_down(LinkId link) override;
+    void peer_message(LinkId link, std::uint8_t type, BytesView payload) override;
+
+    ServerOptions options_;
+    Env env_;
+    std::unique_ptr<Loop> loop_;
+    ServerFigures figures_;
+    ConfigTable config_;
+    Dispatcher dispatcher_{*this};
+    std::optional<Error> failure_;
+
+    std::unique_ptr<Disk> disk_;
+    std::unique_ptr<Disk> log_disk_;
+    std::unique_ptr<Base> base_;
+    Identity identity_;
+    std::unique_ptr<Replica> replica_;  // null: the cluster is not known yet
+    StorageJobs jobs_{*loop_};          // uses the replica
+
+    std::uint64_t next_client_ = 1;
+    std::map<std::uint64_t, std::unique_ptr<ClientSession>> sessions_;
+    std::vector<std::uint64_t> touched_;  // ids of sessions that finish_turn() is due for
+    bool held_ = false;                   // sessions wait for may_run()
+    std::unique_ptr<Peers> peers_;        // null: no secret, no peers
+    std::unique_ptr<TcpListener> listener_;
+    std::unique_ptr<TcpListener> peer_listener_;
+
+    Phase phase_ = Phase::running;
+    std::uint64_t checkpoints_before_ = 0;  // the last one
+    std::uint64_t stop_deadline_ms_ = 0;
+    std::uint64_t rate_ms_ = 0;  // when the rate of commands was last taken
+    std::uint64_t rate_commands_ = 0;
+    Timer ticker_;
+    Wake stop_wake_;
+};
+
+}  // namespace syncline

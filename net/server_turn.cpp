@@ -1,0 +1,163 @@
+// The turns of a server: what happens at the end of each, and the steps of a stop.
+#include <algorithm>
+#include <utility>
+
+#include "core/base/log.hpp"
+#include "net/server.hpp"
+
+namespace syncline {
+namespace {
+
+/// Connections beyond limits::clients_max that still hear why they are turned away.
+constexpr std::size_t turned_away_max = 100;
+/// A stop takes no longer than this; what is durable by then is all that was acknowledged.
+constexpr std::uint64_t stop_ms_max = 30000;
+/// Clients that do not read their last replies are given this long.
+constexpr std::uint64_t parting_ms_max = 1000;
+
+}  // namespace
+
+void Server::accept(std::unique_ptr<TcpConnection> connection) {
+    ++figures_.connections_received;
+    const bool full = sessions_.size() >= limits::clients_max;
+    if (full) ++figures_.connections_rejected;
+    if (sessions_.size() >= limits::clients_max + turned_away_max) return;
+    const std::uint64_t id = next_client_++;
+    SessionOwner& owner = *this;
+    auto session = std::make_unique<ClientSession>(owner, id, std::move(connection),
+                                                   env_.clock.steady_ms());
+    ClientSession& accepted = *sessions_.emplace(id, std::move(session)).first->second;
+    accepted.start();
+    if (!full) return;
+    dispatcher_.refuse(accepted.state(), "ERR max number of clients reached");
+    accepted.end_gently();
+}
+
+bool Server::may_run() {
+    const bool may = phase_ == Phase::running && !failure_ &&
+                     (!replica_ || (!replica_->overloaded() && !replica_->failure()));
+    held_ = held_ || !may;
+    return may;
+}
+
+void Server::touched(ClientSession& session) {
+    if (session.listed) return;
+    session.listed = true;
+    touched_.push_back(session.state().order.id);
+}
+
+void Server::turn_end() {
+    if (failure_) return;
+    run_sessions();
+    for (const Reply& reply : dispatcher_.take_replies()) deliver(reply);
+    if (replica_) {
+        jobs_.start(*replica_);
+        Committed committed = replica_->committed();
+        if (replica_->failure()) return fail(*replica_->failure());
+        route(std::move(committed));
+    }
+    finish_sessions();
+    if (peers_) peers_->finish_turn();
+    drain();
+}
+
+void Server::run_sessions() {
+    if (held_) {
+        held_ = false;
+        if (may_run()) {
+            for (const auto& [id, session] : sessions_) touched(*session);
+        }
+    }
+    for (std::size_t i = 0; i < touched_.size(); ++i) {
+        const auto found = sessions_.find(touched_[i]);
+        if (found != sessions_.end()) found->second->run();
+    }
+}
+
+void Server::route(Committed committed) {
+    for (const Reply& reply : committed.replies) deliver(reply);
+    if (!peers_) return;
+    for (const Outgoing& message : committed.messages) {
+        peers_->send(message.link, message.type, message.payload);
+    }
+    for (const auto& [link, reason] : committed.closed) peers_->close(link, reason);
+}
+
+void Server::deliver(const Reply& reply) {
+    const auto found = sessions_.find(reply.client);
+    if (found == sessions_.end()) return;  // the client is gone
+    figures_.bytes_out += reply.bytes.size();
+    found->second->deliver(reply.bytes);
+    touched(*found->second);
+}
+
+void Server::finish_sessions() {
+    const std::vector<std::uint64_t> ids = std::exchange(touched_, {});
+    bool again = false;
+    for (const std::uint64_t id : ids) {
+        const auto found = sessions_.find(id);
+        if (found == sessions_.end()) continue;
+        ClientSession& session = *found->second;
+        session.listed = false;
+        const bool more = session.finish_turn();
+        if (session.over()) {
+            sessions_.erase(found);
+        } else if (more) {
+            touched(session);
+            again = true;
+        }
+    }
+    if (again) loop_->defer([]() {});  // the next turn follows at once
+}
+
+// --- Stop
+
+void Server::stop() {
+    if (phase_ != Phase::running) {
+        fail(Error{Code::unavailable, "stopped before the last checkpoint was made"});
+        return;
+    }
+    log(LogLevel::info, "server.stopping");
+    phase_ = Phase::flushing;
+    stop_deadline_ms_ = loop_->now_ms() + stop_ms_max;
+    listener_.reset();
+    peer_listener_.reset();
+    if (peers_) peers_->stop();
+    for (const auto& [id, session] : sessions_) touched(*session);
+}
+
+bool Server::all_replied() const {
+    return std::all_of(sessions_.begin(), sessions_.end(), [](const auto& entry) {
+        return entry.second->state().owed == 0;
+    });
+}
+
+void Server::drain() {
+    const bool late = phase_ != Phase::running && loop_->now_ms() > stop_deadline_ms_;
+    if (late && phase_ != Phase::parting) {
+        log(LogLevel::warning, "server.stop_late");
+        part();
+    }
+    if (phase_ == Phase::flushing) {
+        const bool durable = !replica_ || replica_->log().durable() == replica_->log().end();
+        if (!durable || !all_replied()) return;
+        if (!replica_) return part();
+        checkpoints_before_ = replica_->stats().checkpoints;
+        replica_->request_checkpoint();
+        phase_ = Phase::checkpointing;
+        loop_->defer([]() {});
+    } else if (phase_ == Phase::checkpointing) {
+        if (jobs_.idle() && replica_->stats().checkpoints > checkpoints_before_) part();
+    } else if (phase_ == Phase::parting) {
+        if (sessions_.empty() || late) loop_->stop();
+    }
+}
+
+void Server::part() {
+    phase_ = Phase::parting;
+    stop_deadline_ms_ = loop_->now_ms() + parting_ms_max;
+    for (const auto& [id, session] : sessions_) session->end_gently();
+    loop_->defer([]() {});
+}
+
+}  // namespace syncline

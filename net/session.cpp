@@ -1,0 +1,118 @@
+#include "net/session.hpp"
+
+#include <utility>
+
+#include "core/base/limits.hpp"
+#include "core/base/log.hpp"
+
+namespace syncline {
+namespace {
+
+/// Replies a pipelining client may be owed before it is read no further.
+constexpr std::uint64_t owed_max = 16384;
+/// Unsent output at which reading pauses; a single reply may be larger.
+constexpr std::uint64_t unsent_bytes_pause = 1 * limits::mib;
+/// How long a sliced command may hold the loop in one turn.
+constexpr std::uint64_t slice_budget_ms = 20;
+constexpr unsigned keep_alive_s = 300;
+
+}  // namespace
+
+ClientSession::ClientSession(SessionOwner& owner, std::uint64_t id,
+                             std::unique_ptr<TcpConnection> connection, std::uint64_t now_ms)
+    : owner_(owner), connection_(std::move(connection)) {
+    state_.order.id = id;
+    state_.created_ms = now_ms;
+    state_.active_ms = now_ms;
+    state_.address = connection_->remote_address();
+    state_.local_address = connection_->local_address();
+}
+
+void ClientSession::start() {
+    connection_->keep_alive(keep_alive_s);
+    TcpConnection::Events events;
+    events.on_data = [this](BytesView bytes) {
+        owner_.received(bytes.size());
+        parser_.feed(bytes);
+        idle_ = false;
+        run();
+        owner_.touched(*this);
+    };
+    events.on_close = [this](const std::optional<Error>&) {
+        over_ = true;
+        owner_.touched(*this);
+    };
+    // A client that sends its requests and closes its side still gets the replies.
+    events.on_end = [this]() {
+        ended_ = true;
+        owner_.touched(*this);
+    };
+    events.on_sent = [this]() { owner_.touched(*this); };
+    connection_->start(std::move(events));
+}
+
+bool ClientSession::may_run() const {
+    return !over_ && !state_.closing && state_.owed < owed_max &&
+           unsent_bytes() < unsent_bytes_pause && owner_.may_run();
+}
+
+void ClientSession::run() {
+    if (state_.sliced && may_run()) owner_.dispatcher().resume(state_, slice_budget_ms);
+    while (!idle_ && !state_.sliced && may_run()) {
+        Result<std::optional<Request>> request = parser_.next();
+        if (!request) {
+            owner_.dispatcher().refuse(state_, request.error().message);
+            state_.closing = true;
+        } else if (*request) {
+            owner_.dispatcher().run(state_, std::move((*request)->arguments));
+        } else {
+            idle_ = true;
+        }
+    }
+    state_.input_bytes = parser_.buffered_bytes();
+}
+
+void ClientSession::deliver(const Bytes& bytes) {
+    --state_.owed;
+    state_.output_bytes -= bytes.size();
+    output_ += bytes;
+}
+
+std::uint64_t ClientSession::unsent_bytes() const {
+    return state_.output_bytes + output_.size() + connection_->queued_bytes();
+}
+
+bool ClientSession::finish_turn() {
+    if (over_) return false;
+    if (!output_.empty()) connection_->send(std::exchange(output_, Bytes()));
+    if (unsent_bytes() > limits::client_output_bytes_max) {
+        log(LogLevel::warning, "client.output_limit",
+            {{"client", std::to_string(state_.order.id)},
+             {"bytes", std::to_string(unsent_bytes())}});
+        cut();
+        return false;
+    }
+    const bool done = state_.closing || (ended_ && idle_ && !state_.sliced);
+    if (done && state_.owed == 0) {
+        connection_->close_when_sent();
+        return false;
+    }
+    const bool can = may_run();
+    const bool reads = can && idle_ && !state_.sliced;
+    if (reads && connection_->reading_paused()) connection_->resume_reading();
+    if (!reads && !connection_->reading_paused()) connection_->pause_reading();
+    return can && !reads;
+}
+
+void ClientSession::end_gently() {
+    state_.closing = true;
+    owner_.touched(*this);
+}
+
+void ClientSession::cut() {
+    connection_->close();
+    over_ = true;
+    owner_.touched(*this);
+}
+
+}  // namespace syncline

@@ -1,0 +1,74 @@
+#pragma once
+#include <cstdint>
+#include <memory>
+
+#include "net/commands/dispatcher.hpp"
+#include "net/resp.hpp"
+#include "net/tcp.hpp"
+
+namespace syncline {
+
+class ClientSession;
+
+/// What sessions need of the server they belong to.
+class SessionOwner {
+public:
+    virtual ~SessionOwner() = default;
+    virtual Dispatcher& dispatcher() = 0;
+    /// False: no request is run now, because too much waits for a checkpoint, or the server stops.
+    virtual bool may_run() = 0;
+    /// The session wants finish_turn() at the end of this turn.
+    virtual void touched(ClientSession& session) = 0;
+    virtual void received(std::size_t bytes) = 0;
+};
+
+/// One connection of a client: bytes to requests, replies to bytes, and the bounds on both.
+///
+/// Happy path: bytes arrive and become requests, which run at once; the turn ends; their replies
+/// come out of the replica, in this turn or a later one, and leave together.
+/// Back-pressure: when the client owes the server too much reading, or the server too much writing,
+/// the session reads no more until that is over. A client that lets too much output gather is cut.
+/// A protocol error is replied to in its place, then the connection ends.
+/// Confined to the loop's thread.
+class ClientSession {
+public:
+    ClientSession(SessionOwner& owner, std::uint64_t id, std::unique_ptr<TcpConnection> connection,
+                  std::uint64_t now_ms);
+    ClientSession(const ClientSession&) = delete;
+    ClientSession& operator=(const ClientSession&) = delete;
+
+    void start();
+    /// Runs what has arrived, and goes on with a sliced command. Call it again when may_run()
+    /// becomes true, or replies have left.
+    void run();
+    /// A reply from the replica.
+    void deliver(const Bytes& bytes);
+    /// Sends the output of the turn; pauses, resumes or ends reading. True: requests are left that
+    /// could run, so another turn should follow.
+    bool finish_turn();
+    /// Ends the connection when its replies are out, and runs no more requests.
+    void end_gently();
+    /// Ends it now.
+    void cut();
+
+    [[nodiscard]] bool over() const { return over_; }
+    [[nodiscard]] ClientState& state() { return state_; }
+    /// Bytes of replies that the client has not taken.
+    [[nodiscard]] std::uint64_t unsent_bytes() const;
+
+    bool listed = false;  ///< for the owner: waits for finish_turn()
+
+private:
+    [[nodiscard]] bool may_run() const;
+
+    SessionOwner& owner_;
+    std::unique_ptr<TcpConnection> connection_;
+    RespParser parser_;
+    ClientState state_;
+    Bytes output_;
+    bool idle_ = true;    // the parser holds no whole request
+    bool ended_ = false;  // the client sends no more
+    bool over_ = false;
+};
+
+}  // namespace syncline

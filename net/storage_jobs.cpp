@@ -1,0 +1,57 @@
+#include "net/storage_jobs.hpp"
+
+#include <utility>
+
+namespace syncline {
+namespace {
+
+Result<void> run(Log::Flush flush) {
+    SYNCLINE_CHECK(flush.write());
+    return flush.sync();
+}
+
+}  // namespace
+
+StorageJobs::StorageJobs(Loop& loop) : wake_(loop, [this]() { collect(); }) {}
+
+StorageJobs::~StorageJobs() = default;
+
+void StorageJobs::start(Replica& replica) {
+    replica_ = &replica;
+    const auto report = [this](std::optional<Result<void>>& slot, Result<void> result) {
+        {
+            const std::lock_guard lock(mutex_);
+            slot = std::move(result);
+        }
+        wake_.wake();
+    };
+    if (!flush_ && (flush_ = replica.begin_flush())) {
+        log_worker_.post(
+            [this, report, flush = *flush_]() { report(flush_result_, run(flush)); });
+    }
+    if (!checkpoint_ && (checkpoint_ = replica.begin_checkpoint())) {
+        checkpoint_worker_.post([this, report, checkpoint = *checkpoint_]() mutable {
+            report(checkpoint_result_, checkpoint.commit());
+        });
+    }
+}
+
+void StorageJobs::collect() {
+    std::optional<Result<void>> flushed;
+    std::optional<Result<void>> checkpointed;
+    {
+        const std::lock_guard lock(mutex_);
+        flushed.swap(flush_result_);
+        checkpointed.swap(checkpoint_result_);
+    }
+    if (flushed) {
+        ++flushes_;
+        replica_->finish_flush(*std::exchange(flush_, std::nullopt), *flushed);
+    }
+    if (checkpointed) {
+        checkpoint_.reset();
+        replica_->finish_checkpoint(*checkpointed);
+    }
+}
+
+}  // namespace syncline

@@ -1,0 +1,119 @@
+#include "storage/overlay.hpp"
+
+#include <algorithm>
+#include <bit>
+
+#include "core/base/hash.hpp"
+
+namespace syncline {
+namespace {
+
+/// What one entry costs besides its bytes: tree node, allocator's heads, two slots of the index.
+constexpr std::size_t entry_overhead_bytes = sizeof(OverlayRows::value_type) + 96;
+constexpr std::size_t slots_min = 64;
+
+std::size_t value_bytes(const OverlayEntry& entry) {
+    return entry.value ? entry.value->size() : 0;
+}
+
+}  // namespace
+
+OverlayProbe overlay_probe(BytesView key) {
+    std::uint64_t head = 0;
+    // Shorter keys are filled up with zeros; equal heads are told apart by the bytes.
+    for (std::size_t index = 0; index < 8; ++index) {
+        const auto byte = index < key.size() ? static_cast<std::uint8_t>(key[index]) : 0U;
+        head = head << 8 | byte;
+    }
+    return OverlayProbe{head, key};
+}
+
+OverlayRows::value_type* OverlayIndex::find(std::uint64_t hash, BytesView key) const {
+    if (slots_.empty()) return nullptr;
+    const std::size_t mask = slots_.size() - 1;
+    for (std::size_t at = hash & mask; slots_[at].row != nullptr; at = (at + 1) & mask) {
+        const Slot& slot = slots_[at];
+        if (slot.hash == hash && slot.row->first.bytes == key) return slot.row;
+    }
+    return nullptr;
+}
+
+void OverlayIndex::insert(std::uint64_t hash, OverlayRows::value_type* row) {
+    reserve(++rows_);
+    place(Slot{hash, row});
+}
+
+void OverlayIndex::reserve(std::size_t rows) {
+    if (rows == 0 || rows * 2 <= slots_.size()) return;
+    std::vector<Slot> old(std::max(slots_min, std::bit_ceil(rows * 2)), Slot{0, nullptr});
+    old.swap(slots_);
+    for (const Slot& slot : old) {
+        if (slot.row != nullptr) place(slot);
+    }
+}
+
+void OverlayIndex::place(Slot slot) {
+    const std::size_t mask = slots_.size() - 1;
+    std::size_t at = slot.hash & mask;
+    while (slots_[at].row != nullptr) at = (at + 1) & mask;
+    slots_[at] = slot;
+}
+
+const OverlayEntry* Overlay::find(Table table, BytesView key) const {
+    const OverlayIndex& index = tables_[static_cast<std::size_t>(table)].index;
+    if (index.rows() == 0) return nullptr;
+    const OverlayRows::value_type* const row = index.find(hash64(key), key);
+    return row == nullptr ? nullptr : &row->second;
+}
+
+void Overlay::set(Table table, BytesView key, std::optional<Bytes> value, Position position) {
+    auto& [rows, index] = tables_[static_cast<std::size_t>(table)];
+    const std::uint64_t hash = hash64(key);
+    OverlayRows::value_type* row = index.find(hash, key);
+    if (row == nullptr) {
+        const OverlayProbe probe = overlay_probe(key);
+        row = &*rows.emplace(OverlayKey{probe.head, Bytes(key)}, OverlayEntry{}).first;
+        index.insert(hash, row);
+        bytes_ += key.size() + entry_overhead_bytes;
+    }
+    OverlayEntry& entry = row->second;
+    bytes_ -= value_bytes(entry);
+    entry.value = std::move(value);
+    entry.position = position;
+    bytes_ += value_bytes(entry);
+}
+
+void Overlay::reserve_like(const Overlay& other) {
+    for (std::size_t table = 0; table < tables_count; ++table) {
+        tables_[table].index.reserve(other.tables_[table].index.rows());
+    }
+}
+
+bool Overlay::empty() const {
+    return std::all_of(tables_.begin(), tables_.end(),
+                       [](const Rows& table) { return table.rows.empty(); });
+}
+
+OverlayCursor::OverlayCursor(const Overlay& overlay, Table table, BytesView from, BytesView to) {
+    const OverlayRows& rows = overlay.rows(table);
+    at = rows.lower_bound(overlay_probe(from));
+    end = to.empty() ? rows.end() : rows.lower_bound(overlay_probe(to));
+}
+
+const OverlayRows::value_type* OverlayWalk::peek() const {
+    if (active_.done()) return flushing_.done() ? nullptr : &*flushing_.at;
+    if (flushing_.done()) return &*active_.at;
+    return OverlayLess()(flushing_.at->first, active_.at->first) ? &*flushing_.at : &*active_.at;
+}
+
+void OverlayWalk::next() {
+    const OverlayLess less;
+    if (active_.done() || (!flushing_.done() && less(flushing_.at->first, active_.at->first))) {
+        ++flushing_.at;
+        return;
+    }
+    if (!flushing_.done() && !less(active_.at->first, flushing_.at->first)) ++flushing_.at;
+    ++active_.at;
+}
+
+}  // namespace syncline

@@ -1,0 +1,118 @@
+#pragma once
+#include <array>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <vector>
+
+#include "storage/base.hpp"
+#include "storage/log.hpp"
+
+/// One part of the store's overlay. For storage/store.cpp alone.
+namespace syncline {
+
+/// A key with its first eight bytes as a number. Row keys begin with a hash, so that the number
+/// decides nearly every comparison without a look at the bytes, which lie elsewhere in memory.
+struct OverlayKey {
+    std::uint64_t head;
+    Bytes bytes;
+};
+/// What look-ups compare with an OverlayKey.
+struct OverlayProbe {
+    std::uint64_t head;
+    BytesView bytes;
+};
+OverlayProbe overlay_probe(BytesView key);
+
+struct OverlayLess {
+    using is_transparent = void;
+    template <typename A, typename B>
+    bool operator()(const A& a, const B& b) const {
+        if (a.head != b.head) return a.head < b.head;
+        return BytesView(a.bytes) < BytesView(b.bytes);
+    }
+};
+
+/// A row as it stands in the overlay. No value: erased.
+struct OverlayEntry {
+    std::optional<Bytes> value;
+    Position position = 0;
+};
+
+using OverlayRows = std::map<OverlayKey, OverlayEntry, OverlayLess>;
+
+/// Finds rows by hash: most look-ups are of single rows, and a tree costs a cache miss a level.
+/// Open addressing; rows are only added.
+class OverlayIndex {
+public:
+    /// `hash` is of the row's key.
+    [[nodiscard]] OverlayRows::value_type* find(std::uint64_t hash, BytesView key) const;
+    void insert(std::uint64_t hash, OverlayRows::value_type* row);
+    /// Makes room for so many rows at once instead of step by step.
+    void reserve(std::size_t rows);
+    [[nodiscard]] std::size_t bytes() const { return slots_.size() * sizeof(Slot); }
+    [[nodiscard]] std::size_t rows() const { return rows_; }
+
+private:
+    struct Slot {
+        std::uint64_t hash;
+        OverlayRows::value_type* row;  ///< null: free
+    };
+    void place(Slot slot);
+
+    std::vector<Slot> slots_;  ///< a power of two of them, at most half in use
+    std::size_t rows_ = 0;
+};
+
+/// The rows changed since some checkpoint began.
+class Overlay {
+public:
+    /// A table's rows, in key order.
+    [[nodiscard]] const OverlayRows& rows(Table table) const {
+        return tables_[static_cast<std::size_t>(table)].rows;
+    }
+    [[nodiscard]] const OverlayEntry* find(Table table, BytesView key) const;
+    void set(Table table, BytesView key, std::optional<Bytes> value, Position position);
+    /// Expects as many rows as `other` has.
+    void reserve_like(const Overlay& other);
+
+    [[nodiscard]] bool empty() const;
+    /// Keys, values and what keeping them costs.
+    [[nodiscard]] std::size_t bytes() const { return bytes_; }
+
+private:
+    struct Rows {
+        OverlayRows rows;
+        OverlayIndex index;
+    };
+    std::array<Rows, tables_count> tables_;
+    std::size_t bytes_ = 0;
+};
+
+/// Rows of one table of one part with from <= key < to (to empty: no bound).
+struct OverlayCursor {
+    OverlayRows::const_iterator at;
+    OverlayRows::const_iterator end;
+
+    OverlayCursor() = default;  ///< an empty range
+    OverlayCursor(const Overlay& overlay, Table table, BytesView from, BytesView to);
+    [[nodiscard]] bool done() const { return at == end; }
+};
+
+/// Walks both parts of the overlay in key order; the active part hides the flushing one.
+class OverlayWalk {
+public:
+    OverlayWalk(OverlayCursor active, OverlayCursor flushing)
+        : active_(active), flushing_(flushing) {}
+
+    /// The next row in key order, or nothing.
+    [[nodiscard]] const OverlayRows::value_type* peek() const;
+    /// Steps over the row that peek() gave, in both parts.
+    void next();
+
+private:
+    OverlayCursor active_;
+    OverlayCursor flushing_;
+};
+
+}  // namespace syncline

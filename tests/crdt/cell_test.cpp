@@ -1,0 +1,234 @@
+#include "crdt/cell.hpp"
+
+#include <boost/test/unit_test.hpp>
+#include <limits>
+
+#include "tests/crdt/subjects.hpp"
+
+namespace syncline {
+namespace {
+
+constexpr Actor a{1, 1};
+constexpr Actor b{2, 1};
+constexpr std::int64_t i64_min = std::numeric_limits<std::int64_t>::min();
+
+std::string hex_of(const Cell& cell, CellType type) {
+    return to_hex(test::bytes_of(cell, type));
+}
+
+Cell string_cell(BytesView value) {
+    Cell cell;
+    cell.dots.put({a, 1}, DotValue{Hlc::at_ms(1), Bytes(value)});
+    return cell;
+}
+
+void increment(Cell& cell, const Dot& dot, std::int64_t amount) {
+    const auto [actor, entry] =
+        cell.counter.increment(dot, static_cast<std::uint64_t>(amount), false);
+    cell.counter.merge(actor, entry);
+}
+
+/// Two siblings, one live counter entry and one that is reset.
+Cell full_cell() {
+    Cell cell = string_cell("10");
+    cell.dots.put({b, 2}, DotValue{Hlc::at_ms(2), "20"});
+    increment(cell, {a, 2}, 5);
+    for (const auto& [actor, entry] : cell.counter.reset({b, 3})) cell.counter.merge(actor, entry);
+    increment(cell, {b, 4}, -1);
+    return cell;
+}
+
+bool reads(BytesView bytes, CellType type) {
+    return read_cell(bytes, type).has_value();
+}
+
+BOOST_AUTO_TEST_SUITE(cell)
+
+BOOST_AUTO_TEST_CASE(golden_bytes_of_each_type) {
+    BOOST_TEST(hex_of({}, CellType::string) == "00");
+    // dots, dot, time, length, value
+    BOOST_TEST(hex_of(string_cell("hi"), CellType::string) ==
+               "01"
+               "010101"
+               "0000000000010000"
+               "02"
+               "6869");
+    Cell element;
+    element.dots.put({a, 1}, {});
+    element.dots.put({b, 300}, {});
+    BOOST_TEST(hex_of(element, CellType::set) ==
+               "02"
+               "010101"
+               "0201ac02");
+    Cell number;
+    increment(number, {a, 3}, 5);
+    BOOST_TEST(hex_of(number, CellType::hash) ==
+               "00"
+               "01"
+               "0101"
+               "03"
+               "00"
+               "0a"
+               "00");
+    BOOST_TEST(hex_of(full_cell(), CellType::hash) ==
+               "02"
+               "010101"
+               "0000000000010000"
+               "023130"
+               "020102"
+               "0000000000020000"
+               "023230"
+               "02"
+               "0101"
+               "02"
+               "00"
+               "0a"
+               "01"
+               "020103"
+               "0201"
+               "04"
+               "00"
+               "01"
+               "00");
+}
+
+BOOST_AUTO_TEST_CASE(bytes_that_are_not_canonical_are_corrupt) {
+    const auto bytes = [](const char* text, std::size_t size) { return BytesView(text, size); };
+    BOOST_TEST(!reads("", CellType::string));
+    BOOST_TEST(!reads(bytes("\0\0", 2), CellType::string));         // an empty counter part
+    BOOST_TEST(!reads(bytes("\0x", 2), CellType::set));             // a set element with more
+    BOOST_TEST(!reads(bytes("\1\1\1\0", 4), CellType::set));        // counter 0
+    BOOST_TEST(!reads(bytes("\2\2\1\1\1\1\1", 7), CellType::set));  // unsorted
+    BOOST_TEST(!reads(bytes("\2\1\1\1\1\1\1", 7), CellType::set));  // twice
+    BOOST_TEST(!reads(bytes("\2\1\1\1\1\1\2", 7), CellType::set));  // two of an actor
+    BOOST_TEST(!reads(bytes("\x81\0\1\1\1", 5), CellType::set));    // a long varint
+    BOOST_TEST(!reads(bytes("\xff\xff\xff\xff\x0f\1\1\1", 8), CellType::set));
+    const auto error = read_cell("junk", CellType::set).error();
+    BOOST_TEST((error.code == Code::corrupt));
+    BOOST_TEST(error.message == "not a canonical set cell: junk");
+}
+
+BOOST_AUTO_TEST_CASE(every_truncation_and_every_addition_is_corrupt) {
+    const Bytes whole = test::bytes_of(full_cell(), CellType::string);
+    BOOST_TEST((*read_cell(whole, CellType::string) == full_cell()));
+    // Cut right after the dots it is another canonical cell, one without a counter.
+    Cell without_counter = full_cell();
+    without_counter.counter = {};
+    const std::size_t dots_size = test::bytes_of(without_counter, CellType::string).size();
+    for (std::size_t size = 0; size < whole.size(); ++size) {
+        const bool accepted = reads(BytesView(whole).substr(0, size), CellType::string);
+        BOOST_TEST(accepted == (size == dots_size));
+    }
+    BOOST_TEST(!reads(whole + Bytes(1, '\0'), CellType::string));
+}
+
+BOOST_AUTO_TEST_CASE(whatever_is_accepted_is_what_would_be_written) {
+    const Bytes whole = test::bytes_of(full_cell(), CellType::string);
+    const auto check = [](const Bytes& bytes) {
+        for (const CellType type : cell_types) {
+            const Result<Cell> cell = read_cell(bytes, type);
+            if (cell) BOOST_REQUIRE((test::bytes_of(*cell, type) == bytes));
+        }
+    };
+    for (std::size_t bit = 0; bit < 8 * whole.size(); ++bit) {
+        Bytes flipped = whole;
+        flipped[bit / 8] = static_cast<char>(flipped[bit / 8] ^ (1 << (bit % 8)));
+        check(flipped);
+    }
+    for (const std::uint64_t seed : test::seeds(3000)) {
+        test::SeededRandom random(seed);
+        Bytes bytes = test::random_bytes(random, random.below(24));
+        for (char& byte : bytes) byte = random.below(3) == 0 ? byte : static_cast<char>(byte & 3);
+        BOOST_TEST_CONTEXT("SYNCLINE_SEED=" << seed) {
+            check(bytes);
+        }
+    }
+}
+
+BOOST_AUTO_TEST_CASE(golden_bytes_of_deltas) {
+    const auto hex = [](const CellDelta& delta, CellType type) {
+        Bytes bytes;
+        Packer out(bytes);
+        pack(out, delta, type);
+        return to_hex(bytes);
+    };
+    const Counter::Entry entry{a, {3, 0, 0, {}, 3, 5}};
+    BOOST_TEST(hex({}, CellType::string) == "9100");
+    BOOST_TEST(hex({true, std::nullopt, {}}, CellType::string) == "9101");
+    BOOST_TEST(hex({true, "hi", {}}, CellType::string) == "9202c4026869");
+    BOOST_TEST(hex({true, Bytes(), {}}, CellType::set) == "9102");
+    BOOST_TEST(hex({false, std::nullopt, {entry}}, CellType::hash) ==
+               "9200"
+               "91"
+               "950101030305");
+    BOOST_TEST(hex({true, "1", {entry}}, CellType::hash) ==
+               "9302c40131"
+               "91"
+               "950101030305");
+}
+
+BOOST_AUTO_TEST_CASE(deltas_that_no_replica_makes_are_refused) {
+    const auto refused = [](BytesView bytes, CellType type) {
+        Unpacker in(bytes);
+        const CellDelta delta = unpack_cell_delta(in, type);
+        return !in.ok() && delta == CellDelta{};
+    };
+    BOOST_TEST(refused(BytesView("\x91\x03", 2), CellType::string));          // no such form
+    BOOST_TEST(refused(BytesView("\x91\x02", 2), CellType::string));          // no value
+    BOOST_TEST(refused(BytesView("\x92\x02\xc4\x00", 4), CellType::set));     // a set's value
+    BOOST_TEST(refused(BytesView("\x92\x00\x90", 3), CellType::string));      // no entries
+    BOOST_TEST(refused(BytesView("\x93\x01\xc0\xc0", 4), CellType::string));  // too many parts
+    const BytesView entry("\x95\x01\x01\x03\x03\x05", 6);
+    BOOST_TEST(refused(Bytes("\x92\x01\x91", 3) + Bytes(entry), CellType::set));
+    BOOST_TEST(!refused(Bytes("\x92\x01\x91", 3) + Bytes(entry), CellType::hash));
+    BOOST_TEST(refused(Bytes("\x92\x01\x92", 3) + Bytes(entry) + Bytes(entry), CellType::hash));
+}
+
+BOOST_AUTO_TEST_CASE(an_absent_string_reads_as_nothing_and_counts_as_zero) {
+    BOOST_TEST(!string_value({}));
+    BOOST_TEST(integer_value({}).value() == 0);
+    BOOST_TEST(Cell{}.empty());
+    BOOST_TEST(!Cell{}.live());
+}
+
+BOOST_AUTO_TEST_CASE(increments_add_to_a_number_and_hide_behind_a_text) {
+    Cell number = string_cell("10");
+    BOOST_TEST(string_value(number).value() == "10");
+    increment(number, {a, 2}, -3);
+    BOOST_TEST(string_value(number).value() == "7");
+    BOOST_TEST(integer_value(number).value() == 7);
+    Cell text = string_cell("ten");
+    increment(text, {a, 2}, -3);
+    BOOST_TEST(string_value(text).value() == "ten");
+    BOOST_TEST(!integer_value(text));
+}
+
+BOOST_AUTO_TEST_CASE(increments_alone_are_a_number) {
+    Cell cell;
+    increment(cell, {a, 2}, i64_min);
+    BOOST_TEST(string_value(cell).value() == std::to_string(i64_min));
+    BOOST_TEST(cell.live());
+}
+
+BOOST_AUTO_TEST_CASE(a_cell_of_markers_is_neither_live_nor_empty) {
+    Cell cell;
+    increment(cell, {a, 2}, 5);
+    for (const auto& [actor, entry] : cell.counter.reset({b, 1})) cell.counter.merge(actor, entry);
+    BOOST_TEST(!cell.live());
+    BOOST_TEST(!cell.empty());
+    BOOST_TEST(!string_value(cell));
+    BOOST_TEST(integer_value(cell).value() == 0);
+}
+
+BOOST_AUTO_TEST_CASE(types_have_numbers_and_names) {
+    BOOST_TEST((cell_type_from(1) == CellType::string));
+    BOOST_TEST((cell_type_from(3) == CellType::set));
+    BOOST_TEST(!cell_type_from(0));
+    BOOST_TEST(!cell_type_from(4));
+    BOOST_TEST(cell_type_name(CellType::hash) == "hash");
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace
+}  // namespace syncline

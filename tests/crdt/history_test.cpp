@@ -1,0 +1,62 @@
+#include "tests/crdt/history.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+#include "tests/crdt/subjects.hpp"
+
+namespace syncline {
+namespace {
+
+constexpr std::size_t histories_per_type = 1000;
+constexpr std::size_t steps_per_history = 60;
+
+template <test::CellSubject Subject>
+void check_random() {
+    for (const std::uint64_t seed : test::seeds(histories_per_type)) {
+        const std::string failure = test::check_random_history<Subject>(seed, steps_per_history);
+        BOOST_REQUIRE_MESSAGE(failure.empty(), "SYNCLINE_SEED=" << seed << ": " << failure);
+    }
+}
+
+template <test::CellSubject Subject>
+void check_all(std::size_t steps) {
+    std::size_t histories_count = 0;
+    const std::string failure = test::check_all_histories<Subject>(steps, histories_count);
+    BOOST_TEST_MESSAGE(histories_count << " histories of " << steps << " steps");
+    BOOST_REQUIRE_MESSAGE(failure.empty(), failure);
+}
+
+BOOST_AUTO_TEST_SUITE(history)
+
+BOOST_AUTO_TEST_CASE(registers_follow_their_specification) {
+    check_random<test::RegisterSubject>();
+}
+
+BOOST_AUTO_TEST_CASE(counters_follow_their_specification) {
+    check_random<test::CounterSubject>();
+}
+
+BOOST_AUTO_TEST_CASE(set_elements_follow_their_specification) {
+    check_random<test::ElementSubject>();
+}
+
+BOOST_AUTO_TEST_CASE(strings_with_increments_follow_their_specification) {
+    check_random<test::StringSubject>();
+}
+
+BOOST_AUTO_TEST_CASE(every_short_history_of_a_set_element_is_right) {
+    check_all<test::ElementSubject>(4);
+}
+
+BOOST_AUTO_TEST_CASE(every_short_history_of_a_counter_is_right) {
+    check_all<test::CounterSubject>(3);
+}
+
+BOOST_AUTO_TEST_CASE(every_short_history_of_a_string_is_right) {
+    check_all<test::StringSubject>(3);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace
+}  // namespace syncline

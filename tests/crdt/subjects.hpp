@@ -1,0 +1,133 @@
+#pragma once
+#include <limits>
+
+#include "tests/crdt/history.hpp"
+#include "tests/crdt/spec_counter.hpp"
+#include "tests/crdt/spec_element.hpp"
+#include "tests/crdt/spec_register.hpp"
+#include "tests/crdt/spec_string.hpp"
+
+/// The kinds of cells under the history checker: how operations become production deltas, and how
+/// production values compare with specifications.
+namespace syncline::test {
+
+/// The resets of all that is visible, and with an amount the own increment after them.
+inline std::vector<Counter::Entry> reset_then_increment(const Counter& counter, const Dot& dot,
+                                                        std::optional<std::uint64_t> amount) {
+    Counter merged;
+    for (const auto& [actor, entry] : counter.reset(dot)) merged.merge(actor, entry);
+    if (amount) {
+        const auto [actor, entry] = counter.increment(dot, *amount, true);
+        merged.merge(actor, entry);
+    }
+    return merged.entries();
+}
+
+struct RegisterSubject {
+    using Operation = spec::RegisterOperation;
+    static constexpr CellType type = CellType::string;
+
+    static Operation random_operation(Chooser& chooser) {
+        if (chooser.choose(3) == 0) return {Operation::Kind::remove, ""};
+        return {Operation::Kind::set, "value " + std::to_string(chooser.number())};
+    }
+
+    static CellDelta delta(const Operation& operation, const Cell& /*cell*/, const Dot& /*dot*/) {
+        CellDelta delta{true, std::nullopt, {}};
+        if (operation.kind == Operation::Kind::set) delta.value = operation.value;
+        return delta;
+    }
+
+    static bool agrees(const Cell& cell, const spec::Events<Operation>& visible) {
+        return string_value(cell) == spec::register_value(visible);
+    }
+};
+
+struct CounterSubject {
+    using Operation = spec::CounterOperation;
+    static constexpr CellType type = CellType::hash;
+
+    static Operation random_operation(Chooser& chooser) {
+        const std::size_t kind = chooser.choose(4);
+        if (kind == 0) return {Operation::Kind::reset, 0};
+        const std::uint64_t amount = chooser.number();
+        if (kind == 1) return {Operation::Kind::reset_then_increment, amount};
+        return {Operation::Kind::increment, kind == 2 ? amount : ~amount};
+    }
+
+    static CellDelta delta(const Operation& operation, const Cell& cell, const Dot& dot) {
+        if (operation.kind == Operation::Kind::increment) {
+            return {false, std::nullopt, {cell.counter.increment(dot, operation.amount, false)}};
+        }
+        const bool increments = operation.kind == Operation::Kind::reset_then_increment;
+        return {false, std::nullopt,
+                reset_then_increment(cell.counter, dot,
+                                     increments ? std::optional(operation.amount) : std::nullopt)};
+    }
+
+    static bool agrees(const Cell& cell, const spec::Events<Operation>& visible) {
+        const auto expected = spec::counter_value(visible);
+        return cell.live() == expected.has_value() &&
+               cell.counter.value() == static_cast<std::int64_t>(expected.value_or(0));
+    }
+};
+
+struct ElementSubject {
+    using Operation = spec::ElementOperation;
+    static constexpr CellType type = CellType::set;
+
+    static Operation random_operation(Chooser& chooser) {
+        return chooser.choose(2) == 0 ? Operation::add : Operation::remove;
+    }
+
+    static CellDelta delta(const Operation& operation, const Cell& /*cell*/, const Dot& /*dot*/) {
+        if (operation == Operation::remove) return {true, std::nullopt, {}};
+        return {true, Bytes(), {}};
+    }
+
+    static bool agrees(const Cell& cell, const spec::Events<Operation>& visible) {
+        return cell.live() == spec::element_present(visible);
+    }
+};
+
+struct StringSubject {
+    using Operation = spec::StringOperation;
+    using First = Operation::First;
+    static constexpr CellType type = CellType::string;
+
+    static Operation random_operation(Chooser& chooser) {
+        const std::size_t kind = chooser.choose(6);
+        const std::uint64_t number = chooser.number();
+        if (kind == 0) return {First::set, std::to_string(number % 100), {}};
+        if (kind == 1) return {First::set, unusual_value(number), {}};
+        if (kind == 2) return {First::del, "", {}};
+        if (kind == 3) return {First::set, "0", number};
+        if (kind == 4) return {First::del, "", number};
+        return {First::nothing, "", number % 2 == 0 ? number : ~number};
+    }
+
+    static std::string unusual_value(std::uint64_t number) {
+        static const std::string values[] = {"text", "-7",  "007", "9223372036854775807",
+                                             "",     "1.5", "-0",  "9223372036854775808"};
+        return values[number % std::size(values)];
+    }
+
+    static CellDelta delta(const Operation& operation, const Cell& cell, const Dot& dot) {
+        if (operation.first == First::nothing) {
+            return {false, std::nullopt, {cell.counter.increment(dot, *operation.amount, false)}};
+        }
+        CellDelta delta{true, std::nullopt,
+                        reset_then_increment(cell.counter, dot, operation.amount)};
+        if (operation.first == First::set) delta.value = operation.value;
+        return delta;
+    }
+
+    static bool agrees(const Cell& cell, const spec::Events<Operation>& visible) {
+        const auto expected = spec::string_value(visible);
+        const auto number = expected ? spec::as_integer(*expected) : std::optional<std::int64_t>(0);
+        return string_value(cell) == expected && integer_value(cell) == number &&
+               cell.live() == expected.has_value();
+    }
+};
+
+}  // namespace syncline::test

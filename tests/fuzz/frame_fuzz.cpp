@@ -1,0 +1,69 @@
+// Bytes of a peer: cut into frames, fed whole and in two pieces; both must give the same.
+#include <cstdint>
+#include <cstdlib>
+#include <vector>
+
+#include "core/base/assert.hpp"
+#include "net/frame.hpp"
+
+namespace syncline {
+namespace {
+
+constexpr std::size_t frame_max = 4096;
+
+struct Seen {
+    std::vector<Bytes> frames;  ///< type and payload
+    bool failed = false;
+    bool operator==(const Seen&) const = default;
+};
+
+/// What a replica does with a frame that arrived whole.
+void decode(const Frame& frame) {
+    // TODO(messages): give the payload to the decoder of messages, once it exists.
+    (void)frame;
+}
+
+void drain(FrameReader& reader, Seen& seen) {
+    while (true) {
+        const auto frame = reader.next();
+        seen.failed = !frame.has_value();
+        if (seen.failed || !*frame) return;
+        decode(**frame);
+        seen.frames.push_back(encode_frame((*frame)->type, (*frame)->payload));
+    }
+}
+
+void run(BytesView input) {
+    if (input.empty()) return;
+    const std::size_t cut = static_cast<unsigned char>(input.front()) % input.size();
+    input.remove_prefix(1);
+
+    Seen whole;
+    FrameReader at_once(frame_max);
+    at_once.feed(input);
+    drain(at_once, whole);
+
+    Seen split;
+    FrameReader in_pieces(frame_max);
+    in_pieces.feed(input.substr(0, cut));
+    drain(in_pieces, split);
+    in_pieces.feed(input.substr(cut));
+    drain(in_pieces, split);
+    SYNCLINE_ASSERT(whole == split);
+
+    // The stream begins with the frames that were taken from it, byte by byte.
+    Bytes again;
+    for (const Bytes& frame : whole.frames) again += frame;
+    SYNCLINE_ASSERT(input.starts_with(again));
+
+    // Random bytes have no right checksum, so they also go through as payloads.
+    decode(Frame{static_cast<std::uint8_t>(cut), input});
+}
+
+}  // namespace
+}  // namespace syncline
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    syncline::run(syncline::BytesView(reinterpret_cast<const char*>(data), size));
+    return 0;
+}

@@ -1,0 +1,105 @@
+#include "tests/sim/coverage.hpp"
+
+#include <algorithm>
+#include <cstdio>
+
+namespace syncline::sim {
+namespace {
+
+template <typename... Values>
+std::string line(const char* format, Values... values) {
+    char text[256];
+    std::snprintf(text, sizeof text, format, values...);
+    return text;
+}
+
+unsigned long long wide(std::uint64_t number) { return number; }
+
+std::string pairs_table(const Coverage& coverage) {
+    std::string text = line("%-11s %9s", "fault", "injected");
+    for (const std::string_view name : op_names) text += line(" %7s", std::string(name).c_str());
+    text += "\n";
+    for (std::size_t fault = 0; fault <= faults_count; ++fault) {
+        const bool none = fault == faults_count;
+        text += line("%-11s", none ? "none" : std::string(fault_names[fault]).c_str());
+        text += none ? line(" %9s", "") : line(" %9llu", wide(coverage.faults[fault]));
+        for (const std::uint64_t count : coverage.pairs[fault]) text += line(" %7llu", wide(count));
+        text += "\n";
+    }
+    return text;
+}
+
+}  // namespace
+
+Coverage& Coverage::operator+=(const Coverage& other) {
+    seeds += other.seeds;
+    operations += other.operations;
+    refused += other.refused;
+    replies += other.replies;
+    reads_checked += other.reads_checked;
+    events += other.events;
+    events_applied += other.events_applied;
+    frames += other.frames;
+    crashes += other.crashes;
+    recoveries_checked += other.recoveries_checked;
+    sessions_completed += other.sessions_completed;
+    sessions_failed += other.sessions_failed;
+    session_rows += other.session_rows;
+    snapshots_adopted += other.snapshots_adopted;
+    checkpoints += other.checkpoints;
+    clock_pauses += other.clock_pauses;
+    state_checks += other.state_checks;
+    cells_checked += other.cells_checked;
+    virtual_time += other.virtual_time;
+    convergence_max = std::max(convergence_max, other.convergence_max);
+    for (std::size_t i = 0; i < faults_count; ++i) faults[i] += other.faults[i];
+    for (std::size_t i = 0; i <= faults_count; ++i) {
+        for (std::size_t j = 0; j < op_kinds_count; ++j) pairs[i][j] += other.pairs[i][j];
+    }
+    return *this;
+}
+
+std::string to_text(const Coverage& c, double wall_seconds) {
+    const double virtual_seconds = static_cast<double>(c.virtual_time) / second;
+    const double wall = std::max(wall_seconds, 1e-9);
+    std::string text = pairs_table(c);
+    text += line("operations %llu (%llu refused), replies %llu, reads checked %llu\n",
+                 wide(c.operations), wide(c.refused), wide(c.replies), wide(c.reads_checked));
+    text += line("events %llu, applied elsewhere %llu, frames %llu, clock pauses %llu\n",
+                 wide(c.events), wide(c.events_applied), wide(c.frames), wide(c.clock_pauses));
+    text += line("sessions %llu (%llu failed), rows %llu, snapshots adopted %llu\n",
+                 wide(c.sessions_completed), wide(c.sessions_failed), wide(c.session_rows),
+                 wide(c.snapshots_adopted));
+    text += line("crashes %llu, recoveries proved on copies %llu, checkpoints %llu\n",
+                 wide(c.crashes), wide(c.recoveries_checked), wide(c.checkpoints));
+    text += line("state checks %llu, cells compared %llu, slowest convergence %.1f s\n",
+                 wide(c.state_checks), wide(c.cells_checked),
+                 static_cast<double>(c.convergence_max) / second);
+    text += line("%llu seeds in %.1f s: %.0f a minute, %.0f events/s, %.0f times real time\n",
+                 wide(c.seeds), wall_seconds, static_cast<double>(c.seeds) * 60 / wall,
+                 static_cast<double>(c.events + c.events_applied) / wall, virtual_seconds / wall);
+    return text;
+}
+
+std::string missing_activity(const Coverage& c) {
+    if (c.seeds == 0) return "no seed ran";
+    if (c.operations < c.seeds * 50) return "too few operations ran";
+    if (c.events < c.seeds * 10) return "too few operations had effects";
+    if (c.replies < c.operations / 4) return "too few replies came";
+    if (c.events_applied < c.events) return "too few events reached other replicas";
+    if (c.state_checks < c.seeds * 10) return "too few states were checked";
+    if (c.seeds < 20) return {};  // what follows is left out of some seeds on purpose
+    if (c.reads_checked < c.seeds) return "too few reads were checked";
+    if (c.crashes < c.seeds) return "too few crashes happened";
+    if (c.recoveries_checked < c.seeds) return "too few recoveries were proved";
+    if (c.checkpoints < c.seeds) return "too few checkpoints were written";
+    if (c.snapshots_adopted < c.seeds) return "too few Merkle sessions led to an adoption";
+    for (std::size_t i = 0; i < faults_count; ++i) {
+        if (c.seeds >= 100 && c.faults[i] == 0) {
+            return "fault " + std::string(fault_names[i]) + " was never injected";
+        }
+    }
+    return {};
+}
+
+}  // namespace syncline::sim

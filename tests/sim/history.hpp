@@ -1,0 +1,86 @@
+#pragma once
+#include <map>
+#include <vector>
+
+#include "core/engine/replica.hpp"
+#include "tests/sim/oracle.hpp"
+#include "tests/sim/timeline.hpp"
+
+namespace syncline::sim {
+
+/// All events of a run, and what each replica has of them: the judge. Every violation fails the
+/// timeline with one sentence.
+///   - one name, one event: a dot has the same bytes everywhere and for ever;
+///   - causality: an event is applied where its past is, each counter after the one before;
+///   - durability: what left a replica was durable there, and is there after every crash;
+///   - state: rows are the function of history that the oracle computes.
+/// It keeps its own version vectors and believes none of the replicas'.
+class History {
+public:
+    History(Timeline& timeline, std::size_t replicas);
+
+    /// A replica made an event of what a client asked for.
+    void issued(std::size_t replica, const Event& event, BytesView bytes,
+                const std::vector<Intent>& intents);
+    /// A replica took in an event of another one.
+    void applied(std::size_t replica, const Event& event, BytesView bytes);
+    /// A replica took over a peer's state as a whole.
+    void adopted(std::size_t replica, const VersionVector& vv);
+    /// A replica says that this much is durable.
+    void durable(std::size_t replica, const VersionVector& vv);
+    /// A copy of the replica's disk, with all unsynced content gone, came back with this much.
+    void proved_durable(std::size_t replica, const VersionVector& vv);
+    /// A client has been told, or has seen, that this event happened.
+    void acknowledged(std::size_t replica, const Dot& dot);
+    /// A replica is back after a crash, with this much.
+    void recovered(std::size_t replica, const VersionVector& vv);
+
+    /// The replica's rows, type by type and cell by cell, against the oracle. Returns the number
+    /// of cells compared.
+    std::size_t check_state(std::size_t replica, Replica& production);
+
+    [[nodiscard]] const Oracle& oracle() const { return oracle_; }
+    /// What the replica has applied.
+    [[nodiscard]] const VersionVector& vv(std::size_t replica) const { return views_[replica].vv; }
+    /// What must survive any crash of the replica.
+    [[nodiscard]] const VersionVector& durable_vv(std::size_t replica) const {
+        return views_[replica].durable;
+    }
+    /// Who has these actors; actors are known once a replica has opened.
+    void introduce(std::uint32_t node_id, std::size_t replica) { nodes_[node_id] = replica; }
+
+private:
+    struct Known {
+        std::uint64_t bytes_hash;
+        Hlc hlc;
+    };
+    struct View {
+        VersionVector vv;
+        VersionVector called_durable;  ///< by the replica, which may be late with it
+        VersionVector durable;         ///< must survive
+    };
+
+    /// The event, if it was issued and not lost.
+    [[nodiscard]] const Known* find(const Dot& dot) const;
+    void take(std::size_t replica, const Event& event);
+    void check_durable_at_origin(std::size_t replica, const Dot& dot);
+    void forget_lost(std::size_t replica);
+    /// Lets the oracle forget what no replica can ever need again.
+    void settle();
+    [[nodiscard]] std::string compare(const Oracle::Name& name, const Cell& cell,
+                                      const Expected& expected, const VersionVector& vv) const;
+    void fail(std::size_t replica, const std::string& sentence);
+
+    Timeline& timeline_;
+    std::vector<View> views_;
+    std::map<Actor, std::vector<Known>> events_;  // by counter - 1
+    std::map<std::uint32_t, std::size_t> nodes_;
+    Oracle oracle_;
+    std::size_t checks_ = 0;
+};
+
+/// "3 values {...}, sum 5" for failures and traces.
+std::string to_text(const Expected& expected);
+std::string to_text(const Oracle::Name& name);
+
+}  // namespace syncline::sim

@@ -1,0 +1,46 @@
+#include "tests/sim/memory_base.hpp"
+
+namespace syncline::sim {
+
+const MemoryBase::Rows& MemoryBase::view(Table table) {
+    if (!view_) view_ = rows_;
+    return (*view_)[static_cast<std::size_t>(table)];
+}
+
+Result<std::optional<Bytes>> MemoryBase::get(Table table, BytesView key) {
+    const Rows& rows = view(table);
+    const auto found = rows.find(key);
+    if (found == rows.end()) return std::optional<Bytes>();
+    return std::optional<Bytes>(found->second);
+}
+
+Result<void> MemoryBase::scan(Table table, BytesView from, const RowVisitor& visit) {
+    const Rows& rows = view(table);
+    for (auto row = rows.lower_bound(from); row != rows.end(); ++row) {
+        if (!visit(row->first, row->second)) break;
+    }
+    return {};
+}
+
+Result<void> MemoryBase::commit(const BaseChanges& changes) {
+    if (rows_.use_count() > 1) rows_ = std::make_shared<Tables>(*rows_);
+    for (std::size_t table = 0; table < tables_count; ++table) {
+        Rows& rows = (*rows_)[table];
+        for (const auto& [key, value] : changes[table]) {
+            if (value) {
+                rows.insert_or_assign(key, *value);
+            } else {
+                rows.erase(key);
+            }
+        }
+    }
+    return {};
+}
+
+std::unique_ptr<MemoryBase> MemoryBase::clone() const {
+    auto copy = std::make_unique<MemoryBase>();
+    *copy->rows_ = *rows_;
+    return copy;
+}
+
+}  // namespace syncline::sim

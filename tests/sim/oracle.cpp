@@ -1,0 +1,195 @@
+#include "tests/sim/oracle.hpp"
+
+#include <algorithm>
+#include <charconv>
+
+#include "core/base/hash.hpp"
+
+namespace syncline::sim {
+namespace {
+
+/// Redis's strict decimal notation, by way of writing the number back.
+std::optional<std::int64_t> number_in(const Bytes& text) {
+    std::int64_t number = 0;
+    const char* const end = text.data() + text.size();
+    const auto [stop, error] = std::from_chars(text.data(), end, number);
+    if (error != std::errc() || stop != end || std::to_string(number) != text) return std::nullopt;
+    return number;
+}
+
+}  // namespace
+
+void Oracle::record(const Dot& dot, const VersionVector& past, Hlc hlc,
+                    const std::vector<Intent>& intents) {
+    const Event event{dot, past, hlc};
+    for (const Intent& intent : intents) apply(event, intent);
+}
+
+/// Ends what the event sees. Something that another event in its past ended stays ended anyway.
+void Oracle::end_seen(std::vector<Item>& items, const Event& event) {
+    std::erase_if(items, [&](const Item& item) { return item.dot == event.dot; });
+    for (Item& item : items) {
+        if (!event.past.covers(item.dot)) continue;
+        const bool known = std::any_of(item.ended_by.begin(), item.ended_by.end(), [&](auto& by) {
+            return by == event.dot || event.past.covers(by);
+        });
+        if (!known) item.ended_by.push_back(event.dot);
+    }
+}
+
+void Oracle::end_all(Cells& cells, const Event& event) {
+    for (auto& [name, history] : cells) {
+        end_seen(history.writes, event);
+        end_seen(history.increments, event);
+    }
+}
+
+void Oracle::apply(const Event& event, const Intent& intent) {
+    if (intent.kind == Intent::Kind::clear_buckets) {
+        for (auto& [key, cells] : keys_) {
+            const std::uint64_t bucket = hash64(key) >> 48;
+            if (bucket >= intent.first && bucket <= intent.last) end_all(cells, event);
+        }
+        return;
+    }
+    Cells& cells = keys_[intent.key];
+    if (intent.kind == Intent::Kind::clear_key) return end_all(cells, event);
+    History& history = cells[{intent.type, intent.field}];
+    if (intent.kind == Intent::Kind::increment) {
+        const auto amount = static_cast<std::uint64_t>(intent.amount);
+        if (history.increments.empty() || history.increments.back().dot != event.dot) {
+            history.increments.push_back(Item{event.dot, event.hlc, {}, amount, {}});
+        } else {
+            history.increments.back().amount += amount;
+        }
+        return;
+    }
+    end_seen(history.writes, event);
+    end_seen(history.increments, event);
+    if (intent.kind != Intent::Kind::remove) {
+        history.writes.push_back(Item{event.dot, event.hlc, intent.value, 0, {}});
+    }
+}
+
+void Oracle::forget(const Actor& actor, std::uint64_t above) {
+    const auto lost = [&](const Dot& dot) { return dot.actor == actor && dot.counter > above; };
+    for (auto& [key, cells] : keys_) {
+        for (auto& [name, history] : cells) {
+            for (std::vector<Item>* items : {&history.writes, &history.increments}) {
+                std::erase_if(*items, [&](const Item& item) { return lost(item.dot); });
+                for (Item& item : *items) std::erase_if(item.ended_by, lost);
+            }
+        }
+    }
+}
+
+void Oracle::settle(const VersionVector& everywhere) {
+    for (auto& [key, cells] : keys_) {
+        for (auto cell = cells.begin(); cell != cells.end();) {
+            History& history = cell->second;
+            for (std::vector<Item>* items : {&history.writes, &history.increments}) {
+                std::erase_if(*items,
+                              [&](const Item& item) { return !alive(item, everywhere); });
+            }
+            const bool empty = history.writes.empty() && history.increments.empty();
+            cell = empty ? cells.erase(cell) : std::next(cell);
+        }
+    }
+}
+
+bool Oracle::alive(const Item& item, const VersionVector& vv) {
+    return std::none_of(item.ended_by.begin(), item.ended_by.end(),
+                        [&](const Dot& by) { return vv.covers(by); });
+}
+
+Expected Oracle::evaluate(const VersionVector& vv, const History& history) {
+    Expected expected;
+    for (const Item& write : history.writes) {
+        if (!vv.covers(write.dot) || !alive(write, vv)) continue;
+        expected.values.push_back(Expected::Value{write.dot, write.hlc, write.value});
+    }
+    std::sort(expected.values.begin(), expected.values.end(),
+              [](const auto& a, const auto& b) { return a.dot < b.dot; });
+    std::uint64_t sum = 0;
+    for (const Item& increment : history.increments) {
+        if (!vv.covers(increment.dot) || !alive(increment, vv)) continue;
+        expected.counted = true;
+        sum += increment.amount;
+    }
+    expected.sum = static_cast<std::int64_t>(sum);
+    return expected;
+}
+
+Expected Oracle::cell(const VersionVector& vv, const Name& name) const {
+    const auto cells = keys_.find(name.key);
+    if (cells == keys_.end()) return {};
+    const auto history = cells->second.find({name.type, name.field});
+    return history == cells->second.end() ? Expected{} : evaluate(vv, history->second);
+}
+
+std::map<Oracle::Name, Expected> Oracle::live_cells(const VersionVector& vv) const {
+    std::map<Name, Expected> live;
+    for (const auto& [key, cells] : keys_) {
+        for (const auto& [name, history] : cells) {
+            Expected expected = evaluate(vv, history);
+            if (!expected.live()) continue;
+            live.emplace(Name{key, name.first, name.second}, std::move(expected));
+        }
+    }
+    return live;
+}
+
+std::optional<CellType> Oracle::visible_type(const VersionVector& vv, BytesView key) const {
+    std::optional<CellType> visible;
+    const auto cells = keys_.find(key);
+    if (cells == keys_.end()) return visible;
+    for (const auto& [name, history] : cells->second) {  // ascending by type, hence by precedence
+        if (visible != name.first && evaluate(vv, history).live()) visible = name.first;
+    }
+    return visible;
+}
+
+std::map<Bytes, Bytes> Oracle::fields(const VersionVector& vv, BytesView key,
+                                      CellType type) const {
+    std::map<Bytes, Bytes> fields;
+    const auto cells = keys_.find(key);
+    if (cells == keys_.end()) return fields;
+    for (const auto& [name, history] : cells->second) {
+        if (name.first != type) continue;
+        if (auto value = visible_value(evaluate(vv, history))) fields[name.second] = *value;
+    }
+    return fields;
+}
+
+std::optional<Bytes> Oracle::visible_value(const Expected& cell) {
+    if (!cell.live()) return std::nullopt;
+    if (cell.values.empty()) return std::to_string(cell.sum);
+    const auto winner = std::max_element(
+        cell.values.begin(), cell.values.end(), [](const auto& a, const auto& b) {
+            return std::pair(a.hlc, a.dot.actor) < std::pair(b.hlc, b.dot.actor);
+        });
+    const std::optional<std::int64_t> number = number_in(winner->bytes);
+    if (!cell.counted || !number) return winner->bytes;
+    const std::uint64_t sum =
+        static_cast<std::uint64_t>(*number) + static_cast<std::uint64_t>(cell.sum);
+    return std::to_string(static_cast<std::int64_t>(sum));
+}
+
+std::string Oracle::why_gone(const VersionVector& vv, const Name& name, const Dot& dot) const {
+    if (!vv.covers(dot)) return to_string(dot) + " is not covered";
+    const auto cells = keys_.find(name.key);
+    if (cells == keys_.end()) return "the key was never written";
+    const auto history = cells->second.find({name.type, name.field});
+    if (history == cells->second.end()) return "all replicas have it behind them";
+    for (const auto* items : {&history->second.writes, &history->second.increments}) {
+        for (const Item& item : *items) {
+            for (const Dot& by : item.ended_by) {
+                if (item.dot != dot || !vv.covers(by)) continue;
+                return to_string(dot) + " was ended by " + to_string(by);
+            }
+        }
+    }
+    return to_string(dot) + " is live, or long gone";
+}
+
+}  // namespace syncline::sim

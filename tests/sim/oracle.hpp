@@ -1,0 +1,109 @@
+#pragma once
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "crdt/cell.hpp"
+
+namespace syncline::sim {
+
+/// What a client asked for, in the words of the specification. Recorded beside the production
+/// code's own event, from which the oracle takes only the name, the past and the timestamp.
+struct Intent {
+    enum class Kind { write, add, increment, remove, clear_key, clear_buckets };
+    Kind kind = Kind::write;
+    Bytes key;
+    CellType type = CellType::string;
+    Bytes field;              ///< hash field or set member
+    Bytes value;              ///< write
+    std::int64_t amount = 0;  ///< increment
+    std::uint16_t first = 0;  ///< clear_buckets: range of the top 16 bits of h64(key)
+    std::uint16_t last = 0;
+};
+
+/// What a cell must hold at some version vector.
+struct Expected {
+    struct Value {
+        Dot dot;
+        Hlc hlc;
+        Bytes bytes;
+    };
+    std::vector<Value> values;  ///< concurrent ones are all kept; ascending by dot
+    bool counted = false;       ///< increments are visible
+    std::int64_t sum = 0;       ///< of the visible increments, mod 2^64
+
+    [[nodiscard]] bool live() const { return counted || !values.empty(); }
+};
+
+/// The specification as a function of history: the value of every cell follows from the set of
+/// events that a version vector covers, and from nothing else.
+///   register, set element: the writes that no covered event which saw them replaced or removed;
+///   counter: the sum of the increments that no covered write, removal or clear has seen;
+///   clear: removes exactly what its past covers.
+/// An event "sees" another when its past covers it; within one transaction, when it comes later.
+///
+/// Each write and increment keeps the first events that end it; one that is ended by an event which
+/// all replicas have for ever is forgotten, which changes no answer.
+class Oracle {
+public:
+    struct Name {
+        Bytes key;
+        CellType type = CellType::string;
+        Bytes field;
+
+        auto operator<=>(const Name&) const = default;
+    };
+
+    void record(const Dot& dot, const VersionVector& past, Hlc hlc,
+                const std::vector<Intent>& intents);
+    /// The actor's events above this counter were lost in a crash, before anybody else had them.
+    void forget(const Actor& actor, std::uint64_t above);
+    /// Every replica covers this vector from now on, even after a crash.
+    void settle(const VersionVector& everywhere);
+
+    [[nodiscard]] Expected cell(const VersionVector& vv, const Name& name) const;
+    /// The cells that are live at this vector.
+    [[nodiscard]] std::map<Name, Expected> live_cells(const VersionVector& vv) const;
+    /// The type a reader of the key sees: the live one of highest precedence.
+    [[nodiscard]] std::optional<CellType> visible_type(const VersionVector& vv,
+                                                       BytesView key) const;
+    /// Fields of a hash or members of a set with the values that readers see.
+    [[nodiscard]] std::map<Bytes, Bytes> fields(const VersionVector& vv, BytesView key,
+                                                CellType type) const;
+    /// The value a reader sees: the last writer's, plus the increments if that is a number.
+    [[nodiscard]] static std::optional<Bytes> visible_value(const Expected& cell);
+
+    /// Why a write or increment is not live at this vector, for people.
+    [[nodiscard]] std::string why_gone(const VersionVector& vv, const Name& name,
+                                       const Dot& dot) const;
+
+private:
+    struct Item {  // a write or an increment
+        Dot dot;
+        Hlc hlc;
+        Bytes value;
+        std::uint64_t amount = 0;
+        std::vector<Dot> ended_by;
+    };
+    struct History {
+        std::vector<Item> writes;
+        std::vector<Item> increments;
+    };
+    using Cells = std::map<std::pair<CellType, Bytes>, History>;
+    struct Event {
+        Dot dot;
+        const VersionVector& past;
+        Hlc hlc;
+    };
+
+    void apply(const Event& event, const Intent& intent);
+    static void end_seen(std::vector<Item>& items, const Event& event);
+    static void end_all(Cells& cells, const Event& event);
+    static bool alive(const Item& item, const VersionVector& vv);
+    static Expected evaluate(const VersionVector& vv, const History& history);
+
+    std::map<Bytes, Cells, std::less<>> keys_;
+};
+
+}  // namespace syncline::sim

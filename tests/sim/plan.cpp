@@ -1,0 +1,132 @@
+#include "tests/sim/plan.hpp"
+
+#include <algorithm>
+#include <initializer_list>
+
+namespace syncline::sim {
+namespace {
+
+constexpr std::uint64_t plan_stream = 1;
+
+template <typename T>
+T choose(SimRandom& random, std::initializer_list<T> values) {
+    return *(values.begin() + random.below(values.size()));
+}
+
+Micros ms(std::uint64_t count) { return count * micros_per_ms; }
+
+/// Swarm: each fault is left out of half of the seeds; now and then nothing goes wrong at all.
+void choose_faults(Plan& plan, SimRandom& random) {
+    if (random.one_in(20)) return;
+    for (std::size_t i = 0; i < faults_count; ++i) plan.faults.set(i, random.one_in(2));
+    // Faults that leave little else to happen are rarer.
+    for (const Fault rare : {Fault::truncate, Fault::disk_error, Fault::slow_disk}) {
+        if (!random.one_in(2)) plan.faults.reset(static_cast<std::size_t>(rare));
+    }
+    if (!random.one_in(6)) plan.faults.reset(static_cast<std::size_t>(Fault::stream_cut));
+    if (plan.has(Fault::stream_cut)) plan.faults.set(static_cast<std::size_t>(Fault::session));
+}
+
+void choose_network(Plan& plan, SimRandom& random) {
+    plan.delay = choose<Micros>(random, {200, ms(1), ms(5), ms(20), ms(80)});
+    plan.jitter = plan.delay * random.between(0, 3);
+    if (plan.has(Fault::loss)) {
+        plan.loss_per_mille = choose(random, {2U, 10U, 50U, 150U, 300U});
+    }
+    if (plan.has(Fault::duplicate)) {
+        plan.duplicate_per_mille = choose(random, {5U, 50U, 200U, 500U});
+    }
+    if (plan.has(Fault::reorder)) plan.reorder_per_mille = choose(random, {5U, 50U, 300U});
+    if (plan.has(Fault::truncate)) plan.truncate_per_million = choose(random, {100U, 1000U, 5000U});
+    plan.slow_delay = ms(random.between(100, 3000));
+
+    const auto rhythm = [&](Fault fault, std::uint64_t gap_s, std::uint64_t length_ms) {
+        if (!plan.has(fault)) return;
+        plan.rhythms[static_cast<std::size_t>(fault)] =
+            Rhythm{random.between(1, 4) * gap_s * second, ms(random.between(1, 8) * length_ms)};
+    };
+    rhythm(Fault::partition, 6, 1500);
+    rhythm(Fault::one_way, 6, 1500);
+    rhythm(Fault::reset, 3, 0);
+    rhythm(Fault::slow_link, 5, 1500);
+    rhythm(Fault::pause, 6, 800);
+    rhythm(Fault::kill, 8, 400);
+    rhythm(Fault::power_cut, 8, 400);
+    rhythm(Fault::jump, 5, 0);
+    rhythm(Fault::session, 1, 0);
+}
+
+void choose_storage(Plan& plan, SimRandom& random) {
+    plan.write_time = choose<Micros>(random, {20, 200});
+    plan.sync_time = choose<Micros>(random, {100, ms(1), ms(5)});
+    plan.checkpoint_time = choose<Micros>(random, {ms(1), ms(10), ms(100)});
+    if (plan.has(Fault::slow_disk)) {
+        plan.sync_time = ms(random.between(10, 200));
+        plan.checkpoint_time = ms(random.between(100, 2000));
+    }
+    ReplicaOptions& replica = plan.replica;
+    replica.log.segment_bytes = choose<std::size_t>(random, {8192, 12288, 16384, 32768});
+    replica.log_retention_bytes =
+        choose<std::uint64_t>(random, {0, 0, 8192, 32768, 131072, 1 << 30});
+    replica.checkpoint_log_bytes = choose<std::uint64_t>(random, {1024, 4096, 16384, 65536});
+    replica.checkpoint_interval_ms = choose<std::uint64_t>(random, {100, 500, 2000, 5000});
+    replica.batch_bytes_target = choose<std::size_t>(random, {1, 200, 1000, 10000});
+    replica.leaf_bits = choose(random, {4U, 6U, 8U});
+    replica.session_fanout = replica.leaf_bits % 4 == 0 && random.one_in(2) ? 16 : 4;
+}
+
+void choose_clients(Plan& plan, SimRandom& random) {
+    plan.operation_gap = ms(100);  // ten a second
+    plan.clients = static_cast<unsigned>(random.between(1, 3));
+    plan.keys = choose(random, {1U, 2U, 4U, 12U, 40U});
+    plan.fields = choose(random, {1U, 2U, 4U, 12U});
+    plan.mixed_types = random.one_in(2);
+    // Swarm again: each seed likes other operations.
+    for (unsigned& weight : plan.weights) weight = choose(random, {0U, 1U, 4U, 10U});
+    const auto weight_of = [&](OpKind kind) -> unsigned& {
+        return plan.weights[static_cast<std::size_t>(kind)];
+    };
+    weight_of(OpKind::clear_buckets) = random.one_in(3) ? 1 : 0;
+    for (const OpKind kind : {OpKind::set, OpKind::pair}) {
+        weight_of(kind) = std::max(weight_of(kind), 2U);
+    }
+}
+
+}  // namespace
+
+Plan make_plan(std::uint64_t seed, const RunOptions& options) {
+    SimRandom random(seed, plan_stream);
+    Plan plan;
+    plan.seed = seed;
+    plan.replicas = options.replicas != 0 ? options.replicas : (seed % 2 == 0 ? 3 : 5);
+    plan.safety_time = options.seconds * second;
+    plan.trace = options.trace;
+    choose_faults(plan, random);
+    choose_network(plan, random);
+    choose_storage(plan, random);
+    choose_clients(plan, random);
+    if (plan.has(Fault::skew)) {
+        // Rarely beyond what replicas accept of each other.
+        plan.skew_ms_max = choose<std::int64_t>(random, {50, 1000, 4000, 4000, 12000});
+        plan.drift_ppm_max = choose<std::int64_t>(random, {10, 500, 20000});
+    }
+    return plan;
+}
+
+std::string describe(const Plan& plan) {
+    std::string text = "seed " + std::to_string(plan.seed) + ": " +
+                       std::to_string(plan.replicas) + " replicas, faults:";
+    for (std::size_t i = 0; i < faults_count; ++i) {
+        if (plan.faults.test(i)) text += " " + std::string(fault_names[i]);
+    }
+    if (plan.faults.none()) text += " none";
+    text += "; delay " + to_text(plan.delay) + " s, keys " + std::to_string(plan.keys) + ", fields " +
+            std::to_string(plan.fields) + (plan.mixed_types ? ", mixed types" : "") +
+            ", segments of " + std::to_string(plan.replica.log.segment_bytes) + " B, retention " +
+            std::to_string(plan.replica.log_retention_bytes) + " B, 2^" +
+            std::to_string(plan.replica.leaf_bits) + " leaves, fanout " +
+            std::to_string(plan.replica.session_fanout);
+    return text;
+}
+
+}  // namespace syncline::sim

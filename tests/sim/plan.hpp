@@ -1,0 +1,73 @@
+#pragma once
+#include <array>
+#include <bitset>
+
+#include "core/engine/replica.hpp"
+#include "tests/sim/coverage.hpp"
+#include "tests/sim/timeline.hpp"
+
+namespace syncline::sim {
+
+/// What the command line says about each run.
+struct RunOptions {
+    std::uint64_t seconds = 60;  ///< virtual seconds of the phase with faults
+    unsigned replicas = 0;       ///< 0: 3 and 5 in turn, by seed
+    bool trace = false;
+};
+
+/// How often something happens, and for how long.
+struct Rhythm {
+    Micros gap = 0;
+    Micros length = 0;
+};
+
+/// Everything about a run that is decided before it begins; a function of the seed.
+struct Plan {
+    std::uint64_t seed = 0;
+    unsigned replicas = 3;
+    Micros safety_time = 0;
+    bool trace = false;
+
+    std::bitset<faults_count> faults;
+
+    // Network.
+    Micros delay = 0;
+    Micros jitter = 0;
+    unsigned loss_per_mille = 0;
+    unsigned duplicate_per_mille = 0;
+    unsigned reorder_per_mille = 0;
+    unsigned truncate_per_million = 0;
+    Micros slow_delay = 0;
+
+    // Faults that come and go, by Fault. Network faults: for each link; others: for each replica.
+    std::array<Rhythm, faults_count> rhythms{};
+    std::int64_t skew_ms_max = 0;
+    std::int64_t drift_ppm_max = 0;
+
+    // Storage.
+    Micros write_time = 0;
+    Micros sync_time = 0;
+    Micros checkpoint_time = 0;
+    ReplicaOptions replica;  ///< without identity
+
+    // Clients.
+    Micros operation_gap = 0;
+    unsigned clients = 1;      ///< for each replica
+    unsigned keys = 4;         ///< of each family
+    unsigned fields = 3;
+    bool mixed_types = false;  ///< one family of keys for all types
+    std::array<unsigned, op_kinds_count> weights{};
+
+    [[nodiscard]] bool has(Fault fault) const {
+        return faults.test(static_cast<std::size_t>(fault));
+    }
+    [[nodiscard]] const Rhythm& rhythm(Fault fault) const {
+        return rhythms[static_cast<std::size_t>(fault)];
+    }
+};
+
+Plan make_plan(std::uint64_t seed, const RunOptions& options);
+/// One line for --trace and failures.
+std::string describe(const Plan& plan);
+
+}  // namespace syncline::sim

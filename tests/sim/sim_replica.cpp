@@ -1,0 +1,370 @@
+#include "tests/sim/sim_replica.hpp"
+
+#include "core/base/hash.hpp"
+
+namespace syncline::sim {
+namespace {
+
+constexpr std::uint64_t chance_stream = 100;
+constexpr std::uint64_t machine_stream = 200;
+constexpr Micros tick_gap = 100 * micros_per_ms;
+/// One reply in so many is proved by a recovery from a copy of the disk.
+constexpr std::uint64_t proof_rarity = 150;
+
+Bytes number_bytes(std::uint64_t number) {
+    Bytes bytes;
+    ByteWriter(bytes).u64(number);
+    return bytes;
+}
+
+ReplicaOptions options_for(std::size_t index, const Uuid& cluster, const Plan& plan,
+                           SimRandom& random) {
+    ReplicaOptions options = plan.replica;
+    options.identity.cluster = cluster;
+    options.identity.node = random_uuid(random);
+    options.identity.node_id = node_id_of(options.identity.node);
+    options.identity.name = "r" + std::to_string(index);
+    return options;
+}
+
+}  // namespace
+
+SimReplica::SimReplica(std::size_t index, const Uuid& cluster, Shared shared)
+    : index_(index),
+      shared_(shared),
+      clock_(shared.timeline.now()),
+      chance_(shared.plan.seed, chance_stream + index),
+      random_(shared.plan.seed, machine_stream + index),
+      workload_(shared.plan, shared.history, index),
+      options_(options_for(index, cluster, shared.plan, chance_)) {
+    shared_.history.introduce(options_.identity.node_id, index);
+}
+
+void SimReplica::fail(const std::string& sentence) {
+    shared_.timeline.fail("replica " + std::to_string(index_) + ": " + sentence);
+}
+
+// --- Life and death
+
+void SimReplica::start() {
+    Result<std::unique_ptr<Replica>> opened =
+        Replica::open(options_, Env{clock_, chance_}, disk_, base_);
+    if (!opened) return fail("cannot open its own data: " + opened.error().message);
+    replica_ = std::move(*opened);
+    life_ = ++lives_;
+    started_at_ = shared_.timeline.now();
+    replica_->on_applied = [this](const Event& event, BytesView bytes) {
+        on_applied(event, bytes);
+    };
+    replica_->on_adopted = [this](const VersionVector& vv) {
+        changed_ = adopted_ = true;
+        ++shared_.coverage.snapshots_adopted;
+        shared_.timeline.note("adopted", index_, hash64(to_string(vv)),
+                              [&] { return to_string(vv); });
+        shared_.history.adopted(index_, vv);
+    };
+    const VersionVector& vv = replica_->group().vv();
+    shared_.timeline.note("open", index_, hash64(to_string(vv)), [&] { return to_string(vv); });
+    shared_.history.recovered(index_, vv);
+    changed_ = true;
+    check();
+    clients_.assign(shared_.plan.clients, SimClient{});
+    for (std::size_t i = 0; i < clients_.size(); ++i) clients_[i].client.id = i;
+    later(random_.below(tick_gap), [this](Replica&) { tick(); });
+    client_loop();
+    run([](Replica&) {});
+}
+
+void SimReplica::crash(bool power_cut) {
+    if (!up()) return;
+    shared_.timeline.note(power_cut ? "power cut" : "kill", index_, 0, [] { return ""; });
+    ++shared_.coverage.crashes;
+    count_statistics();
+    life_ = 0;
+    replica_.reset();
+    inbox_.clear();
+    paused_until_ = 0;
+    flushing_ = checkpointing_ = turn_open_ = disk_breaks_ = false;
+    if (power_cut) disk_.crash(random_);
+    base_.end_turn();
+    shared_.network.crashed(index_);
+}
+
+void SimReplica::pause(Micros length) {
+    if (!up() || paused_until_ > shared_.timeline.now()) return;
+    shared_.timeline.note("pause", index_, length, [&] { return to_text(length) + " s"; });
+    paused_until_ = shared_.timeline.now() + length;
+    shared_.timeline.after(length, [this, life = life_] {
+        if (life == life_) wake();
+    });
+}
+
+void SimReplica::resume() {
+    if (!up() || paused_until_ <= shared_.timeline.now()) return;
+    paused_until_ = shared_.timeline.now();
+    wake();
+}
+
+void SimReplica::wake() {
+    shared_.timeline.note("wake", index_, inbox_.size(),
+                          [&] { return std::to_string(inbox_.size()) + " waiting"; });
+    std::deque<std::function<void(Replica&)>> waiting;
+    std::swap(waiting, inbox_);
+    for (const auto& action : waiting) run(action);
+}
+
+// --- Turns
+
+void SimReplica::run(std::function<void(Replica&)> action) {
+    if (!up()) return;
+    if (paused_until_ > shared_.timeline.now()) {
+        inbox_.push_back(std::move(action));
+        return;
+    }
+    action(*replica_);
+    // A turn takes in what comes together: sometimes it stays open for a while.
+    if (turn_open_) return;
+    if (random_.one_in(3)) {
+        turn_open_ = true;
+        later(random_.below(3 * micros_per_ms), [this](Replica&) { turn_open_ = false; });
+        return;
+    }
+    turn_ended();
+}
+
+void SimReplica::later(Micros delay, std::function<void(Replica&)> action) {
+    shared_.timeline.after(delay, [this, life = life_, run_it = std::move(action)] {
+        if (life == life_) run(run_it);
+    });
+}
+
+void SimReplica::tick() {
+    replica_->tick();
+    later(tick_gap, [this](Replica&) { tick(); });
+}
+
+void SimReplica::turn_ended() {
+    start_flush();
+    start_checkpoint();
+    if (adopted_) check();
+    if (changed_) check_pairs();
+    shared_.history.durable(index_, replica_->durable_vv());
+    release(replica_->committed());
+    if (const std::optional<Error>& failure = replica_->failure()) {
+        if (!disk_breaks_) return fail("gave up: " + failure->message);
+        // The process ends, and somebody starts it again.
+        shared_.timeline.after(0, [this, life = life_] {
+            if (life == life_) crash(true);
+        });
+    }
+}
+
+void SimReplica::start_flush() {
+    if (flushing_) return;
+    std::optional<Log::Flush> flush = replica_->begin_flush();
+    if (!flush) return;
+    flushing_ = true;
+    later(random_.around(shared_.plan.write_time), [this, job = *flush](Replica&) mutable {
+        const Result<void> written = job.write();
+        shared_.timeline.note("write", index_, job.end(),
+                              [&] { return "log to " + std::to_string(job.end()); });
+        later(random_.around(shared_.plan.sync_time), [this, job, written](Replica&) mutable {
+            if (disk_breaks_) disk_.fail_next_sync();
+            const Result<void> synced = written ? job.sync() : written;
+            later(random_.below(100), [this, job, synced](Replica& replica) {
+                flushing_ = false;
+                replica.finish_flush(job, synced);
+                shared_.timeline.note("durable", index_, job.end(),
+                                      [&] { return "log to " + std::to_string(job.end()); });
+            });
+        });
+    });
+}
+
+void SimReplica::start_checkpoint() {
+    if (checkpointing_) return;
+    std::optional<Store::Checkpoint> checkpoint = replica_->begin_checkpoint();
+    if (!checkpoint) return;
+    checkpointing_ = true;
+    later(random_.around(shared_.plan.checkpoint_time), [this, job = *checkpoint](Replica&) mutable {
+        const Result<void> committed = job.commit();
+        shared_.timeline.note("commit", index_, job.position(),
+                              [&] { return "base at " + std::to_string(job.position()); });
+        later(random_.below(5 * micros_per_ms), [this, committed](Replica& replica) {
+            checkpointing_ = false;
+            replica.finish_checkpoint(committed);
+        });
+    });
+}
+
+void SimReplica::release(Committed committed) {
+    for (const Reply& reply : committed.replies) take_reply(reply);
+    for (const Outgoing& message : committed.messages) shared_.network.send(index_, message);
+    for (const auto& [link, error] : committed.closed) {
+        shared_.timeline.note("closed", index_, link, [&, &why = error] { return why.message; });
+        if (!shared_.network.closed_by(index_, link)) {
+            fail("closed a link on which nothing wrong was sent: " + error.message);
+        }
+    }
+}
+
+void SimReplica::take_reply(const Reply& reply) {
+    SimClient& client = clients_[reply.client];
+    shared_.timeline.note("reply", index_, hash64(reply.bytes), [&] {
+        return "to client " + std::to_string(reply.client) + ", request " +
+               std::to_string(ByteReader(reply.bytes).u64());
+    });
+    if (client.expecting.empty() || number_bytes(client.expecting.front().number) != reply.bytes) {
+        return fail("a reply came twice, unasked or out of order");
+    }
+    bool late = false;  // the replica has not noticed yet that a checkpoint made it durable
+    for (const Dot& dot : client.expecting.front().rests_on) {
+        late = late || !shared_.history.durable_vv(index_).covers(dot);
+    }
+    if (late || random_.one_in(proof_rarity)) prove_recovery(late || random_.one_in(2));
+    for (const Dot& dot : client.expecting.front().rests_on) {
+        shared_.history.acknowledged(index_, dot);
+    }
+    client.expecting.pop_front();
+    ++shared_.coverage.replies;
+}
+
+/// Cuts the power of a copy of the machine and opens a replica from what is left.
+void SimReplica::prove_recovery(bool worst_case) {
+    ++shared_.coverage.recoveries_checked;
+    const std::unique_ptr<SimDisk> disk = disk_.clone();
+    const std::unique_ptr<MemoryBase> base = base_.clone();
+    SimRandom random(random_.next(), 0);
+    if (worst_case) {
+        disk->forget_unsynced();
+    } else {
+        disk->crash(random);
+    }
+    const auto opened = Replica::open(options_, Env{clock_, random}, *disk, *base);
+    if (!opened) return fail("a copy cut off now cannot be opened: " + opened.error().message);
+    const VersionVector& vv = (*opened)->group().vv();
+    if (worst_case) return shared_.history.proved_durable(index_, vv);
+    if (!vv.covers(shared_.history.durable_vv(index_))) {
+        fail("a copy cut off now has only " + to_string(vv) + " of " +
+             to_string(shared_.history.durable_vv(index_)) + ", which is durable");
+    }
+}
+
+bool SimReplica::idle() const {
+    if (!up() || flushing_ || checkpointing_ || replica_->session_active()) return false;
+    for (const SimClient& client : clients_) {
+        if (!client.expecting.empty()) return false;
+    }
+    return replica_->durable_vv() == replica_->group().vv();
+}
+
+// --- Clients
+
+void SimReplica::client_loop() {
+    later(random_.around(shared_.plan.operation_gap), [this](Replica& replica) {
+        if (clients_run_ && !replica.failure() && !replica.overloaded()) {
+            operate(workload_.choose(random_));
+        }
+        if (clients_run_) client_loop();
+    });
+}
+
+bool SimReplica::write_once() {
+    if (!up() || replica_->failure()) return false;
+    run([this](Replica&) { operate(OpKind::pair); });
+    return true;
+}
+
+void SimReplica::operate(OpKind kind) {
+    SimClient& client = clients_[random_.below(clients_.size())];
+    Attempt attempt;
+    attempt.kind = kind;
+    attempt_ = &attempt;
+    Dot dot;
+    const std::uint64_t number = ++last_request_;
+    const Result<void> executed =
+        replica_->execute(client.client, [&](Transaction& txn) -> Result<Bytes> {
+            SYNCLINE_CHECK(workload_.perform(txn, random_, attempt));
+            if (!txn.empty()) dot = txn.dot();
+            return number_bytes(number);
+        });
+    attempt_ = nullptr;
+    shared_.timeline.note(op_names[static_cast<std::size_t>(kind)], index_, dot.counter, [&] {
+        return "request " + std::to_string(number) +
+               (executed ? dot.counter > 0 ? " makes " + to_string(dot) : std::string(" reads")
+                         : " refused: " + executed.error().message);
+    });
+    ++shared_.coverage.operations;
+    if (attempt.read_checked) ++shared_.coverage.reads_checked;
+    for (std::size_t i = 0; i < faults_count; ++i) {
+        if (afflictions.test(i)) ++shared_.coverage.pairs[i][static_cast<std::size_t>(kind)];
+    }
+    if (afflictions.none()) ++shared_.coverage.pairs[faults_count][static_cast<std::size_t>(kind)];
+    if (!attempt.violation.empty()) return fail(attempt.violation);
+    if (executed) {
+        if (dot.counter > 0) attempt.seen.push_back(dot);
+        client.expecting.push_back(Expecting{number, std::move(attempt.seen)});
+    } else if (is_refusal(executed.error()) || executed.error().code == Code::unavailable) {
+        ++shared_.coverage.refused;
+    } else {
+        fail("a request failed: " + executed.error().message);
+    }
+}
+
+void SimReplica::on_applied(const Event& event, BytesView bytes) {
+    changed_ = true;
+    const bool own = event.dot.actor == replica_->actor();
+    shared_.timeline.note(own ? "event" : "apply", index_, hash64(bytes),
+                          [&] { return to_string(event.dot) + " on " + to_string(event.past); });
+    if (!own) {
+        ++shared_.coverage.events_applied;
+        shared_.history.applied(index_, event, bytes);
+        return;
+    }
+    if (attempt_ == nullptr) return fail("made an event that no client asked for");
+    ++shared_.coverage.events;
+    shared_.history.issued(index_, event, bytes, attempt_->intents);
+}
+
+// --- Checks
+
+void SimReplica::check_pairs() {
+    changed_ = false;
+    for (std::size_t index = 0; index < Workload::pairs_count; ++index) {
+        std::optional<Bytes> values[2];
+        for (std::size_t side = 0; side < 2; ++side) {
+            const Bytes key = Workload::pair_keys(index)[side];
+            const Result<Cell> cell =
+                replica_->group().cell(key, CellType::string, std::nullopt);
+            if (!cell) return fail("key " + key + " cannot be read: " + cell.error().message);
+            values[side] = string_value(*cell);
+        }
+        if (values[0] == values[1]) continue;
+        return fail("keys that are only written together differ: " +
+                    printable(values[0].value_or("nothing")) + " and " +
+                    printable(values[1].value_or("nothing")));
+    }
+}
+
+void SimReplica::check() {
+    if (!up()) return;
+    adopted_ = false;
+    ++shared_.coverage.state_checks;
+    shared_.coverage.cells_checked += shared_.history.check_state(index_, *replica_);
+    check_pairs();
+    replica_->group().store().end_turn();
+    const ReplicaStats& stats = replica_->stats();
+    if (stats.causality_errors > 0) fail("received an event before its causal past");
+    if (stats.divergence_alarms > 0) fail("raised a divergence alarm");
+}
+
+void SimReplica::count_statistics() {
+    const ReplicaStats& stats = replica_->stats();
+    shared_.coverage.sessions_completed += stats.sessions_completed;
+    shared_.coverage.sessions_failed += stats.sessions_failed;
+    shared_.coverage.session_rows += stats.session_rows_received;
+    shared_.coverage.checkpoints += stats.checkpoints;
+    shared_.coverage.clock_pauses += stats.clock_pauses;
+}
+
+}  // namespace syncline::sim

@@ -1,0 +1,118 @@
+#pragma once
+#include <deque>
+#include <memory>
+#include <vector>
+
+#include "tests/sim/memory_base.hpp"
+#include "tests/sim/network.hpp"
+#include "tests/sim/sim_disk.hpp"
+#include "tests/sim/workload.hpp"
+
+namespace syncline::sim {
+
+/// What all replicas of a run share.
+struct Shared {
+    const Plan& plan;
+    Timeline& timeline;
+    History& history;
+    Network& network;
+    Coverage& coverage;
+};
+
+/// A production replica with its machine: clock, chance, disk, base, storage threads, clients.
+/// The machine does in virtual time what the server's loop and threads do in real time; it can
+/// stand still, die, and come back with what its disk kept.
+class SimReplica final : public Station {
+public:
+    SimReplica(std::size_t index, const Uuid& cluster, Shared shared);
+
+    [[nodiscard]] bool up() const override { return replica_ != nullptr; }
+    [[nodiscard]] const Uuid& uuid() const override { return options_.identity.node; }
+    void run(std::function<void(Replica&)> action) override;
+
+    /// Opens the replica from disk and base; ticks and clients begin.
+    void start();
+    /// The process dies. With power_cut the disk forgets, in part, what was not synced.
+    void crash(bool power_cut);
+    /// The replica does nothing for a while.
+    void pause(Micros length);
+    /// Ends a pause early.
+    void resume();
+    /// The next sync of the log will fail; mended with the next life.
+    void set_disk_breaks(bool breaks) { disk_breaks_ = breaks; }
+    /// Clients ask nothing any more.
+    void stop_clients() { clients_run_ = false; }
+    /// One write now, whatever the clients do. False: not possible at this moment.
+    bool write_once();
+
+    [[nodiscard]] std::size_t index() const { return index_; }
+    [[nodiscard]] SimClock& clock() { return clock_; }
+    /// Precondition: up().
+    [[nodiscard]] Replica& replica() { return *replica_; }
+    /// No job, no undelivered reply, no session.
+    [[nodiscard]] bool idle() const;
+    [[nodiscard]] Micros started_at() const { return started_at_; }
+    /// End of the latest pause of this life; 0: none.
+    [[nodiscard]] Micros paused_until() const { return paused_until_; }
+    /// Compares state, pairs and the replica's own counters with what must be.
+    void check();
+    /// Adds the production statistics of this life to the coverage.
+    void count_statistics();
+    /// Bits of the faults that have hold of this replica, for coverage; set by whoever injects them.
+    std::bitset<faults_count> afflictions;
+
+private:
+    struct Expecting {  // a reply
+        std::uint64_t number = 0;
+        std::vector<Dot> rests_on;
+    };
+    struct SimClient {
+        Client client;
+        std::deque<Expecting> expecting;
+    };
+
+    void later(Micros delay, std::function<void(Replica&)> action);
+    void wake();
+    void tick();
+    void turn_ended();
+    void start_flush();
+    void start_checkpoint();
+    void release(Committed committed);
+    void take_reply(const Reply& reply);
+    void prove_recovery(bool worst_case);
+    void client_loop();
+    void operate(OpKind kind);
+    void on_applied(const Event& event, BytesView bytes);
+    void check_pairs();
+    void fail(const std::string& sentence);
+
+    std::size_t index_;
+    Shared shared_;
+    SimClock clock_;
+    SimRandom chance_;   // the replica's own
+    SimRandom random_;   // of its machine and clients
+    SimDisk disk_;
+    MemoryBase base_;
+    Workload workload_;
+    ReplicaOptions options_;
+    std::unique_ptr<Replica> replica_;  // null: down
+
+    std::uint64_t life_ = 0;  // actions of an earlier life never run
+    std::uint64_t lives_ = 0;
+    Micros started_at_ = 0;
+    Micros paused_until_ = 0;
+    std::deque<std::function<void(Replica&)>> inbox_;  // while paused
+    bool disk_breaks_ = false;
+    bool flushing_ = false;
+    bool checkpointing_ = false;
+    bool turn_open_ = false;  // its end is scheduled
+
+    bool clients_run_ = true;
+    std::vector<SimClient> clients_;
+    std::uint64_t last_request_ = 0;
+    Attempt* attempt_ = nullptr;  // being executed
+    bool adopted_ = false;        // a snapshot was, since the state was checked
+    bool changed_ = false;        // events were applied since the pairs were compared
+};
+
+}  // namespace syncline::sim

@@ -1,0 +1,171 @@
+#include "tests/sim/world.hpp"
+
+#include <algorithm>
+#include <cstdio>
+
+#include "storage/tables.hpp"
+
+namespace syncline::sim {
+namespace {
+
+constexpr std::uint64_t world_stream = 4;
+constexpr Micros check_gap = 400 * micros_per_ms;
+/// How long mended replicas may take until they are equal. The slowest way is a clock that was
+/// ahead, which the others have to wait for, and then a session with all its retries.
+constexpr Micros convergence_bound = 60 * second;
+/// After they have become equal they must stay so.
+constexpr Micros quiet_time = 2 * second;
+
+std::vector<std::pair<Bytes, Bytes>> rows_of(Replica& replica) {
+    std::vector<std::pair<Bytes, Bytes>> rows;
+    const auto visit = [&](BytesView key, BytesView value) {
+        rows.emplace_back(Bytes(key), Bytes(value));
+        return true;
+    };
+    const Result<void> scanned = replica.group().store().scan(Table::cells, {}, {}, visit);
+    SYNCLINE_ASSERT(scanned.has_value());
+    return rows;
+}
+
+}  // namespace
+
+World::World(const Plan& plan)
+    : plan_(plan),
+      timeline_(plan.trace),
+      random_(plan.seed, world_stream),
+      history_(timeline_, plan.replicas),
+      network_(plan_, timeline_, coverage_),
+      faults_(Shared{plan_, timeline_, history_, network_, coverage_}, replicas_) {
+    const Uuid cluster = random_uuid(random_);
+    for (std::size_t i = 0; i < plan_.replicas; ++i) {
+        replicas_.push_back(std::make_unique<SimReplica>(
+            i, cluster, Shared{plan_, timeline_, history_, network_, coverage_}));
+    }
+}
+
+Outcome World::run() {
+    if (plan_.trace) std::printf("%s\n", describe(plan_).c_str());
+    std::vector<Station*> stations;
+    for (const auto& replica : replicas_) {
+        replica->start();
+        stations.push_back(replica.get());
+    }
+    network_.start(std::move(stations));
+    faults_.start();
+    check_now_and_then();
+    timeline_.run_until(plan_.safety_time);
+
+    for (const auto& replica : replicas_) replica->stop_clients();
+    faults_.heal();
+    converge("the faults ended");
+    for (const auto& replica : replicas_) (void)replica->write_once();  // refusals are fine
+    converge("one more write at each");
+    compare_replicas();
+    if (random_.one_in(4)) restart_all();
+
+    Outcome outcome;
+    outcome.failure = timeline_.failure();
+    outcome.failed_at = timeline_.now();
+    for (const auto& replica : replicas_) {
+        if (replica->up()) replica->count_statistics();
+    }
+    coverage_.seeds = 1;
+    coverage_.virtual_time = timeline_.now();
+    timeline_.note("end", Timeline::nobody, coverage_.frames);
+    outcome.hash = timeline_.hash();
+    outcome.coverage = coverage_;
+    return outcome;
+}
+
+void World::check_now_and_then() {
+    replicas_[random_.below(replicas_.size())]->check();
+    timeline_.after(random_.around(check_gap), [this] { check_now_and_then(); });
+}
+
+bool World::equal_vectors() const {
+    return std::all_of(replicas_.begin(), replicas_.end(), [&](const auto& replica) {
+        return replica->up() &&
+               replica->replica().group().vv() == replicas_[0]->replica().group().vv();
+    });
+}
+
+bool World::converged() const {
+    return equal_vectors() && std::all_of(replicas_.begin(), replicas_.end(),
+                                          [](const auto& replica) { return replica->idle(); });
+}
+
+void World::converge(const char* after_what) {
+    const Micros healed = timeline_.now();
+    while (!timeline_.failure() && !converged()) {
+        if (timeline_.now() > healed + convergence_bound) {
+            timeline_.fail("no convergence " + to_text(convergence_bound) + " s after " +
+                           after_what + ": " + describe_replicas());
+            return;
+        }
+        timeline_.run_until(timeline_.now() + 50 * micros_per_ms);
+    }
+    coverage_.convergence_max = std::max(coverage_.convergence_max, timeline_.now() - healed);
+    timeline_.note("converged", Timeline::nobody, 0,
+                   [&] { return "after " + to_text(timeline_.now() - healed) + " s"; });
+    timeline_.run_until(timeline_.now() + quiet_time);
+    if (!timeline_.failure() && !equal_vectors()) {
+        timeline_.fail("equal replicas became unequal without a write: " + describe_replicas());
+    }
+}
+
+std::string World::describe_replicas() {
+    std::string text;
+    for (const auto& replica : replicas_) {
+        text += "\n  replica " + std::to_string(replica->index());
+        if (!replica->up()) {
+            text += " is down";
+            continue;
+        }
+        Replica& production = replica->replica();
+        text += " at " + to_string(production.group().vv()) + ", durable " +
+                to_string(production.durable_vv()) +
+                (production.session_active() ? ", in a session" : "") +
+                (replica->idle() ? "" : ", not idle");
+        for (const PeerStatus& peer : production.peers()) {
+            text += "\n    link " + std::to_string(peer.link) + ": " + peer.describe;
+        }
+    }
+    return text;
+}
+
+/// All replicas have seen the same events: leaf sums and rows must be the same bytes.
+void World::compare_replicas() {
+    for (const auto& replica : replicas_) {
+        if (timeline_.failure()) return;
+        replica->check();
+    }
+    const auto rows = rows_of(replicas_[0]->replica());
+    for (std::size_t i = 1; i < replicas_.size() && !timeline_.failure(); ++i) {
+        Replica& first = replicas_[0]->replica();
+        Replica& other = replicas_[i]->replica();
+        if (!(first.group().leaf_sums() == other.group().leaf_sums())) {
+            timeline_.fail("replicas 0 and " + std::to_string(i) +
+                           " have the same events and other leaf sums");
+        } else if (rows_of(other) != rows) {
+            timeline_.fail("replicas 0 and " + std::to_string(i) +
+                           " have the same events and other rows");
+        }
+    }
+}
+
+/// A last crash of all: what they agreed on must come back from their disks.
+void World::restart_all() {
+    for (const auto& replica : replicas_) replica->crash(random_.one_in(2));
+    for (const auto& replica : replicas_) {
+        if (!timeline_.failure()) replica->start();
+    }
+    compare_replicas();
+}
+
+Outcome run_seed(std::uint64_t seed, const RunOptions& options) {
+    const Plan plan = make_plan(seed, options);
+    World world(plan);
+    return world.run();
+}
+
+}  // namespace syncline::sim

@@ -1,0 +1,51 @@
+#pragma once
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "tests/sim/faults.hpp"
+
+namespace syncline::sim {
+
+/// What came of one run.
+struct Outcome {
+    std::optional<std::string> failure;  ///< one sentence
+    Micros failed_at = 0;
+    std::uint64_t hash = 0;              ///< over everything that happened
+    Coverage coverage;
+};
+
+/// One run: some replicas, their network, their faults, and the two phases.
+/// Safety: faults everywhere, clients at work; nothing need get done, nothing may go wrong.
+/// Liveness: all is mended, clients are silent; within a bounded time all replicas are equal.
+class World {
+public:
+    explicit World(const Plan& plan);
+
+    Outcome run();
+
+private:
+    void check_now_and_then();
+    void converge(const char* after_what);
+    [[nodiscard]] bool equal_vectors() const;
+    /// Equal vectors, and nothing left to do.
+    [[nodiscard]] bool converged() const;
+    void compare_replicas();
+    void restart_all();
+    [[nodiscard]] std::string describe_replicas();
+
+    Plan plan_;
+    Timeline timeline_;
+    Coverage coverage_;
+    SimRandom random_;
+    History history_;
+    Network network_;
+    std::vector<std::unique_ptr<SimReplica>> replicas_;
+    Faults faults_;
+};
+
+/// Runs one seed.
+Outcome run_seed(std::uint64_t seed, const RunOptions& options);
+
+}  // namespace syncline::sim

@@ -1,0 +1,272 @@
+#include "storage/lmdb.hpp"
+
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <boost/test/unit_test.hpp>
+#include <fstream>
+#include <iterator>
+#include <thread>
+
+#include "core/base/hash.hpp"
+#include "tests/storage/temporary_directory.hpp"
+#include "tests/support/seeds.hpp"
+
+namespace syncline {
+namespace {
+
+constexpr LmdbOptions small_map = {16ULL << 20};
+
+std::unique_ptr<Base> open_base(const std::string& path, LmdbOptions options = small_map) {
+    auto base = open_lmdb_base(path, options);
+    BOOST_REQUIRE_MESSAGE(base.has_value(), (base ? "" : base.error().message));
+    return std::move(base).value();
+}
+
+void commit_row(Base& base, Table table, const Bytes& key, const Bytes& value) {
+    BaseChanges changes;
+    changes[static_cast<std::size_t>(table)][key] = value;
+    BOOST_REQUIRE(base.commit(changes).has_value());
+}
+
+Bytes read_file(const std::string& path) {
+    std::ifstream file(path, std::ios::binary);
+    return Bytes(std::istreambuf_iterator<char>(file), {});
+}
+
+void write_file(const std::string& path, BytesView bytes) {
+    std::ofstream file(path, std::ios::binary | std::ios::trunc);
+    file.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+}
+
+/// A base with one row whose stored bytes `damage` then changes in the file, wherever they stand.
+void damage_row(const std::string& path, BytesView stored, BytesView damaged) {
+    const std::string file = path + "/data.mdb";
+    Bytes content = read_file(file);
+    std::size_t found = 0;
+    for (std::size_t at = content.find(stored); at != Bytes::npos; at = content.find(stored, at)) {
+        content.replace(at, damaged.size(), damaged);
+        ++found;
+    }
+    BOOST_REQUIRE(found > 0);
+    write_file(file, content);
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(lmdb)
+
+BOOST_AUTO_TEST_CASE(rows_survive_reopening_in_order_and_by_table) {
+    const TemporaryDirectory directory;
+    const std::string path = directory.path("base");
+    {
+        const auto base = open_base(path);
+        BaseChanges changes;
+        changes[0]["b"] = "cell b";
+        changes[0]["a"] = "cell a";
+        changes[0][Bytes(500, 'k')] = Bytes(1 << 20, 'v');
+        changes[1]["a"] = "";
+        changes[2]["a"] = "meta a";
+        BOOST_REQUIRE(base->commit(changes).has_value());
+        changes = {};
+        changes[0]["b"] = std::nullopt;
+        changes[0]["absent"] = std::nullopt;
+        BOOST_REQUIRE(base->commit(changes).has_value());
+    }
+    const auto base = open_base(path);
+    BOOST_TEST(base->get(Table::cells, "a")->value() == "cell a");
+    BOOST_TEST(!base->get(Table::cells, "b")->has_value());
+    BOOST_TEST(base->get(Table::cells, Bytes(500, 'k'))->value() == Bytes(1 << 20, 'v'));
+    BOOST_TEST(base->get(Table::counts, "a")->value().empty());
+    BOOST_TEST(base->get(Table::meta, "a")->value() == "meta a");
+    std::vector<Bytes> keys;
+    const auto collect = [&](BytesView key, BytesView) {
+        keys.emplace_back(key);
+        return true;
+    };
+    BOOST_REQUIRE(base->scan(Table::cells, "", collect).has_value());
+    BOOST_TEST((keys == std::vector<Bytes>{"a", Bytes(500, 'k')}));
+    keys.clear();
+    BOOST_REQUIRE(base->scan(Table::cells, "aa", collect).has_value());
+    BOOST_TEST((keys == std::vector<Bytes>{Bytes(500, 'k')}));
+    keys.clear();
+    BOOST_REQUIRE(base->scan(Table::cells, "z", collect).has_value());
+    BOOST_TEST(keys.empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_turn_reads_one_state) {
+    const TemporaryDirectory directory;
+    const auto base = open_base(directory.path("base"));
+    commit_row(*base, Table::cells, "a", "1");
+    BOOST_TEST(base->get(Table::cells, "a")->value() == "1");
+    commit_row(*base, Table::cells, "a", "2");
+    BOOST_TEST(base->get(Table::cells, "a")->value() == "1");
+    base->end_turn();
+    base->end_turn();
+    BOOST_TEST(base->get(Table::cells, "a")->value() == "2");
+}
+
+BOOST_AUTO_TEST_CASE(turns_that_end_let_old_pages_be_reused) {
+    const TemporaryDirectory directory;
+    const std::string path = directory.path("base");
+    const auto base = open_base(path);
+    for (int round = 0; round < 100; ++round) {
+        commit_row(*base, Table::cells, "key", Bytes(10000, static_cast<char>(round)));
+        BOOST_REQUIRE(base->get(Table::cells, "key")->has_value());
+        base->end_turn();
+    }
+    BOOST_TEST(read_file(path + "/data.mdb").size() < 400000U);
+}
+
+BOOST_AUTO_TEST_CASE(commits_run_while_another_thread_reads) {
+    const TemporaryDirectory directory;
+    const auto base = open_base(directory.path("base"));
+    std::atomic<bool> done = false;
+    std::thread committer([&] {
+        for (int round = 0; round < 100; ++round) {
+            BaseChanges changes;
+            changes[0]["a"] = std::to_string(round);
+            changes[0]["b"] = std::to_string(round);
+            if (!base->commit(changes)) break;
+        }
+        done = true;
+    });
+    while (!done) {
+        const auto a = base->get(Table::cells, "a");
+        const auto b = base->get(Table::cells, "b");
+        BOOST_REQUIRE((a.has_value() && b.has_value()));
+        BOOST_REQUIRE((*a == *b));
+        base->end_turn();
+    }
+    committer.join();
+    BOOST_TEST(base->get(Table::cells, "b")->value() == "99");
+}
+
+BOOST_AUTO_TEST_CASE(flipped_byte_of_a_row_is_corrupt_and_never_absent) {
+    const Bytes value = "a value that is easy to find";
+    for (std::size_t offset = 0; offset < value.size() + 8; ++offset) {
+        const TemporaryDirectory directory;
+        const std::string path = directory.path("base");
+        {
+            const auto base = open_base(path);
+            commit_row(*base, Table::cells, "key\x01", value);
+            commit_row(*base, Table::cells, "other", "fine");
+        }
+        Bytes stored = value;
+        ByteWriter(stored).u64(hash64(value, hash64("key\x01", 0)));
+        Bytes damaged = stored;
+        damaged[offset] = static_cast<char>(damaged[offset] ^ 1);
+        damage_row(path, stored, damaged);
+        const auto base = open_base(path);
+        const auto row = base->get(Table::cells, "key\x01");
+        BOOST_REQUIRE(!row.has_value());
+        BOOST_TEST((row.error().code == Code::corrupt));
+        BOOST_TEST(row.error().message.find("key\\x01") != std::string::npos);
+        BOOST_TEST(row.error().message.find("cells") != std::string::npos);
+        const auto scan = base->scan(Table::cells, "", [](BytesView, BytesView) { return true; });
+        BOOST_REQUIRE(!scan.has_value());
+        BOOST_TEST((scan.error().code == Code::corrupt));
+        BOOST_TEST(base->get(Table::cells, "other")->value() == "fine");
+    }
+}
+
+BOOST_AUTO_TEST_CASE(second_opener_gets_a_clear_lock_error) {
+    const TemporaryDirectory directory;
+    const std::string path = directory.path("base");
+    auto base = open_base(path);
+    const auto second = open_lmdb_base(path, small_map);
+    BOOST_REQUIRE(!second.has_value());
+    BOOST_TEST((second.error().code == Code::locked));
+    BOOST_TEST(second.error().message.find(path) != std::string::npos);
+    base.reset();
+    (void)open_base(path);
+}
+
+BOOST_AUTO_TEST_CASE(half_made_environment_is_made_anew) {
+    const TemporaryDirectory directory;
+    const std::string path = directory.path("base");
+    const std::string making = path + ".new";
+    BOOST_REQUIRE_EQUAL(::mkdir(making.c_str(), 0700), 0);
+    write_file(making + "/data.mdb", "half of something");
+    write_file(making + "/lock.mdb", "");
+    auto base = open_base(path);
+    commit_row(*base, Table::cells, "a", "1");
+    base.reset();
+    BOOST_TEST(open_base(path)->get(Table::cells, "a")->value() == "1");
+    BOOST_TEST(::access(making.c_str(), F_OK) != 0);
+}
+
+BOOST_AUTO_TEST_CASE(lost_data_file_is_not_an_empty_base) {
+    const TemporaryDirectory directory;
+    const std::string path = directory.path("base");
+    (void)open_base(path);
+    BOOST_REQUIRE_EQUAL(::unlink((path + "/data.mdb").c_str()), 0);
+    auto base = open_lmdb_base(path, small_map);
+    BOOST_REQUIRE(!base.has_value());
+    BOOST_TEST((base.error().code == Code::corrupt));
+    write_file(path + "/data.mdb", "");
+    base = open_lmdb_base(path, small_map);
+    BOOST_REQUIRE(!base.has_value());
+    BOOST_TEST((base.error().code == Code::corrupt));
+    write_file(path + "/data.mdb", Bytes(8192, 'x'));
+    base = open_lmdb_base(path, small_map);
+    BOOST_REQUIRE(!base.has_value());
+    BOOST_TEST((base.error().code == Code::corrupt));
+}
+
+BOOST_AUTO_TEST_CASE(other_format_version_is_refused) {
+    const TemporaryDirectory directory;
+    const std::string path = directory.path("base");
+    (void)open_base(path);
+    Bytes row = "version";
+    ByteWriter(row).u64(1);
+    Bytes newer = "version";
+    ByteWriter(newer).u64(2);
+    damage_row(path, row, newer);
+    const auto base = open_lmdb_base(path, small_map);
+    BOOST_REQUIRE(!base.has_value());
+    BOOST_TEST((base.error().code == Code::version));
+    BOOST_TEST(base.error().message.find("version 2") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(full_map_is_no_space_and_final) {
+    const TemporaryDirectory directory;
+    const std::string path = directory.path("base");
+    auto base = open_base(path, LmdbOptions{1 << 20});
+    commit_row(*base, Table::cells, "kept", "1");
+    BaseChanges changes;
+    changes[0]["kept"] = "2";
+    changes[0]["large"] = Bytes(2 << 20, 'x');
+    const auto failed = base->commit(changes);
+    BOOST_REQUIRE(!failed.has_value());
+    BOOST_TEST((failed.error().code == Code::no_space));
+    BOOST_TEST(failed.error().message.find("map") != std::string::npos);
+    changes = {};
+    changes[0]["small"] = "x";
+    const auto again = base->commit(changes);
+    BOOST_REQUIRE(!again.has_value());
+    BOOST_TEST(again.error().message == failed.error().message);
+    BOOST_TEST(base->get(Table::cells, "kept")->value() == "1");
+    base.reset();
+    base = open_base(path, LmdbOptions{8 << 20});
+    commit_row(*base, Table::cells, "small", "x");
+    BOOST_TEST(base->get(Table::cells, "kept")->value() == "1");
+}
+
+BOOST_AUTO_TEST_CASE(failed_commit_changes_nothing_and_ends_committing) {
+    const TemporaryDirectory directory;
+    const auto base = open_base(directory.path("base"));
+    BaseChanges changes;
+    changes[0]["a"] = "1";
+    changes[1][Bytes(600, 'k')] = "too long a key for the library";
+    BOOST_TEST(!base->commit(changes).has_value());
+    BOOST_TEST(!base->get(Table::cells, "a")->has_value());
+    changes[1].clear();
+    BOOST_TEST(!base->commit(changes).has_value());
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace syncline

@@ -1,0 +1,237 @@
+#include "storage/store.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+#include "core/base/limits.hpp"
+#include "storage/lmdb.hpp"
+#include "tests/storage/temporary_directory.hpp"
+#include "tests/support/seeds.hpp"
+
+namespace syncline {
+namespace {
+
+using test::SeededRandom;
+
+struct ModelRow {
+    std::optional<Bytes> value;
+    Position position = 0;  ///< 0: in the base by now
+};
+using Model = std::array<std::map<Bytes, ModelRow>, tables_count>;
+
+std::unique_ptr<Base> open_base(const TemporaryDirectory& directory) {
+    auto base = open_lmdb_base(directory.path("base"), LmdbOptions{64ULL << 20});
+    BOOST_REQUIRE_MESSAGE(base.has_value(), (base ? "" : base.error().message));
+    return std::move(base).value();
+}
+
+/// Few different keys, so that they meet often.
+Bytes random_key(SeededRandom& random) {
+    const std::uint64_t number = random.below(40);
+    Bytes key = "k" + std::to_string(number);
+    return number % 5 == 0 ? Bytes(400, 'x') + key : key;
+}
+
+using Rows = std::vector<std::pair<Bytes, Bytes>>;
+
+RowVisitor collect(Rows& rows, std::size_t limit = ~std::size_t{0}) {
+    return [&rows, limit](BytesView key, BytesView value) {
+        rows.emplace_back(key, value);
+        return rows.size() < limit;
+    };
+}
+
+void check_get(Store& store, const Model& model, Table table, const Bytes& key) {
+    (void)store.take_seen();
+    const auto got = store.get(table, key);
+    BOOST_REQUIRE(got.has_value());
+    const auto& rows = model[static_cast<std::size_t>(table)];
+    const auto row = rows.find(key);
+    const bool present = row != rows.end() && row->second.value;
+    BOOST_REQUIRE(got->has_value() == present);
+    if (present) BOOST_REQUIRE(**got == *row->second.value);
+    BOOST_REQUIRE(store.take_seen() == (row == rows.end() ? 0 : row->second.position));
+}
+
+void check_scan(Store& store, const Model& model, Table table, const Bytes& from, const Bytes& to,
+                std::size_t limit) {
+    (void)store.take_seen();
+    Rows got;
+    BOOST_REQUIRE(store.scan(table, from, to, collect(got, limit)).has_value());
+    Rows expected;
+    Position seen = 0;
+    Position seen_beyond = 0;  // erased rows behind the last visited one may be looked at or not
+    for (const auto& [key, row] : model[static_cast<std::size_t>(table)]) {
+        if (key < from || (!to.empty() && key >= to)) continue;
+        seen_beyond = std::max(seen_beyond, row.position);
+        if (expected.size() == limit) continue;
+        seen = std::max(seen, row.position);
+        if (row.value) expected.emplace_back(key, *row.value);
+    }
+    BOOST_REQUIRE((got == expected));
+    const Position reported = store.take_seen();
+    BOOST_REQUIRE(reported >= seen);
+    BOOST_REQUIRE(reported <= seen_beyond);
+}
+
+void check_all(Store& store, const Model& model, SeededRandom& random) {
+    for (std::size_t index = 0; index < tables_count; ++index) {
+        const auto table = static_cast<Table>(index);
+        check_get(store, model, table, random_key(random));
+        Bytes from = random.below(4) == 0 ? Bytes() : random_key(random);
+        Bytes to = random.below(4) == 0 ? Bytes() : random_key(random);
+        const std::size_t limit = random.below(2) == 0 ? 1 + random.below(5) : ~std::size_t{0};
+        check_scan(store, model, table, from, to, limit);
+    }
+    if (random.below(3) == 0) store.end_turn();
+}
+
+void change(Store& store, Model& model, SeededRandom& random, Position position) {
+    const auto table = static_cast<Table>(random.below(2));
+    const Bytes key = random_key(random);
+    ModelRow& row = model[static_cast<std::size_t>(table)][key];
+    row.position = position;
+    if (random.below(3) == 0) {
+        row.value.reset();
+        store.erase(table, key, position);
+    } else {
+        row.value = Bytes(random.below(20) == 0 ? 10000 : random.below(30),
+                          static_cast<char>('a' + random.below(26)));
+        store.put(table, key, *row.value, position);
+    }
+}
+
+/// What the model is when rows up to `position` are in the base.
+Model settled(Model model, Position position) {
+    for (auto& rows : model) {
+        std::erase_if(rows, [&](const auto& row) {
+            return row.second.position <= position && !row.second.value;
+        });
+        for (auto& [key, row] : rows) {
+            if (row.position <= position) row.position = 0;
+        }
+    }
+    return model;
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(store)
+
+BOOST_AUTO_TEST_CASE(random_changes_and_checkpoints_agree_with_a_plain_map) {
+    for (const std::uint64_t seed : test::seeds(3)) {
+        BOOST_TEST_CONTEXT("seed " << seed) {
+            const TemporaryDirectory directory;
+            SeededRandom random(seed);
+            Model in_base;
+            Position position = 0;
+            for (int life = 0; life < 6; ++life) {
+                const auto base = open_base(directory);
+                Store store(*base);
+                Model model = in_base;  // what was in no checkpoint is gone
+                Model at_checkpoint;
+                std::optional<Store::Checkpoint> checkpoint;
+                bool committed = false;
+                for (int step = 0; step < 300; ++step) {
+                    if (random.below(3) != 0) change(store, model, random, ++position);
+                    check_all(store, model, random);
+                    // One stage of a checkpoint at a time, so that reads fall between all of them.
+                    if (random.below(6) != 0) continue;
+                    if (!checkpoint) {
+                        const Bytes value = std::to_string(position);
+                        at_checkpoint = settled(model, position);
+                        at_checkpoint[2]["position"] = ModelRow{value, 0};
+                        checkpoint = store.begin_checkpoint(position, {{"position", value}});
+                        committed = false;
+                    } else if (!committed) {
+                        BOOST_REQUIRE(checkpoint->commit().has_value());
+                        committed = true;
+                        in_base = at_checkpoint;
+                        store.end_turn();
+                        model[2] = in_base[2];  // never in the overlay
+                    } else {
+                        BOOST_TEST(store.checkpoint_under_way());
+                        store.finish_checkpoint();
+                        model = settled(model, checkpoint->position());
+                        checkpoint.reset();
+                    }
+                }
+            }
+        }
+    }
+}
+
+BOOST_AUTO_TEST_CASE(scan_base_shows_the_last_finished_checkpoint_alone) {
+    const TemporaryDirectory directory;
+    const auto base = open_base(directory);
+    Store store(*base);
+    store.put(Table::cells, "a", "1", 10);
+    store.put(Table::cells, "b", "1", 11);
+    auto checkpoint = store.begin_checkpoint(11, {});
+    BOOST_REQUIRE(checkpoint.commit().has_value());
+    store.finish_checkpoint();
+    store.put(Table::cells, "a", "2", 12);
+    store.erase(Table::cells, "b", 13);
+    store.put(Table::cells, "c", "2", 14);
+    Rows rows;
+    BOOST_REQUIRE(store.scan_base(Table::cells, "", "", collect(rows)).has_value());
+    BOOST_TEST((rows == Rows{{"a", "1"}, {"b", "1"}}));
+    rows.clear();
+    BOOST_REQUIRE(store.scan_base(Table::cells, "", "b", collect(rows)).has_value());
+    BOOST_TEST((rows == Rows{{"a", "1"}}));
+    BOOST_TEST(store.take_seen() == 0U);
+    rows.clear();
+    BOOST_REQUIRE(store.scan(Table::cells, "", "", collect(rows)).has_value());
+    BOOST_TEST((rows == Rows{{"a", "2"}, {"c", "2"}}));
+    BOOST_TEST(store.take_seen() == 14U);
+    rows.clear();
+    BOOST_REQUIRE(store.scan(Table::cells, "c", "b", collect(rows)).has_value());
+    BOOST_TEST(rows.empty());
+}
+
+BOOST_AUTO_TEST_CASE(erased_rows_are_seen) {
+    const TemporaryDirectory directory;
+    const auto base = open_base(directory);
+    Store store(*base);
+    store.erase(Table::counts, "gone", 7);
+    BOOST_TEST(!store.get(Table::counts, "gone")->has_value());
+    BOOST_TEST(store.take_seen() == 7U);
+    BOOST_TEST(store.take_seen() == 0U);
+    BOOST_TEST(!store.get(Table::cells, "gone")->has_value());
+    BOOST_TEST(store.take_seen() == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(overlay_bytes_follow_the_rows) {
+    const TemporaryDirectory directory;
+    const auto base = open_base(directory);
+    Store store(*base);
+    BOOST_TEST(store.overlay_empty());
+    store.put(Table::cells, "key", Bytes(5000, 'v'), 1);
+    const std::size_t large = store.overlay_bytes();
+    BOOST_TEST(large > 5000U);
+    BOOST_TEST(large < 5500U);
+    store.put(Table::cells, "key", "v", 2);
+    const std::size_t small = store.overlay_bytes();
+    BOOST_TEST(large - small == 4999U);
+    store.erase(Table::cells, "key", 3);
+    BOOST_TEST(store.overlay_bytes() == small - 1);
+    BOOST_TEST(!store.overlay_empty());
+    (void)store.begin_checkpoint(3, {});
+    BOOST_TEST(store.overlay_bytes() == small - 1);
+    BOOST_TEST(!store.overlay_empty());
+}
+
+BOOST_AUTO_TEST_CASE(rows_committed_past_the_overlay_are_visible_at_once) {
+    const TemporaryDirectory directory;
+    const auto base = open_base(directory);
+    Store store(*base);
+    BOOST_TEST(!store.get(Table::cells, "row")->has_value());
+    BaseChanges changes;
+    changes[0]["row"] = "value";
+    BOOST_REQUIRE(store.commit_base(changes).has_value());
+    BOOST_TEST(**store.get(Table::cells, "row") == "value");
+    BOOST_TEST(store.take_seen() == 0U);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace syncline

@@ -1,0 +1,68 @@
+#pragma once
+#include <sys/types.h>
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "net/resp_client.hpp"
+#include "tools/replay.hpp"
+
+namespace syncline {
+
+/// Three throw-away replicas: processes of this same binary, in a temporary directory, on free
+/// ports of the loopback, with a secret made for them. They end with this object, and with the
+/// process that owns it, however that ends.
+class DemoCluster final : public ReplayCluster {
+public:
+    struct Node {
+        std::string name;
+        std::uint16_t port = 0;
+        std::uint16_t peer_port = 0;
+        pid_t process = 0;
+        std::string actor;
+        std::optional<RespClient> client;
+        std::size_t awaited = 0;  ///< replies that the transaction under way still owes
+    };
+
+    /// Starts the processes and waits until each answers. Errors: io, unavailable (with the place
+    /// of the log that says why).
+    static Result<std::unique_ptr<DemoCluster>> start(bool keep);
+    ~DemoCluster() override;
+    DemoCluster(const DemoCluster&) = delete;
+    DemoCluster& operator=(const DemoCluster&) = delete;
+
+    Result<void> submit(std::size_t replica, const std::vector<Write>& writes) override;
+    Result<Seen> await(std::size_t replica) override;
+    Result<Seen> seen(std::size_t replica) override;
+    Result<void> set_isolated(std::size_t replica, bool isolated) override;
+    Result<std::map<Bytes, Bytes>> state(std::size_t replica) override;
+    Result<std::string> root(std::size_t replica) override;
+    Result<std::vector<Sibling>> siblings(std::size_t replica, BytesView key) override;
+    void pass(std::uint64_t ms) override;
+    std::uint64_t now_ms() override;
+
+    /// Bytes the replicas sent to each other, all together.
+    Result<std::uint64_t> peer_bytes();
+    /// Any command at one replica; an error reply is an Error.
+    Result<RespValue> command(std::size_t replica, const std::vector<Bytes>& arguments);
+    [[nodiscard]] const std::vector<Node>& nodes() const { return nodes_; }
+    [[nodiscard]] const std::filesystem::path& directory() const { return directory_; }
+
+private:
+    DemoCluster(std::filesystem::path directory, bool keep)
+        : directory_(std::move(directory)), keep_(keep) {}
+    Result<void> spawn(std::size_t replica);
+    Result<void> wait_ready(std::size_t replica);
+    Result<Seen> parse_seen(const RespValue& clock) const;
+
+    std::filesystem::path directory_;
+    bool keep_;
+    std::vector<Node> nodes_;
+};
+
+/// The value of a field in a reply that is a map, or a flat list as RESP2 has them; null if absent.
+const RespValue* reply_field(const RespValue& reply, std::string_view name);
+
+}  // namespace syncline

@@ -1,0 +1,73 @@
+#include "tools/serve.hpp"
+
+#include <fmt/core.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <filesystem>
+#include <memory>
+
+#include "net/server.hpp"
+#include "syncline_version.hpp"
+#include "tools/exit_codes.hpp"
+#include "tools/settings.hpp"
+
+namespace syncline {
+namespace {
+
+/// What to do next, for whoever started it by hand.
+void print_banner(const Server& server) {
+    const ServerOptions& options = server.options();
+    std::error_code ignored;  // then the path stays as it was given
+    const std::string data = std::filesystem::absolute(options.data_dir, ignored).string();
+    const std::optional<std::uint16_t> peer_port = server.peer_port();
+    const std::string peers =
+        peer_port ? fmt::format("{}:{}, {} to dial",
+                                options.peer_bind.empty() ? options.bind : options.peer_bind,
+                                *peer_port, options.peers.size())
+                  : "none; give all replicas one --peer-secret-file to connect them";
+    const bool waits = server.identity().cluster.is_nil();
+    fmt::print("Syncline {} ({})\n", version, version_commit);
+    fmt::print("  node     {}\n", options.node);
+    fmt::print("  cluster  {}\n", waits ? "unknown yet; serves when a peer of it is there"
+                                        : to_string(server.identity().cluster));
+    fmt::print("  data     {}\n", data);
+    fmt::print("  peers    {}\n", peers);
+    fmt::print("  clients  {}:{}\n", options.bind, server.port());
+    fmt::print("Connect with: redis-cli -p {}   Stop with Ctrl-C.\n", server.port());
+    (void)std::fflush(stdout);  // nobody is harmed when nobody listens
+}
+
+int report(const Error& error) {
+    fmt::print(stderr, "syncline: {}\n", error.message);
+    return error.code == Code::invalid_argument ? exit_usage : exit_failed;
+}
+
+int serve(const GivenSettings& given) {
+    Result<ServeSettings> settings = resolve_settings(given);
+    if (!settings) return report(settings.error());
+    configure_log(settings->log_level, settings->log_format, settings->server.node);
+    settings->server.version = version;
+    settings->server.commit = version_commit;
+    SystemClock clock;
+    SystemRandom random;
+    Result<std::unique_ptr<Server>> server =
+        Server::create(std::move(settings->server), Env{clock, random});
+    if (!server) return report(server.error());
+    if (const Result<void> handled = (*server)->handle_signals(); !handled) {
+        return report(handled.error());
+    }
+    print_banner(**server);
+    const Result<void> served = (*server)->run();
+    return served ? exit_ok : report(served.error());
+}
+
+}  // namespace
+
+std::function<int()> add_serve(CLI::App& app) {
+    auto given = std::make_shared<GivenSettings>();  // of the parse, and of the run after it
+    add_settings(app, *given);
+    return [given]() { return serve(*given); };
+}
+
+}  // namespace syncline
