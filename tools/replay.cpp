@@ -59,8 +59,28 @@ private:
         if (history_.txns[index].ops.empty()) return finished();
         const std::size_t place = replay_place(history_.txns[index]);
         SYNCLINE_CHECK(idle(place));
+        SYNCLINE_CHECK(finish_rivals(index));
         SYNCLINE_CHECK(wait_visible(place, needed));
         return send(index, place);
+    }
+
+    /// Transactions under way elsewhere that touch the same keys are answered first. One of them
+    /// may remove a key that this one, concurrent in the record, sets: were this one seen by it,
+    /// the removal would take the value along, and the record says that it lives.
+    Result<void> finish_rivals(std::uint32_t index) {
+        for (std::size_t i = 0; i < replay_replicas; ++i) {
+            if (running_[i] && share_a_key(*running_[i], index)) SYNCLINE_CHECK(idle(i));
+        }
+        return {};
+    }
+
+    [[nodiscard]] bool share_a_key(std::uint32_t a, std::uint32_t b) const {
+        const auto& others = history_.txns[b].ops;
+        const auto& ops = history_.txns[a].ops;
+        return std::any_of(ops.begin(), ops.end(), [&](const auto& op) {
+            return std::any_of(others.begin(), others.end(),
+                               [&](const auto& other) { return op.first == other.first; });
+        });
     }
 
     /// The cut: everybody has seen what came before; then both sides go on alone; then it heals.
