@@ -15,6 +15,11 @@ constexpr std::uint64_t look_again_ms = 500;
 /// A link that lived this long was a good one: the next pause is short again.
 constexpr std::uint64_t good_link_ms = 1000;
 
+/// Connections that have not proved themselves; more are dropped unheard.
+constexpr std::ptrdiff_t strangers_max = 64;
+/// Refusals of those who dial in are logged this often; they may come from anybody.
+constexpr std::uint64_t refusal_log_ms = 1000;
+
 std::string address_of(const TcpEndpoint& endpoint) {
     const bool numeric_v6 = endpoint.host.find(':') != std::string::npos;
     return (numeric_v6 ? "[" + endpoint.host + "]" : endpoint.host) + ":" +
@@ -26,7 +31,9 @@ std::string address_of(const TcpEndpoint& endpoint) {
 /// A configured peer.
 struct Peers::Target {
     Target(Loop& loop, TcpEndpoint to, std::function<void()> on_timer)
-        : endpoint(std::move(to)), address(address_of(endpoint)), timer(loop, std::move(on_timer)) {}
+        : endpoint(std::move(to)),
+          address(address_of(endpoint)),
+          timer(loop, std::move(on_timer)) {}
 
     TcpEndpoint endpoint;
     std::string address;
@@ -53,7 +60,9 @@ void Peers::dial(const std::vector<TcpEndpoint>& endpoints) {
 }
 
 void Peers::accept(std::unique_ptr<TcpConnection> connection) {
-    if (stopped_) return;
+    const auto strangers = std::count_if(links_.begin(), links_.end(),
+                                         [](const auto& entry) { return !entry.second->ready(); });
+    if (stopped_ || strangers >= strangers_max) return;
     add_link(PeerAuth::Role::acceptor, std::move(connection)).start();
 }
 
@@ -93,8 +102,7 @@ PeerLink& Peers::add_link(PeerAuth::Role role, std::unique_ptr<TcpConnection> co
         owner_.peer_message(link.id(), type, payload);
     };
     events.on_closed = [this](PeerLink& link, const Error& reason) {
-        const bool refused =
-            reason.code != Code::unavailable && reason.code != Code::io;
+        const bool refused = reason.code != Code::unavailable && reason.code != Code::io;
         drop(link, refused ? LogLevel::warning : LogLevel::info, reason.message);
     };
     const LinkId id = next_link_++;
@@ -114,7 +122,7 @@ void Peers::on_ready(PeerLink& link) {
         drop(*older, LogLevel::debug, "a better link took its place");
     }
     if (!owner_.admit(peer)) {
-        return drop(link, LogLevel::info, "neither side is a member of a cluster yet");
+        return drop(link, LogLevel::info, "the two sides have no cluster in common yet");
     }
     Known& known = known_[peer.node];
     known.node_id = peer.node_id;
@@ -146,7 +154,11 @@ void Peers::drop(PeerLink& link, LogLevel level, const std::string& reason) {
     }
     Target* const target = target_of(link.id());
     // The same refusal again and again, as of a wrong secret, is news only once.
-    const bool repeated = target != nullptr && target->reported && !was_up;
+    bool repeated = target != nullptr && target->reported && !was_up;
+    if (target == nullptr && !was_up) {
+        repeated = refusal_logged_ms_ && loop_.now_ms() - *refusal_logged_ms_ < refusal_log_ms;
+        if (!repeated) refusal_logged_ms_ = loop_.now_ms();
+    }
     log(repeated ? LogLevel::debug : level, was_up ? "peer.down" : "peer.refused",
         {{"address", target != nullptr ? target->address : link.address()}, {"reason", reason}});
     if (target != nullptr) {

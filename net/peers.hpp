@@ -1,6 +1,7 @@
 #pragma once
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -101,6 +102,7 @@ private:
     std::map<Uuid, Known> known_;
     std::set<LinkId> up_;  // the owner knows of them
     Names blocked_;
+    std::optional<std::uint64_t> refusal_logged_ms_;  // of a connection from outside
     bool stopped_ = false;
 };
 

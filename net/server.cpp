@@ -1,8 +1,7 @@
 #include "net/server.hpp"
 
-#include <csignal>
-
 #include <algorithm>
+#include <csignal>
 #include <utility>
 
 #include "core/base/log.hpp"
@@ -20,19 +19,23 @@ bool is_loopback(const std::string& address) {
     return address.rfind("127.", 0) == 0 || address == "::1";
 }
 
-Error usage(std::string sentence) { return Error{Code::invalid_argument, std::move(sentence)}; }
+Error usage(std::string sentence) {
+    return Error{Code::invalid_argument, std::move(sentence)};
+}
 
 }  // namespace
 
 Result<void> check(const ServerOptions& options) {
     const bool has_secret = !options.peer_secret_file.empty();
     if (!options.peers.empty() && !has_secret) {
-        return usage("--peer needs --peer-secret-file: replicas prove to each other that they know "
-                     "one secret; make one with: head -c 32 /dev/urandom | base64 > secret");
+        return usage(
+            "--peer needs --peer-secret-file: replicas prove to each other that they know "
+            "one secret; make one with: head -c 32 /dev/urandom | base64 > secret");
     }
     if (options.peer_port && !has_secret) {
-        return usage("--peer-port needs --peer-secret-file: without a secret anybody could write "
-                     "through the peer port");
+        return usage(
+            "--peer-port needs --peer-secret-file: without a secret anybody could write "
+            "through the peer port");
     }
     if (options.protected_mode && !is_loopback(options.bind)) {
         return usage("--bind " + options.bind +
@@ -146,7 +149,9 @@ Result<void> Server::run() {
     return {};
 }
 
-void Server::request_stop() { stop_wake_.wake(); }
+void Server::request_stop() {
+    stop_wake_.wake();
+}
 
 Result<void> Server::handle_signals() {
     return loop_->on_signals({SIGTERM, SIGINT}, [this](int) { stop(); });
@@ -229,7 +234,9 @@ bool Server::admit(const PeerIdentity& peer) {
     return joined.has_value();
 }
 
-void Server::link_up(LinkId link, const Uuid& peer) { replica_->link_up(link, peer); }
+void Server::link_up(LinkId link, const Uuid& peer) {
+    replica_->link_up(link, peer);
+}
 
 void Server::link_down(LinkId link) {
     if (replica_) replica_->link_down(link);

@@ -20,10 +20,10 @@ struct ServerOptions {
     std::string commit;
     std::string node;  ///< for people; empty: as the data directory remembers, else "syncline"
     std::string data_dir = "syncline-data";
-    std::string bind = "127.0.0.1";  ///< of the client port
-    std::uint16_t port = 7379;       ///< 0: a free one
-    bool protected_mode = true;      ///< clients on loopback only
-    std::string peer_bind;           ///< of the peer port; empty: as `bind`
+    std::string bind = "127.0.0.1";          ///< of the client port
+    std::uint16_t port = 7379;               ///< 0: a free one
+    bool protected_mode = true;              ///< clients on loopback only
+    std::string peer_bind;                   ///< of the peer port; empty: as `bind`
     std::optional<std::uint16_t> peer_port;  ///< none: 7380 when there is a secret
     std::vector<TcpEndpoint> peers;
     std::string peer_secret_file;  ///< empty: no peer port, no peers

@@ -24,8 +24,8 @@ void Server::accept(std::unique_ptr<TcpConnection> connection) {
     if (sessions_.size() >= limits::clients_max + turned_away_max) return;
     const std::uint64_t id = next_client_++;
     SessionOwner& owner = *this;
-    auto session = std::make_unique<ClientSession>(owner, id, std::move(connection),
-                                                   env_.clock.steady_ms());
+    auto session =
+        std::make_unique<ClientSession>(owner, id, std::move(connection), env_.clock.steady_ms());
     ClientSession& accepted = *sessions_.emplace(id, std::move(session)).first->second;
     accepted.start();
     if (!full) return;
@@ -127,9 +127,8 @@ void Server::stop() {
 }
 
 bool Server::all_replied() const {
-    return std::all_of(sessions_.begin(), sessions_.end(), [](const auto& entry) {
-        return entry.second->state().owed == 0;
-    });
+    return std::all_of(sessions_.begin(), sessions_.end(),
+                       [](const auto& entry) { return entry.second->state().owed == 0; });
 }
 
 void Server::drain() {

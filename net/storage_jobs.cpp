@@ -26,8 +26,7 @@ void StorageJobs::start(Replica& replica) {
         wake_.wake();
     };
     if (!flush_ && (flush_ = replica.begin_flush())) {
-        log_worker_.post(
-            [this, report, flush = *flush_]() { report(flush_result_, run(flush)); });
+        log_worker_.post([this, report, flush = *flush_]() { report(flush_result_, run(flush)); });
     }
     if (!checkpoint_ && (checkpoint_ = replica.begin_checkpoint())) {
         checkpoint_worker_.post([this, report, checkpoint = *checkpoint_]() mutable {

@@ -19,8 +19,8 @@ public:
     StorageJobs(const StorageJobs&) = delete;
     StorageJobs& operator=(const StorageJobs&) = delete;
 
-    /// Takes from the replica what is due and hands it to the threads. Call at the end of each turn.
-    /// The replica must outlive this.
+    /// Takes from the replica what is due and hands it to the threads. Call at the end of each
+    /// turn. The replica must outlive this.
     void start(Replica& replica);
     /// No job is under way, and every report has been taken.
     [[nodiscard]] bool idle() const { return !flush_ && !checkpoint_; }

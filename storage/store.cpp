@@ -138,6 +138,16 @@ std::shared_ptr<const void> Store::finish_checkpoint() {
     return std::exchange(impl_->flushing, nullptr);
 }
 
+Result<std::optional<Bytes>> Store::get_base(Table table, BytesView key) {
+    return impl_->base.get(table, key);
+}
+
+std::vector<Bytes> Store::changed_keys(Table table) const {
+    std::vector<Bytes> keys;
+    for (const auto& [key, entry] : impl_->active.rows(table)) keys.push_back(key.bytes);
+    return keys;
+}
+
 bool Store::checkpoint_under_way() const {
     return impl_->flushing != nullptr;
 }

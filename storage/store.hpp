@@ -1,5 +1,6 @@
 #pragma once
 #include <memory>
+#include <vector>
 
 #include "storage/base.hpp"
 #include "storage/log.hpp"
@@ -35,6 +36,11 @@ public:
     Result<void> scan(Table table, BytesView from, BytesView to, const RowVisitor& visit);
     /// The same over the base alone: rows of the last finished checkpoint.
     Result<void> scan_base(Table table, BytesView from, BytesView to, const RowVisitor& visit);
+
+    /// The row as of the last finished checkpoint.
+    Result<std::optional<Bytes>> get_base(Table table, BytesView key);
+    /// Keys put or erased since the last checkpoint was begun, in order.
+    [[nodiscard]] std::vector<Bytes> changed_keys(Table table) const;
 
     void put(Table table, BytesView key, Bytes value, Position position);
     void erase(Table table, BytesView key, Position position);

@@ -1,14 +1,17 @@
 #include "tools/settings.hpp"
 
+#include <toml++/toml.h>
+
 #include <CLI/CLI.hpp>
 #include <charconv>
 #include <optional>
-#include <toml++/toml.h>
 
 namespace syncline {
 namespace {
 
-Error usage(std::string sentence) { return Error{Code::invalid_argument, std::move(sentence)}; }
+Error usage(std::string sentence) {
+    return Error{Code::invalid_argument, std::move(sentence)};
+}
 
 Result<std::uint16_t> parse_port(const std::string& text) {
     std::uint16_t port = 0;
@@ -48,8 +51,8 @@ Result<T> choose(const Choice<T> (&choices)[count], const std::string& text) {
     return usage("'" + text + "' is none of: " + names);
 }
 
-constexpr Choice<bool> yes_no[] = {{"yes", true},  {"no", false},  {"true", true}, {"false", false},
-                                   {"1", true},    {"0", false},   {"on", true},   {"off", false}};
+constexpr Choice<bool> yes_no[] = {{"yes", true}, {"no", false}, {"true", true}, {"false", false},
+                                   {"1", true},   {"0", false},  {"on", true},   {"off", false}};
 constexpr Choice<LogLevel> log_levels[] = {{"debug", LogLevel::debug},
                                            {"info", LogLevel::info},
                                            {"warning", LogLevel::warning},
@@ -94,8 +97,9 @@ Result<void> add_peer(ServeSettings& settings, const std::string& text) {
 
 Result<void> check_durability(ServeSettings& /*settings*/, const std::string& text) {
     if (text == "always") return {};
-    return usage("'" + text + "' is not in this version; every write is durable before its reply: "
-                              "always");
+    return usage("'" + text +
+                 "' is not in this version; every write is durable before its reply: "
+                 "always");
 }
 
 Result<void> set_log_level(ServeSettings& settings, const std::string& text) {

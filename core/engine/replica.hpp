@@ -221,6 +221,7 @@ private:
     Result<void> receive_session(LinkId link, const Message& message);
     void advance_pulling();
     Result<void> on_pulled();
+    Result<void> join_snapshots(const SessionPuller& session, Position visible);
     void adopt();
     void end_pulling(bool completed);
     void drop_sessions_of(LinkId link);

@@ -186,6 +186,30 @@ Result<void> Replica::on_pulled() {
     return {};
 }
 
+/// The join of the peer's whole snapshot with the state as it is now. Rows outside the session's
+/// difference are the same in both snapshots, so the base stands in for the peer where a row was
+/// changed here since: the peer may have seen that change (this replica streamed it) and what
+/// became of it.
+Result<void> Replica::join_snapshots(const SessionPuller& session, Position visible) {
+    const std::vector<Bytes> changed = store_.changed_keys(Table::cells);
+    std::size_t index = 0;
+    for (const auto& [key, value] : session.staged()) {
+        if (mutated(Mutation::partial) && index++ % 2 == 0) continue;
+        SYNCLINE_CHECK(group_->join_row(key,
+                                        value ? std::optional<BytesView>(*value) : std::nullopt,
+                                        session.peer_vv(), visible));
+    }
+    if (mutated(Mutation::no_defer)) return {};
+    for (const Bytes& key : changed) {
+        if (session.staged().count(key) > 0) continue;
+        SYNCLINE_TRY(const std::optional<Bytes> theirs, store_.get_base(Table::cells, key));
+        SYNCLINE_CHECK(group_->join_row(key,
+                                        theirs ? std::optional<BytesView>(*theirs) : std::nullopt,
+                                        session.peer_vv(), visible));
+    }
+    return {};
+}
+
 /// Joins the verified rows into the state and lets the version vector grow, all at once. Records
 /// after this point wait until a checkpoint holds the rows: the barrier, which tells readers of the
 /// log that it does not stand alone from here, is never durable before them.
@@ -206,13 +230,8 @@ void Replica::adopt() {
         visible = append(RecordKind::barrier, encode_barrier(session.peer_vv()));
         undurable_.back().barrier = session.peer_vv();
     }
-    std::size_t index = 0;
-    for (const auto& [key, value] : session.staged()) {
-        if (mutated(Mutation::partial) && index++ % 2 == 0) continue;
-        const Result<void> joined =
-            group_->join_row(key, value ? std::optional<BytesView>(*value) : std::nullopt,
-                             session.peer_vv(), visible);
-        if (!joined) return fail(joined.error());
+    if (const Result<void> joined = join_snapshots(session, visible); !joined) {
+        return fail(joined.error());
     }
     group_->adopt(session.peer_vv(), session.peer_hlc());
     stats_.session_rows_received += session.staged().size();

@@ -45,8 +45,8 @@ Result<void> check_key_size(BytesView key_or_field) {
 
 Result<void> check_value_size(BytesView value) {
     if (value.size() <= limits::value_bytes_max) return {};
-    return Error{Code::limit, "a value has more than " + std::to_string(limits::value_bytes_max) +
-                                  " bytes"};
+    return Error{Code::limit,
+                 "a value has more than " + std::to_string(limits::value_bytes_max) + " bytes"};
 }
 
 std::vector<std::size_t> key_indices(const Command& command, std::size_t arguments_count) {

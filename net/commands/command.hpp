@@ -96,10 +96,10 @@ struct ClientState {
     bool in_multi = false;
     bool multi_failed = false;  ///< something could not be queued: EXEC must refuse
     std::vector<Queued> queued;
-    std::size_t queued_bytes = 0;  ///< of the arguments in `queued`
-    std::optional<Sliced> sliced;  ///< under way; nothing else of this client runs meanwhile
-    std::uint64_t owed = 0;        ///< replies that are not out yet
-    bool closing = false;          ///< ends after the replies it is owed; reads no more
+    std::size_t queued_bytes = 0;    ///< of the arguments in `queued`
+    std::optional<Sliced> sliced;    ///< under way; nothing else of this client runs meanwhile
+    std::uint64_t owed = 0;          ///< replies that are not out yet
+    bool closing = false;            ///< ends after the replies it is owed; reads no more
     std::uint64_t input_bytes = 0;   ///< read, not yet run
     std::uint64_t output_bytes = 0;  ///< of replies not handed to the connection yet
 

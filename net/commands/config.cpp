@@ -52,8 +52,7 @@ bool is_number(BytesView text) {
 
 /// "100", "100b", "1k", "1kb", "1mb", "1gb".
 bool is_memory(BytesView text) {
-    const std::size_t digits =
-        std::min(text.find_first_not_of("0123456789"), text.size());
+    const std::size_t digits = std::min(text.find_first_not_of("0123456789"), text.size());
     constexpr BytesView units[] = {"", "b", "k", "kb", "m", "mb", "g", "gb"};
     return digits > 0 && std::any_of(std::begin(units), std::end(units), [&](BytesView unit) {
                return equal_nocase(text.substr(digits), unit);
@@ -131,6 +130,8 @@ Result<void> resetstat_command(CommandContext& context) {
 constexpr BytesView group = "server";
 constexpr unsigned admin = flag::admin | flag::loading;
 
+// A row is easier to read in few lines.
+// clang-format off
 constexpr Command subcommands[] = {
     {"get", -3, admin, {}, group, "2.0.0", "O(N) with N patterns",
      "Returns settings whose names match patterns", get_command, {}},
@@ -139,6 +140,7 @@ constexpr Command subcommands[] = {
     {"set", -4, admin, {}, group, "2.0.0", "O(N) with N settings",
      "Notes settings of Redis; none of them changes what the server does", set_command, {}},
 };
+// clang-format on
 
 }  // namespace
 
@@ -157,10 +159,14 @@ const ConfigTable::Entry* ConfigTable::find(BytesView name) const {
 
 std::string ConfigTable::refusal(const Entry& entry, BytesView value) {
     switch (entry.kind) {
-        case Kind::fixed: return "can't set immutable config";
-        case Kind::number: return is_number(value) ? "" : "argument couldn't be parsed into an integer";
-        case Kind::memory: return is_memory(value) ? "" : "argument must be a memory value";
-        case Kind::text: break;
+        case Kind::fixed:
+            return "can't set immutable config";
+        case Kind::number:
+            return is_number(value) ? "" : "argument couldn't be parsed into an integer";
+        case Kind::memory:
+            return is_memory(value) ? "" : "argument must be a memory value";
+        case Kind::text:
+            break;
     }
     return {};
 }
@@ -171,6 +177,8 @@ void ConfigTable::set(BytesView name, std::string value) {
     }
 }
 
-std::span<const Command> config_subcommands() { return subcommands; }
+std::span<const Command> config_subcommands() {
+    return subcommands;
+}
 
 }  // namespace syncline

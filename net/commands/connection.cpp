@@ -143,6 +143,8 @@ Result<void> hello_command(CommandContext& context) {
 constexpr BytesView group = "connection";
 constexpr unsigned plain = flag::fast | flag::loading;
 
+// A row is easier to read in few lines.
+// clang-format off
 const Command commands[] = {
     {"auth", -2, plain, {}, group, "1.0.0", "O(1)",
      "Would log in; there are no users in this version", auth_command, {}},
@@ -160,9 +162,12 @@ const Command commands[] = {
     {"select", 2, plain, {}, group, "1.0.0", "O(1)", "Selects the database; there is only 0",
      select_command, {}},
 };
+// clang-format on
 
 }  // namespace
 
-std::span<const Command> connection_commands() { return commands; }
+std::span<const Command> connection_commands() {
+    return commands;
+}
 
 }  // namespace syncline

@@ -105,6 +105,8 @@ Result<void> sync_command(CommandContext& context) {
 constexpr BytesView group = "crdt";
 constexpr BytesView since = "0.1.0";
 
+// A row is easier to read in few lines.
+// clang-format off
 constexpr Command commands[] = {
     {"crdt.clock", 1, flag::readonly | flag::fast, {}, group, since, "O(N) with N actors",
      "Returns the version vector, the clock and the root of the hash tree", clock_command, {}},
@@ -117,9 +119,12 @@ constexpr Command commands[] = {
     {"crdt.sync", 2, flag::admin, {}, group, since, "O(1)",
      "Starts a comparison of hash trees with a peer", sync_command, {}},
 };
+// clang-format on
 
 }  // namespace
 
-std::span<const Command> crdt_commands() { return commands; }
+std::span<const Command> crdt_commands() {
+    return commands;
+}
 
 }  // namespace syncline

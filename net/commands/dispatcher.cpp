@@ -105,8 +105,7 @@ void Dispatcher::resume(ClientState& client, std::uint64_t budget_ms) {
     }
 }
 
-void Dispatcher::run_now(ClientState& client, const CommandName& name,
-                         const Arguments& arguments) {
+void Dispatcher::run_now(ClientState& client, const CommandName& name, const Arguments& arguments) {
     const Result<std::size_t> replied = execute(client, arguments, name.command->handler);
     if (!replied) refuse(client, error_reply(replied.error()));
 }
@@ -176,8 +175,7 @@ Result<void> Dispatcher::run_inside(const CommandName& name, const CommandContex
                                     const Arguments& arguments, Bytes& out) {
     Bytes bytes;
     RespWriter reply(bytes, outer.client.protocol);
-    CommandContext context{arguments, outer.client,      host_, reply,
-                           bytes,     outer.transaction, *this};
+    CommandContext context{arguments, outer.client, host_, reply, bytes, outer.transaction, *this};
     const Result<void> done = name.command->handler(context);
     if (!done) {
         const Code code = done.error().code;
@@ -189,6 +187,8 @@ Result<void> Dispatcher::run_inside(const CommandName& name, const CommandContex
     return {};
 }
 
-std::vector<Reply> Dispatcher::take_replies() { return std::exchange(direct_, {}); }
+std::vector<Reply> Dispatcher::take_replies() {
+    return std::exchange(direct_, {});
+}
 
 }  // namespace syncline

@@ -26,7 +26,9 @@ void field(RespWriter& reply, BytesView name, std::int64_t value) {
     reply.integer(value);
 }
 
-std::int64_t number(std::uint64_t value) { return static_cast<std::int64_t>(value); }
+std::int64_t number(std::uint64_t value) {
+    return static_cast<std::int64_t>(value);
+}
 
 /// "2026-01-31T12:34:56.789Z".
 std::string wall_time(std::uint64_t ms) {
@@ -55,9 +57,9 @@ std::string reason(const Explained& explained) {
     const DotMap::Entry& winner = *dots.winner();
     const DotMap::Entry* second = nullptr;
     for (const DotMap::Entry& entry : dots.entries()) {
-        const bool later = second == nullptr ||
-                           std::pair(entry.payload.hlc, entry.dot.actor) >
-                               std::pair(second->payload.hlc, second->dot.actor);
+        const bool later =
+            second == nullptr || std::pair(entry.payload.hlc, entry.dot.actor) >
+                                     std::pair(second->payload.hlc, second->dot.actor);
         if (entry.dot != winner.dot && later) second = &entry;
     }
     const Hlc won = winner.payload.hlc;
@@ -113,10 +115,11 @@ void reply_cell(RespWriter& reply, const Explained& explained, CellType visible)
         reply.null();
     }
     field(reply, "hidden", std::int64_t{explained.type == visible ? 0 : 1});
-    field(reply, "why", explained.type == visible
-                            ? reason(explained)
-                            : "the key also holds a " + std::string(cell_type_name(visible)) +
-                                  ", which comes before it");
+    field(reply, "why",
+          explained.type == visible
+              ? reason(explained)
+              : "the key also holds a " + std::string(cell_type_name(visible)) +
+                    ", which comes before it");
     reply.bulk("dots");
     reply.array(cell.dots.size());
     for (const DotMap::Entry& entry : cell.dots.entries()) {
@@ -132,20 +135,19 @@ Result<std::vector<Explained>> gather(CommandContext& context, std::int64_t& omi
     std::vector<Explained> cells;
     const Bytes& key = context.argument(1);
     for (const CellType type : cell_types) {
-        SYNCLINE_CHECK(context.txn().scan_cells(
-            key, type, [&](BytesView name, const Cell& cell) {
-                const bool has_field = type != CellType::string;
-                if (context.count() == 3 && (!has_field || name != context.argument(2))) {
-                    return true;
-                }
-                if (cells.size() == cells_max) {
-                    ++omitted;
-                } else {
-                    cells.push_back({type, has_field ? std::optional(Bytes(name)) : std::nullopt,
-                                     cell});
-                }
+        SYNCLINE_CHECK(context.txn().scan_cells(key, type, [&](BytesView name, const Cell& cell) {
+            const bool has_field = type != CellType::string;
+            if (context.count() == 3 && (!has_field || name != context.argument(2))) {
                 return true;
-            }));
+            }
+            if (cells.size() == cells_max) {
+                ++omitted;
+            } else {
+                cells.push_back(
+                    {type, has_field ? std::optional(Bytes(name)) : std::nullopt, cell});
+            }
+            return true;
+        }));
     }
     return cells;
 }

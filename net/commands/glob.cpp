@@ -65,8 +65,7 @@ bool match(BytesView pattern, BytesView text, bool nocase) {
             continue;
         }
         const std::size_t item = at;
-        const bool matched =
-            at < pattern.size() && match_one(pattern, at, text[position], nocase);
+        const bool matched = at < pattern.size() && match_one(pattern, at, text[position], nocase);
         steps += at - item;  // a class may be long
         if (matched) {
             ++position;
@@ -82,8 +81,12 @@ bool match(BytesView pattern, BytesView text, bool nocase) {
 
 }  // namespace
 
-bool glob_match(BytesView pattern, BytesView text) { return match(pattern, text, false); }
+bool glob_match(BytesView pattern, BytesView text) {
+    return match(pattern, text, false);
+}
 
-bool glob_match_nocase(BytesView pattern, BytesView text) { return match(pattern, text, true); }
+bool glob_match_nocase(BytesView pattern, BytesView text) {
+    return match(pattern, text, true);
+}
 
 }  // namespace syncline

@@ -15,8 +15,12 @@ namespace {
 /// Lines "name:value" of INFO.
 class Lines {
 public:
-    void title(BytesView text) { text_ += (text_.empty() ? "# " : "\r\n# ") + Bytes(text) + "\r\n"; }
-    void add(BytesView name, BytesView value) { text_ += Bytes(name) + ":" + Bytes(value) + "\r\n"; }
+    void title(BytesView text) {
+        text_ += (text_.empty() ? "# " : "\r\n# ") + Bytes(text) + "\r\n";
+    }
+    void add(BytesView name, BytesView value) {
+        text_ += Bytes(name) + ":" + Bytes(value) + "\r\n";
+    }
     void add(BytesView name, std::uint64_t value) { add(name, std::to_string(value)); }
     [[nodiscard]] const std::string& text() const { return text_; }
 
@@ -151,8 +155,8 @@ void keyspace_section(const CommandContext& context, Lines& lines) {
     lines.title("Keyspace");
     Replica* const replica = context.host.replica();
     if (replica == nullptr || replica->group().keys_count() == 0) return;
-    lines.add("db0", "keys=" + std::to_string(replica->group().keys_count()) +
-                         ",expires=0,avg_ttl=0");
+    lines.add("db0",
+              "keys=" + std::to_string(replica->group().keys_count()) + ",expires=0,avg_ttl=0");
 }
 
 void add_replica(const Replica& replica, Group& group, Lines& lines) {
@@ -191,9 +195,9 @@ void syncline_section(const CommandContext& context, Lines& lines) {
     lines.add("node", figures.node);
     lines.add("cluster", figures.cluster.empty() ? "waiting" : figures.cluster);
     lines.add("peers", peers.size());
-    lines.add("peers_connected",
-              static_cast<std::uint64_t>(std::count_if(
-                  peers.begin(), peers.end(), [](const PeerView& peer) { return peer.connected; })));
+    lines.add("peers_connected", static_cast<std::uint64_t>(std::count_if(
+                                     peers.begin(), peers.end(),
+                                     [](const PeerView& peer) { return peer.connected; })));
     std::uint64_t bytes_in = 0;
     std::uint64_t bytes_out = 0;
     for (const PeerView& peer : peers) {
@@ -207,11 +211,13 @@ void syncline_section(const CommandContext& context, Lines& lines) {
     }
     for (std::size_t i = 0; i < peers.size(); ++i) {
         const PeerView& peer = peers[i];
-        lines.add("peer" + std::to_string(i),
-                  "name=" + peer.name + ",address=" + peer.address +
-                      ",link=" + (peer.connected ? "up" : peer.blocked ? "blocked" : "down") +
-                      ",bytes_in=" + std::to_string(peer.bytes_in) +
-                      ",bytes_out=" + std::to_string(peer.bytes_out));
+        lines.add("peer" + std::to_string(i), "name=" + peer.name + ",address=" + peer.address +
+                                                  ",link=" +
+                                                  (peer.connected ? "up"
+                                                   : peer.blocked ? "blocked"
+                                                                  : "down") +
+                                                  ",bytes_in=" + std::to_string(peer.bytes_in) +
+                                                  ",bytes_out=" + std::to_string(peer.bytes_out));
     }
 }
 
@@ -220,10 +226,10 @@ struct Section {
     void (*write)(const CommandContext&, Lines&);
 };
 constexpr Section sections[] = {
-    {"server", server_section},           {"clients", clients_section},
-    {"memory", memory_section},           {"persistence", persistence_section},
-    {"stats", stats_section},             {"replication", replication_section},
-    {"cpu", cpu_section},                 {"keyspace", keyspace_section},
+    {"server", server_section},     {"clients", clients_section},
+    {"memory", memory_section},     {"persistence", persistence_section},
+    {"stats", stats_section},       {"replication", replication_section},
+    {"cpu", cpu_section},           {"keyspace", keyspace_section},
     {"syncline", syncline_section},
 };
 /// Names that stand for all sections.

@@ -13,8 +13,8 @@ struct FlagName {
     BytesView name;
 };
 constexpr FlagName flag_names[] = {
-    {flag::write, "write"},     {flag::readonly, "readonly"}, {flag::denyoom, "denyoom"},
-    {flag::admin, "admin"},     {flag::loading, "loading"},   {flag::fast, "fast"},
+    {flag::write, "write"},       {flag::readonly, "readonly"}, {flag::denyoom, "denyoom"},
+    {flag::admin, "admin"},       {flag::loading, "loading"},   {flag::fast, "fast"},
     {flag::no_multi, "no_multi"},
 };
 
@@ -140,7 +140,9 @@ Result<void> reply_all_info(CommandContext& context, std::size_t first) {
     return {};
 }
 
-Result<void> info_subcommand(CommandContext& context) { return reply_all_info(context, 2); }
+Result<void> info_subcommand(CommandContext& context) {
+    return reply_all_info(context, 2);
+}
 
 Result<void> docs_command(CommandContext& context) {
     std::vector<CommandName> names = named_commands(context, 2);
@@ -223,6 +225,8 @@ Result<void> getkeys_command(CommandContext& context) {
 
 constexpr BytesView group = "server";
 
+// A row is easier to read in few lines.
+// clang-format off
 constexpr Command subcommands[] = {
     {"count", 2, flag::loading, {}, group, "2.8.13", "O(1)", "Returns the number of commands",
      count_command, {}},
@@ -235,11 +239,16 @@ constexpr Command subcommands[] = {
     {"list", -2, flag::loading, {}, group, "7.0.0", "O(N) with N commands",
      "Returns the names of commands", list_command, {}},
 };
+// clang-format on
 
 }  // namespace
 
-Result<void> command_command(CommandContext& context) { return reply_all_info(context, 1); }
+Result<void> command_command(CommandContext& context) {
+    return reply_all_info(context, 1);
+}
 
-std::span<const Command> command_subcommands() { return subcommands; }
+std::span<const Command> command_subcommands() {
+    return subcommands;
+}
 
 }  // namespace syncline

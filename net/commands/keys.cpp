@@ -53,17 +53,15 @@ Result<void> scan_command(CommandContext& context) {
     SYNCLINE_TRY(const std::optional<ScanOptions> options, parse_scan(context, 1, true));
     if (!options) return {};
     std::vector<Bytes> keys;
-    SYNCLINE_TRY(const std::uint64_t cursor,
-                 context.txn().scan_keys(options->cursor, options->count,
-                                         [&](BytesView key, CellType type) {
-                                             const bool wanted =
-                                                 !options->type ||
-                                                 *options->type == cell_type_name(type);
-                                             if (wanted && options->matches(key)) {
-                                                 keys.emplace_back(key);
-                                             }
-                                             return true;
-                                         }));
+    SYNCLINE_TRY(
+        const std::uint64_t cursor,
+        context.txn().scan_keys(options->cursor, options->count, [&](BytesView key, CellType type) {
+            const bool wanted = !options->type || *options->type == cell_type_name(type);
+            if (wanted && options->matches(key)) {
+                keys.emplace_back(key);
+            }
+            return true;
+        }));
     reply_scan(context.reply, cursor, keys);
     return {};
 }
@@ -103,6 +101,8 @@ constexpr KeyPositions one_key{1, 1, 1};
 constexpr KeyPositions all_keys{1, -1, 1};
 constexpr unsigned reads = flag::readonly | flag::fast;
 
+// A row is easier to read in few lines.
+// clang-format off
 constexpr Command commands[] = {
     {"del", -2, flag::write, all_keys, group, "1.0.0", "O(N) with N rows under the keys",
      "Deletes keys: removes exactly what this replica sees of them", del_command, {}},
@@ -127,9 +127,12 @@ constexpr Command commands[] = {
     {"unlink", -2, flag::write | flag::fast, all_keys, group, "4.0.0",
      "O(N) with N rows under the keys", "The same as DEL", del_command, {}},
 };
+// clang-format on
 
 }  // namespace
 
-std::span<const Command> key_commands() { return commands; }
+std::span<const Command> key_commands() {
+    return commands;
+}
 
 }  // namespace syncline

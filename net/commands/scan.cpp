@@ -70,7 +70,9 @@ Result<std::optional<Place>> scan_range(Store& store, const RowRange& range, Cel
 
 }  // namespace
 
-bool ScanOptions::matches(BytesView text) const { return !match || glob_match(*match, text); }
+bool ScanOptions::matches(BytesView text) const {
+    return !match || glob_match(*match, text);
+}
 
 Result<std::optional<ScanOptions>> parse_scan(CommandContext& context, std::size_t cursor_index,
                                               bool with_type) {

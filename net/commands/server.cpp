@@ -65,6 +65,8 @@ Result<void> role_command(CommandContext& context) {
 constexpr BytesView group = "server";
 constexpr BytesView per_row = "O(N) with N rows";
 
+// A row is easier to read in few lines.
+// clang-format off
 const Command commands[] = {
     {"command", -1, flag::loading, {}, group, "2.8.13", "O(N) with N commands",
      "Describes the commands", command_command, command_subcommands()},
@@ -83,9 +85,12 @@ const Command commands[] = {
     {"time", 1, flag::loading | flag::fast, {}, group, "2.6.0", "O(1)",
      "Returns the time in seconds and microseconds", time_command, {}},
 };
+// clang-format on
 
 }  // namespace
 
-std::span<const Command> server_commands() { return commands; }
+std::span<const Command> server_commands() {
+    return commands;
+}
 
 }  // namespace syncline

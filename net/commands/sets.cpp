@@ -17,8 +17,8 @@ Result<void> sadd_command(CommandContext& context) {
     }
     std::int64_t added = 0;
     for (std::size_t i = 2; i < context.count(); ++i) {
-        SYNCLINE_TRY(const bool is_new, operations::set_add(context.txn(), context.argument(1),
-                                                            context.argument(i)));
+        SYNCLINE_TRY(const bool is_new,
+                     operations::set_add(context.txn(), context.argument(1), context.argument(i)));
         if (is_new) ++added;
     }
     context.reply.integer(added);
@@ -28,9 +28,9 @@ Result<void> sadd_command(CommandContext& context) {
 Result<void> srem_command(CommandContext& context) {
     std::int64_t removed = 0;
     for (std::size_t i = 2; i < context.count(); ++i) {
-        SYNCLINE_TRY(const bool was_there, operations::set_remove(
-                                               context.txn(), context.argument(1),
-                                               context.argument(i)));
+        SYNCLINE_TRY(
+            const bool was_there,
+            operations::set_remove(context.txn(), context.argument(1), context.argument(i)));
         if (was_there) ++removed;
     }
     context.reply.integer(removed);
@@ -57,9 +57,9 @@ Result<void> sismember_command(CommandContext& context) {
 Result<void> smismember_command(CommandContext& context) {
     std::vector<bool> present;
     for (std::size_t i = 2; i < context.count(); ++i) {
-        SYNCLINE_TRY(const bool is_there, operations::set_contains(
-                                              context.txn(), context.argument(1),
-                                              context.argument(i)));
+        SYNCLINE_TRY(
+            const bool is_there,
+            operations::set_contains(context.txn(), context.argument(1), context.argument(i)));
         present.push_back(is_there);
     }
     context.reply.array(present.size());
@@ -153,6 +153,8 @@ constexpr BytesView group = "set";
 constexpr KeyPositions one_key{1, 1, 1};
 constexpr unsigned reads = flag::readonly | flag::fast;
 
+// A row is easier to read in few lines.
+// clang-format off
 constexpr Command commands[] = {
     {"sadd", -3, flag::write | flag::denyoom | flag::fast, one_key, group, "1.0.0",
      "O(N) with N members", "Adds members; an add wins over a concurrent removal", sadd_command,
@@ -174,9 +176,12 @@ constexpr Command commands[] = {
     {"sscan", -3, flag::readonly, one_key, group, "2.8.0", "O(N) with N rows looked at",
      "Walks the members of a set", sscan_command, {}},
 };
+// clang-format on
 
 }  // namespace
 
-std::span<const Command> set_commands() { return commands; }
+std::span<const Command> set_commands() {
+    return commands;
+}
 
 }  // namespace syncline

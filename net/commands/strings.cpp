@@ -34,7 +34,7 @@ struct SetOptions {
     bool only_present = false;
     bool get = false;
     bool keep_ttl = false;
-    BytesView expiry;      // the option's name, if one was given
+    BytesView expiry;  // the option's name, if one was given
     BytesView expiry_time;
 };
 
@@ -55,15 +55,15 @@ std::optional<SetOptions> parse_set_options(const Arguments& arguments) {
     SetOptions options;
     for (std::size_t i = 3; i < arguments.size(); ++i) {
         const auto is_it = [&](BytesView name) { return equal_nocase(arguments[i], name); };
-        const auto* const plain = std::find_if(
-            std::begin(set_flags), std::end(set_flags),
-            [&](const SetFlag& candidate) { return is_it(candidate.name); });
+        const auto* const plain =
+            std::find_if(std::begin(set_flags), std::end(set_flags),
+                         [&](const SetFlag& candidate) { return is_it(candidate.name); });
         if (plain != std::end(set_flags)) {
             options.*(plain->member) = true;
             continue;
         }
-        const auto* const expiry = std::find_if(std::begin(set_expiries), std::end(set_expiries),
-                                                is_it);
+        const auto* const expiry =
+            std::find_if(std::begin(set_expiries), std::end(set_expiries), is_it);
         if (expiry == std::end(set_expiries) || i + 1 == arguments.size()) return std::nullopt;
         if (!options.expiry.empty() && options.expiry != *expiry) return std::nullopt;
         options.expiry = *expiry;
@@ -83,8 +83,9 @@ Result<bool> refuse_expiry(const SetOptions& options, RespWriter& reply) {
         }
     }
     if (options.expiry.empty() && !options.keep_ttl) return false;
-    reply.error("ERR keys do not expire in this version of Syncline: SET takes no EX, PX, EXAT, "
-                "PXAT or KEEPTTL");
+    reply.error(
+        "ERR keys do not expire in this version of Syncline: SET takes no EX, PX, EXAT, "
+        "PXAT or KEEPTTL");
     return true;
 }
 
@@ -129,8 +130,7 @@ Result<void> getset_command(CommandContext& context) {
     SYNCLINE_CHECK(check_value_size(context.argument(2)));
     SYNCLINE_TRY(const std::optional<Bytes> old,
                  operations::string_get(context.txn(), context.argument(1)));
-    SYNCLINE_CHECK(
-        operations::string_set(context.txn(), context.argument(1), context.argument(2)));
+    SYNCLINE_CHECK(operations::string_set(context.txn(), context.argument(1), context.argument(2)));
     reply_bulk_or_null(context.reply, old);
     return {};
 }
@@ -208,8 +208,7 @@ Result<void> msetnx_command(CommandContext& context) {
 /// Replaces the value and replies with its length, unless it is too long.
 Result<void> store_grown(CommandContext& context, Bytes value) {
     const std::size_t length = value.size();
-    SYNCLINE_CHECK(
-        operations::string_set(context.txn(), context.argument(1), std::move(value)));
+    SYNCLINE_CHECK(operations::string_set(context.txn(), context.argument(1), std::move(value)));
     context.reply.integer(static_cast<std::int64_t>(length));
     return {};
 }
@@ -283,9 +282,13 @@ Result<void> increment_by(CommandContext& context, std::int64_t amount) {
     return {};
 }
 
-Result<void> incr_command(CommandContext& context) { return increment_by(context, 1); }
+Result<void> incr_command(CommandContext& context) {
+    return increment_by(context, 1);
+}
 
-Result<void> decr_command(CommandContext& context) { return increment_by(context, -1); }
+Result<void> decr_command(CommandContext& context) {
+    return increment_by(context, -1);
+}
 
 Result<void> incrby_command(CommandContext& context) {
     SYNCLINE_TRY(const std::int64_t amount, integer_argument(context.argument(2)));
@@ -305,6 +308,8 @@ constexpr BytesView group = "string";
 constexpr KeyPositions one_key{1, 1, 1};
 constexpr unsigned grows = flag::write | flag::denyoom;
 
+// A row is easier to read in few lines.
+// clang-format off
 constexpr Command commands[] = {
     {"append", 3, grows | flag::fast, one_key, group, "2.0.0", "O(N) with N the new length",
      "Appends to a string, as a write of the whole value", append_command, {}},
@@ -341,9 +346,12 @@ constexpr Command commands[] = {
     {"substr", 4, flag::readonly, one_key, group, "1.0.0", "O(N) with N the length",
      "Returns a part of a string; the old name of GETRANGE", getrange_command, {}},
 };
+// clang-format on
 
 }  // namespace
 
-std::span<const Command> string_commands() { return commands; }
+std::span<const Command> string_commands() {
+    return commands;
+}
 
 }  // namespace syncline

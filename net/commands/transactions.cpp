@@ -56,6 +56,8 @@ Result<void> exec_command(CommandContext& context) {
 constexpr BytesView group = "transactions";
 constexpr unsigned controls = flag::fast | flag::loading | flag::at_once;
 
+// A row is easier to read in few lines.
+// clang-format off
 constexpr Command commands[] = {
     {"discard", 1, controls, {}, group, "2.0.0", "O(N) with N queued commands",
      "Forgets the queued commands", discard_command, {}},
@@ -64,9 +66,12 @@ constexpr Command commands[] = {
     {"multi", 1, controls, {}, group, "1.2.0", "O(1)", "Queues the commands that follow, for EXEC",
      multi_command, {}},
 };
+// clang-format on
 
 }  // namespace
 
-std::span<const Command> transaction_commands() { return commands; }
+std::span<const Command> transaction_commands() {
+    return commands;
+}
 
 }  // namespace syncline

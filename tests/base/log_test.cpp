@@ -41,7 +41,7 @@ private:
 
 /// Back to what a process starts with.
 struct DefaultLog {
-    ~DefaultLog() { configure_log(LogLevel::warning, LogFormat::text, ""); }
+    void teardown() { configure_log(LogLevel::warning, LogFormat::text, ""); }
 };
 
 BOOST_FIXTURE_TEST_SUITE(log_sink, DefaultLog)

@@ -38,6 +38,14 @@ Cell full_cell() {
     return cell;
 }
 
+Bytes from_hex(BytesView hex) {
+    Bytes bytes;
+    for (std::size_t i = 0; i < hex.size(); i += 2) {
+        bytes.push_back(static_cast<char>(std::stoi(std::string(hex.substr(i, 2)), nullptr, 16)));
+    }
+    return bytes;
+}
+
 bool reads(BytesView bytes, CellType type) {
     return read_cell(bytes, type).has_value();
 }
@@ -47,62 +55,35 @@ BOOST_AUTO_TEST_SUITE(cell)
 BOOST_AUTO_TEST_CASE(golden_bytes_of_each_type) {
     BOOST_TEST(hex_of({}, CellType::string) == "00");
     // dots, dot, time, length, value
-    BOOST_TEST(hex_of(string_cell("hi"), CellType::string) ==
-               "01"
-               "010101"
-               "0000000000010000"
-               "02"
-               "6869");
+    BOOST_TEST(hex_of(string_cell("hi"), CellType::string) == "010101010000000000010000026869");
     Cell element;
     element.dots.put({a, 1}, {});
     element.dots.put({b, 300}, {});
-    BOOST_TEST(hex_of(element, CellType::set) ==
-               "02"
-               "010101"
-               "0201ac02");
+    BOOST_TEST(hex_of(element, CellType::set) == "020101010201ac02");
     Cell number;
     increment(number, {a, 3}, 5);
-    BOOST_TEST(hex_of(number, CellType::hash) ==
-               "00"
-               "01"
-               "0101"
-               "03"
-               "00"
-               "0a"
-               "00");
+    BOOST_TEST(hex_of(number, CellType::hash) == "0001010103000a00");
+    // Two dots; two entries, of which the first is reset.
     BOOST_TEST(hex_of(full_cell(), CellType::hash) ==
                "02"
-               "010101"
-               "0000000000010000"
-               "023130"
-               "020102"
-               "0000000000020000"
-               "023230"
+               "0101010000000000010000023130"
+               "0201020000000000020000023230"
                "02"
-               "0101"
-               "02"
-               "00"
-               "0a"
-               "01"
-               "020103"
-               "0201"
-               "04"
-               "00"
-               "01"
-               "00");
+               "010102000a01020103"
+               "020104000100");
 }
 
 BOOST_AUTO_TEST_CASE(bytes_that_are_not_canonical_are_corrupt) {
-    const auto bytes = [](const char* text, std::size_t size) { return BytesView(text, size); };
-    BOOST_TEST(!reads("", CellType::string));
-    BOOST_TEST(!reads(bytes("\0\0", 2), CellType::string));         // an empty counter part
-    BOOST_TEST(!reads(bytes("\0x", 2), CellType::set));             // a set element with more
-    BOOST_TEST(!reads(bytes("\1\1\1\0", 4), CellType::set));        // counter 0
-    BOOST_TEST(!reads(bytes("\2\2\1\1\1\1\1", 7), CellType::set));  // unsorted
-    BOOST_TEST(!reads(bytes("\2\1\1\1\1\1\1", 7), CellType::set));  // twice
-    BOOST_TEST(!reads(bytes("\2\1\1\1\1\1\2", 7), CellType::set));  // two of an actor
-    BOOST_TEST(!reads(bytes("\x81\0\1\1\1", 5), CellType::set));    // a long varint
-    BOOST_TEST(!reads(bytes("\xff\xff\xff\xff\x0f\1\1\1", 8), CellType::set));
+    const auto refused = [](BytesView hex, CellType type) { return !reads(from_hex(hex), type); };
+    BOOST_TEST(refused("", CellType::string));
+    BOOST_TEST(refused("0000", CellType::string));           // an empty counter part
+    BOOST_TEST(refused("0078", CellType::set));              // a set element with more
+    BOOST_TEST(refused("01010100", CellType::set));          // counter 0
+    BOOST_TEST(refused("02020101010101", CellType::set));    // unsorted
+    BOOST_TEST(refused("02010101010101", CellType::set));    // twice
+    BOOST_TEST(refused("02010101010102", CellType::set));    // two of an actor
+    BOOST_TEST(refused("8100010101", CellType::set));        // a long varint
+    BOOST_TEST(refused("ffffffff0f010101", CellType::set));  // more dots than bytes
     const auto error = read_cell("junk", CellType::set).error();
     BOOST_TEST((error.code == Code::corrupt));
     BOOST_TEST(error.message == "not a canonical set cell: junk");
@@ -157,14 +138,8 @@ BOOST_AUTO_TEST_CASE(golden_bytes_of_deltas) {
     BOOST_TEST(hex({true, std::nullopt, {}}, CellType::string) == "9101");
     BOOST_TEST(hex({true, "hi", {}}, CellType::string) == "9202c4026869");
     BOOST_TEST(hex({true, Bytes(), {}}, CellType::set) == "9102");
-    BOOST_TEST(hex({false, std::nullopt, {entry}}, CellType::hash) ==
-               "9200"
-               "91"
-               "950101030305");
-    BOOST_TEST(hex({true, "1", {entry}}, CellType::hash) ==
-               "9302c40131"
-               "91"
-               "950101030305");
+    BOOST_TEST(hex({false, std::nullopt, {entry}}, CellType::hash) == "920091950101030305");
+    BOOST_TEST(hex({true, "1", {entry}}, CellType::hash) == "9302c4013191950101030305");
 }
 
 BOOST_AUTO_TEST_CASE(deltas_that_no_replica_makes_are_refused) {

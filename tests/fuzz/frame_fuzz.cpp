@@ -33,11 +33,7 @@ void drain(FrameReader& reader, Seen& seen) {
     }
 }
 
-void run(BytesView input) {
-    if (input.empty()) return;
-    const std::size_t cut = static_cast<unsigned char>(input.front()) % input.size();
-    input.remove_prefix(1);
-
+void run_stream(BytesView input, std::size_t cut) {
     Seen whole;
     FrameReader at_once(frame_max);
     at_once.feed(input);
@@ -55,9 +51,22 @@ void run(BytesView input) {
     Bytes again;
     for (const Bytes& frame : whole.frames) again += frame;
     SYNCLINE_ASSERT(input.starts_with(again));
+}
 
-    // Random bytes have no right checksum, so they also go through as payloads.
-    decode(Frame{static_cast<std::uint8_t>(cut), input});
+void run(BytesView input) {
+    if (input.size() < 3) return;
+    const std::size_t cut =
+        (static_cast<unsigned char>(input[0]) * 256U + static_cast<unsigned char>(input[1])) %
+        (input.size() - 1);
+    const auto type = static_cast<std::uint8_t>(input[2]);
+    input.remove_prefix(2);
+    run_stream(input, cut);
+
+    // Random bytes have no right checksum, so they also go through as a payload.
+    Bytes stream = encode_frame(type, input.substr(0, cut));
+    append_frame(stream, type, input);
+    stream += input;
+    run_stream(stream, cut);
 }
 
 }  // namespace

@@ -32,7 +32,7 @@ def cli(port):
     assert sorted(scanned) == sorted(f"pipe:{i}" for i in range(10000)), len(scanned)
     redis_cli("SADD", "members", *map(str, range(50)))
     biggest = redis_cli("--bigkeys")
-    assert '"members" has 50 members' in biggest, biggest
+    assert "has 50 members" in biggest and "10001 strings" in biggest, biggest
     info = redis_cli("INFO")
     for wanted in ("redis_version:7.", "# Syncline", "db0:keys=10003", "role:master"):
         assert wanted in info, (wanted, info)

@@ -242,7 +242,7 @@ struct SecretFixture {
     SecretFixture& operator=(const SecretFixture&) = delete;
 
     std::string file(const std::string& content, mode_t mode = 0600) {
-        const std::string path = (folder / "secret").string();
+        std::string path = (folder / "secret").string();
         std::filesystem::remove(path);
         std::ofstream(path, std::ios::binary) << content;
         BOOST_REQUIRE(::chmod(path.c_str(), mode) == 0);

@@ -66,7 +66,7 @@ std::vector<Bytes> only(BytesView bytes) {
 BOOST_AUTO_TEST_SUITE(resp_parser)
 
 BOOST_AUTO_TEST_CASE(requests_in_any_pieces_are_the_same) {
-    const Bytes binary("\0\r\n$3\xff", 7);
+    const Bytes binary("\0\r\n$3\xff", 6);
     const Bytes big(200'000, 'b');
     Bytes stream = "*1\r\n$4\r\nPING\r\n";
     RespWriter writer(stream, 2);

@@ -69,7 +69,7 @@ void Faults::heal() {
     shared_.network.heal();
     for (std::size_t i = 0; i < replicas_.size(); ++i) {
         SimReplica& replica = *replicas_[i];
-        replica.set_disk_breaks(false);
+        replica.disk().fail_nothing();
         replica.clock().set_drift(0);
         replica.clock().set_offset(0);
         replica.resume();
@@ -154,7 +154,7 @@ void Faults::sweep() {
         if (!replica.up() && !past_[i].restarting) crash_ended(i);
         if (!healed_ && shared_.plan.has(Fault::disk_error) && random_.one_in(150)) {
             shared_.coverage.count(Fault::disk_error);
-            replica.set_disk_breaks(true);
+            replica.disk().fail_after(random_.below(30));
         }
         note_afflictions(replica);
     }

@@ -16,6 +16,10 @@ void copy_sector(const Bytes& from, Bytes& to, std::size_t sector) {
     to.replace(first, count, from, first, count);
 }
 
+Error device_error(const char* operation) {
+    return Error{Code::io, std::string(operation) + ": the simulated device fails"};
+}
+
 void crash_file(SimDisk::Content& file, Random& random) {
     // A file that grew may keep its size without its bytes.
     if (file.now.size() > file.synced.size() && random.below(4) > 0) {
@@ -46,23 +50,16 @@ public:
     }
 
     Result<void> write_at(std::uint64_t offset, BytesView bytes) override {
-        if (bytes.empty()) return {};
-        const auto first = static_cast<std::size_t>(offset);
-        if (content_->now.size() < first + bytes.size()) {
-            content_->now.resize(first + bytes.size(), '\0');
-        }
-        content_->now.replace(first, bytes.size(), bytes);
-        for (std::size_t sector = first / sector_bytes;
-             sector <= (first + bytes.size() - 1) / sector_bytes; ++sector) {
-            content_->dirty.insert(sector);
-        }
-        return {};
+        const bool fails = disk_.fails_now();
+        if (fails) bytes = bytes.substr(0, bytes.size() / 2);
+        if (!bytes.empty()) store(offset, bytes);
+        return fails ? Result<void>(device_error("write")) : Result<void>();
     }
 
     Result<void> sync() override {
-        if (disk_.fail_next_sync_) {
-            disk_.fail_next_sync_ = false;
-            return Error{Code::io, "sync: the simulated device fails"};
+        if (disk_.fails_now()) {
+            content_->dirty.clear();
+            return device_error("sync");
         }
         content_->synced.resize(content_->now.size(), '\0');
         for (const std::size_t sector : content_->dirty) {
@@ -75,9 +72,29 @@ public:
     Result<std::uint64_t> size() override { return std::uint64_t{content_->now.size()}; }
 
 private:
+    void store(std::uint64_t offset, BytesView bytes) {
+        const auto first = static_cast<std::size_t>(offset);
+        if (content_->now.size() < first + bytes.size()) {
+            content_->now.resize(first + bytes.size(), '\0');
+        }
+        content_->now.replace(first, bytes.size(), bytes);
+        for (std::size_t sector = first / sector_bytes;
+             sector <= (first + bytes.size() - 1) / sector_bytes; ++sector) {
+            content_->dirty.insert(sector);
+        }
+    }
+
     SimDisk& disk_;
     std::shared_ptr<Content> content_;
 };
+
+bool SimDisk::fails_now() {
+    if (!fails_after_) return false;
+    if ((*fails_after_)-- > 0) return false;
+    fails_after_.reset();
+    failed_ = true;
+    return true;
+}
 
 Result<std::vector<std::string>> SimDisk::list() {
     std::vector<std::string> names;
@@ -97,6 +114,7 @@ Result<std::unique_ptr<File>> SimDisk::open(const std::string& name) {
 Result<void> SimDisk::rename(const std::string& from, const std::string& to) {
     const auto found = names_.find(from);
     if (found == names_.end()) return Error{Code::io, "rename " + from + ": no such file"};
+    if (fails_now()) return device_error("rename");
     unsynced_names_.push_back(names_);
     names_[to] = found->second;
     names_.erase(from);
@@ -106,12 +124,14 @@ Result<void> SimDisk::rename(const std::string& from, const std::string& to) {
 Result<void> SimDisk::remove(const std::string& name) {
     const auto found = names_.find(name);
     if (found == names_.end()) return Error{Code::io, "remove " + name + ": no such file"};
+    if (fails_now()) return device_error("remove");
     unsynced_names_.push_back(names_);
     names_.erase(found);
     return {};
 }
 
 Result<void> SimDisk::sync_directory() {
+    if (fails_now()) return device_error("sync of the directory");
     unsynced_names_.clear();
     return {};
 }
@@ -120,7 +140,6 @@ void SimDisk::crash(Random& random) {
     const std::uint64_t lost = random.below(unsynced_names_.size() + 1);
     if (lost > 0) names_ = unsynced_names_[unsynced_names_.size() - lost];
     unsynced_names_.clear();
-    fail_next_sync_ = false;
     for (auto& [name, content] : names_) crash_file(*content, random);
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <vector>
 
@@ -29,8 +30,15 @@ public:
     void forget_unsynced();
     /// Another disk with the same synced and unsynced content.
     [[nodiscard]] std::unique_ptr<SimDisk> clone() const;
-    /// The next sync of a file fails, as that of a dying device does.
-    void fail_next_sync() { fail_next_sync_ = true; }
+    /// One operation that writes, renames, removes or syncs fails, after so many that succeed. A
+    /// write that fails stores a part; a sync that fails leaves the file marked clean, as Linux
+    /// does: it reads as if written, later syncs succeed, and a power cut loses it.
+    void fail_after(std::uint64_t operations) { fails_after_ = operations; }
+    void fail_nothing() {
+        fails_after_.reset();
+        failed_ = false;
+    }
+    [[nodiscard]] bool has_failed() const { return failed_; }
 
     struct Content {
         Bytes now;
@@ -40,11 +48,14 @@ public:
 
 private:
     class OpenFile;
+    [[nodiscard]] bool fails_now();
+
     using Names = std::map<std::string, std::shared_ptr<Content>>;  // directory and open files
 
     Names names_;
     std::vector<Names> unsynced_names_;  // the directory before each change since the last sync
-    bool fail_next_sync_ = false;
+    std::optional<std::uint64_t> fails_after_;
+    bool failed_ = false;
 };
 
 }  // namespace syncline::sim

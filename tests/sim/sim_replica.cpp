@@ -49,6 +49,12 @@ void SimReplica::fail(const std::string& sentence) {
 void SimReplica::start() {
     Result<std::unique_ptr<Replica>> opened =
         Replica::open(options_, Env{clock_, chance_}, disk_, base_);
+    if (!opened && disk_.has_failed()) {
+        shared_.timeline.note("cannot open", index_, 0, [&] { return opened.error().message; });
+        disk_.fail_nothing();
+        if (random_.one_in(2)) disk_.crash(random_);
+        opened = Replica::open(options_, Env{clock_, chance_}, disk_, base_);
+    }
     if (!opened) return fail("cannot open its own data: " + opened.error().message);
     replica_ = std::move(*opened);
     life_ = ++lives_;
@@ -84,7 +90,8 @@ void SimReplica::crash(bool power_cut) {
     replica_.reset();
     inbox_.clear();
     paused_until_ = 0;
-    flushing_ = checkpointing_ = turn_open_ = disk_breaks_ = false;
+    flushing_ = checkpointing_ = turn_open_ = false;
+    if (disk_.has_failed()) disk_.fail_nothing();
     if (power_cut) disk_.crash(random_);
     base_.end_turn();
     shared_.network.crashed(index_);
@@ -151,10 +158,10 @@ void SimReplica::turn_ended() {
     shared_.history.durable(index_, replica_->durable_vv());
     release(replica_->committed());
     if (const std::optional<Error>& failure = replica_->failure()) {
-        if (!disk_breaks_) return fail("gave up: " + failure->message);
+        if (!disk_.has_failed()) return fail("gave up: " + failure->message);
         // The process ends, and somebody starts it again.
         shared_.timeline.after(0, [this, life = life_] {
-            if (life == life_) crash(true);
+            if (life == life_) crash(random_.one_in(2));
         });
     }
 }
@@ -169,11 +176,12 @@ void SimReplica::start_flush() {
         shared_.timeline.note("write", index_, job.end(),
                               [&] { return "log to " + std::to_string(job.end()); });
         later(random_.around(shared_.plan.sync_time), [this, job, written](Replica&) mutable {
-            if (disk_breaks_) disk_.fail_next_sync();
             const Result<void> synced = written ? job.sync() : written;
-            later(random_.below(100), [this, job, synced](Replica& replica) {
+            later(random_.below(100), [this, job, synced](Replica& replica) mutable {
                 flushing_ = false;
                 replica.finish_flush(job, synced);
+                // As the log thread does it; what fails here is done by the next write.
+                if (synced) (void)job.prepare_next();
                 shared_.timeline.note("durable", index_, job.end(),
                                       [&] { return "log to " + std::to_string(job.end()); });
             });

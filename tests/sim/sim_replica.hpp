@@ -38,8 +38,7 @@ public:
     void pause(Micros length);
     /// Ends a pause early.
     void resume();
-    /// The next sync of the log will fail; mended with the next life.
-    void set_disk_breaks(bool breaks) { disk_breaks_ = breaks; }
+    [[nodiscard]] SimDisk& disk() { return disk_; }
     /// Clients ask nothing any more.
     void stop_clients() { clients_run_ = false; }
     /// One write now, whatever the clients do. False: not possible at this moment.
@@ -102,7 +101,6 @@ private:
     Micros started_at_ = 0;
     Micros paused_until_ = 0;
     std::deque<std::function<void(Replica&)>> inbox_;  // while paused
-    bool disk_breaks_ = false;
     bool flushing_ = false;
     bool checkpointing_ = false;
     bool turn_open_ = false;  // its end is scheduled

@@ -127,31 +127,48 @@ BOOST_AUTO_TEST_CASE(lost_record_behind_a_torn_one_never_comes_back) {
 }
 
 BOOST_AUTO_TEST_CASE(lost_record_behind_a_torn_first_one_of_a_segment_never_comes_back) {
-    // The same at the beginning of a segment, where the new life has to keep B away.
-    MemoryDisk disk;
-    Position synced = 0;
+    // The same at the beginning of a segment. Opened from 0 the segment is given up and its file
+    // used again, where the new life has to keep B away.
     const Bytes filling(small_segment_bytes - 4096 - 13, 'f');
+    const std::vector<TestRecord> expected = {{1, filling}, {2, "aaaa"}};
+    for (const Position from : {Position{0}, Position{small_segment_bytes}}) {
+        MemoryDisk disk;
+        {
+            const auto log = open_log(disk);
+            BOOST_TEST(log->append(1, filling) == small_segment_bytes);
+            flush_all(*log);
+            log->append(2, "AAAA");
+            log->append(3, "BBBB");
+            flush_all(*log);
+        }
+        const std::string name = disk.names()[1];  // the third is prepared, and empty
+        Bytes content = disk.content(name);
+        content[4096 + 13] = 'x';
+        disk.set_content(name, content);
+        {
+            const auto log = open_log(disk, from, small_segment_bytes, 2);
+            BOOST_TEST(log->end() == small_segment_bytes);
+            log->append(2, "aaaa");
+            flush_all(*log);
+            BOOST_TEST((read_all(*log, 0) == expected));
+        }
+        BOOST_TEST((read_all(*open_log(disk, from), 0) == expected));
+    }
+}
+
+BOOST_AUTO_TEST_CASE(records_that_changed_places_are_refused) {
+    MemoryDisk disk;
     {
         const auto log = open_log(disk);
-        synced = log->append(1, filling);
-        flush_all(*log);
-        log->append(2, "AAAA");
-        log->append(3, "BBBB");
+        log->append(1, "one");
+        log->append(1, "two");
         flush_all(*log);
     }
-    const std::string name = disk.names()[1];  // the third is prepared, and empty
+    const std::string name = disk.names().front();
     Bytes content = disk.content(name);
-    content[4096 + 13] = 'x';
+    std::swap_ranges(content.begin() + 4096, content.begin() + 4112, content.begin() + 4112);
     disk.set_content(name, content);
-    const std::vector<TestRecord> expected = {{1, filling}, {2, "aaaa"}};
-    {
-        const auto log = open_log(disk, synced);
-        BOOST_TEST(log->end() == synced);
-        log->append(2, "aaaa");
-        flush_all(*log);
-        BOOST_TEST((read_all(*log, 0) == expected));
-    }
-    BOOST_TEST((read_all(*open_log(disk, synced), 0) == expected));
+    BOOST_TEST(read_all(*open_log(disk), 0).empty());
 }
 
 BOOST_AUTO_TEST_CASE(record_of_a_recycled_segments_former_life_is_never_read) {

@@ -248,6 +248,21 @@ BOOST_AUTO_TEST_CASE(old_records_stream_from_disk_with_few_reads) {
     BOOST_TEST(disk.reads() - before < 40U);
 }
 
+BOOST_AUTO_TEST_CASE(block_read_ahead_ends_where_the_log_was_durable) {
+    // What was read ahead of the end would be zeros, found again when memory has let go of the
+    // tail.
+    MemoryDisk disk;
+    constexpr std::size_t segment_bytes = 32 << 20;
+    auto log = open_log(disk, 0, segment_bytes);
+    log->append(1, "before");
+    flush_all(*log);
+    log = open_log(disk, 0, segment_bytes);
+    BOOST_TEST(read_all(*log, 0).size() == 1U);
+    for (int index = 0; index < 100; ++index) log->append(2, Bytes(100 << 10, 'b'));
+    flush_all(*log);
+    BOOST_TEST(read_all(*log, 0).size() == 101U);
+}
+
 BOOST_AUTO_TEST_CASE(recent_records_are_read_from_memory) {
     MemoryDisk disk;
     const auto log = open_log(disk);

@@ -160,6 +160,20 @@ BOOST_AUTO_TEST_CASE(random_changes_and_checkpoints_agree_with_a_plain_map) {
     }
 }
 
+BOOST_AUTO_TEST_CASE(finished_checkpoint_is_visible_in_the_turn_it_ends_in) {
+    const TemporaryDirectory directory;
+    const auto base = open_base(directory);
+    Store store(*base);
+    store.put(Table::cells, "row", "value", 5);
+    BOOST_TEST(!store.get(Table::cells, "other")->has_value());  // opens the base's view
+    auto checkpoint = store.begin_checkpoint(5, {});
+    BOOST_REQUIRE(checkpoint.commit().has_value());
+    store.finish_checkpoint();
+    const auto row = store.get(Table::cells, "row");
+    BOOST_REQUIRE(row->has_value());
+    BOOST_TEST(**row == "value");
+}
+
 BOOST_AUTO_TEST_CASE(scan_base_shows_the_last_finished_checkpoint_alone) {
     const TemporaryDirectory directory;
     const auto base = open_base(directory);

@@ -1,0 +1,63 @@
+#include "tests/net/command_bench.hpp"
+
+#include "net/resp.hpp"
+
+namespace syncline {
+namespace {
+
+Uuid some_cluster() {
+    Uuid cluster;
+    cluster.bytes.fill(7);
+    return cluster;
+}
+
+}  // namespace
+
+CommandBench::CommandBench() : replica_(scratch_.path() / "replica", some_cluster(), clock) {
+    client.order.id = 1;
+    client.address = "127.0.0.1:50001";
+    other.order.id = 2;
+    other.address = "127.0.0.1:50002";
+    figures_.node = "bench";
+}
+
+std::string CommandBench::run(const std::string& line) {
+    return run_as(client, *split_arguments(line));
+}
+
+std::string CommandBench::run(Arguments arguments) {
+    return run_as(client, std::move(arguments));
+}
+
+std::string CommandBench::run_other(const std::string& line) {
+    return run_as(other, *split_arguments(line));
+}
+
+std::string CommandBench::run_as(ClientState& state, Arguments arguments) {
+    dispatcher_.run(state, std::move(arguments));
+    while (state.sliced) dispatcher_.resume(state, 1);
+    replica_.settle();
+    std::string bytes;
+    for (const Reply& reply : dispatcher_.take_replies()) bytes += reply.bytes;
+    for (const Reply& reply : replica_->committed().replies) bytes += reply.bytes;
+    return bytes;
+}
+
+void CommandBench::kill(ClientState& state, bool at_once) {
+    killed.push_back(state.order.id);
+    state.closing = !at_once;
+}
+
+Result<void> CommandBench::set_link(BytesView peer, bool up) {
+    if (peer == "nobody") return Error{Code::invalid_argument, "no such peer"};
+    links.push_back(Bytes(peer) + (up ? " up" : " down"));
+    return {};
+}
+
+Result<void> CommandBench::request_session(BytesView peer) {
+    if (peer == "nobody") return Error{Code::invalid_argument, "no such peer"};
+    links.push_back(Bytes(peer) + " sync");
+    return {};
+}
+
+}  // namespace syncline

@@ -1,0 +1,51 @@
+#pragma once
+#include <string>
+#include <vector>
+
+#include "net/commands/dispatcher.hpp"
+#include "tests/support/cluster.hpp"
+
+namespace syncline {
+
+/// Commands on a replica without loop and sockets: requests in, the bytes of their replies out.
+class CommandBench final : public CommandHost {
+public:
+    CommandBench();
+
+    /// Runs a line, split as an inline command; what is replied once all is durable.
+    std::string run(const std::string& line);
+    std::string run(Arguments arguments);
+    /// The same for a second client.
+    std::string run_other(const std::string& line);
+    /// Without a replica, as before the cluster is known.
+    void take_replica_away() { has_replica_ = false; }
+
+    ClientState client;
+    ClientState other;
+    ManualClock clock;
+    std::vector<std::string> links;  ///< what set_link and request_session were called with
+    std::vector<std::uint64_t> killed;
+
+    Env env() override { return Env{clock, random_}; }
+    Replica* replica() override { return has_replica_ ? &replica_.replica() : nullptr; }
+    ServerFigures& figures() override { return figures_; }
+    ConfigTable& config() override { return config_; }
+    std::vector<ClientState*> clients() override { return {&client, &other}; }
+    void kill(ClientState& state, bool at_once) override;
+    std::vector<PeerView> peers() override { return {}; }
+    Result<void> set_link(BytesView peer, bool up) override;
+    Result<void> request_session(BytesView peer) override;
+
+private:
+    std::string run_as(ClientState& state, Arguments arguments);
+
+    ScratchDirectory scratch_;
+    SystemRandom random_;
+    TestReplica replica_;
+    bool has_replica_ = true;
+    ServerFigures figures_;
+    ConfigTable config_;
+    Dispatcher dispatcher_{*this};
+};
+
+}  // namespace syncline
