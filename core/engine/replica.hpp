@@ -223,6 +223,7 @@ private:
     Result<void> on_pulled();
     Result<void> join_snapshots(const SessionPuller& session, Position visible);
     void adopt();
+    void skip_to_snapshot();
     void end_pulling(bool completed);
     void drop_sessions_of(LinkId link);
 

@@ -156,6 +156,8 @@ Result<void> Replica::on_pulled() {
         case SessionPuller::State::verified:
             break;
         case SessionPuller::State::nothing:
+            // Its log before the snapshot holds nothing new either.
+            skip_to_snapshot();
             end_pulling(true);
             return {};
         case SessionPuller::State::busy:
@@ -236,12 +238,17 @@ void Replica::adopt() {
     group_->adopt(session.peer_vv(), session.peer_hlc());
     stats_.session_rows_received += session.staged().size();
     if (on_adopted) on_adopted(session.peer_vv());
-    if (const Link* const link = find(pulling_->link)) {
-        cursors_[link->peer()] = Cursor{link->peer_log_id(), session.peer_position()};
-    }
+    skip_to_snapshot();
     session_mismatches_ = 0;
     prepare_checkpoint(position);
     end_pulling(true);
+}
+
+/// The peer's log need not be pulled before the place its snapshot was taken at.
+void Replica::skip_to_snapshot() {
+    if (const Link* const link = find(pulling_->link)) {
+        cursors_[link->peer()] = Cursor{link->peer_log_id(), pulling_->session->peer_position()};
+    }
 }
 
 void Replica::end_pulling(bool completed) {

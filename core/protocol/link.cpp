@@ -38,6 +38,10 @@ void Link::send_hello() {
     send(hello);
 }
 
+void Link::send_sync_needed(std::uint64_t generation) {
+    send(SyncNeeded{generation, replica_.log_->base(), replica_.base_vv()});
+}
+
 void Link::send_ack() {
     const Group& group = *replica_.group_;
     Ack ack;
@@ -61,8 +65,9 @@ Result<void> Link::receive(const Message& message) {
     if (const auto* ack = std::get_if<Ack>(&message)) return on_ack(*ack);
     if (const auto* needed = std::get_if<SyncNeeded>(&message)) {
         if (needed->generation == generation_) {
-            pulling_ = false;
-            replica_.request_session(id_);
+            hello_->log_base = needed->log_base;
+            hello_->base_vv = needed->base_vv;
+            pull();
         }
     }
     return {};
@@ -202,7 +207,7 @@ Result<void> Link::on_pull(const Pull& request) {
     if (request.log_id != log.id() || request.position < log.base() ||
         request.position > log.durable()) {
         stream_.reset();
-        send(SyncNeeded{request.generation});
+        send_sync_needed(request.generation);
         return {};
     }
     stream_ = Stream{request.generation, request.position, request.position, request.position};
@@ -213,7 +218,7 @@ Result<void> Link::stream() {
     Log& log = *replica_.log_;
     while (stream_ && stream_->sent - stream_->acked < limits::link_window_bytes) {
         if (stream_->read < log.base()) {
-            send(SyncNeeded{stream_->generation});
+            send_sync_needed(stream_->generation);
             stream_.reset();
             break;
         }

@@ -55,6 +55,7 @@ private:
     Result<void> stream();
     void send(const Message& message);
     void send_hello();
+    void send_sync_needed(std::uint64_t generation);
     void send_ack();
     void acknowledge();
 

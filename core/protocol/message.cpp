@@ -181,10 +181,17 @@ void decode(Unpacker& in, Ack& ack) {
 }
 
 void encode(Packer& out, const SyncNeeded& needed) {
+    out.array(3);
     out.uint(needed.generation);
+    out.uint(needed.log_base);
+    pack(out, needed.base_vv);
 }
+
 void decode(Unpacker& in, SyncNeeded& needed) {
+    in.array_of(3);
     needed.generation = in.uint();
+    needed.log_base = in.uint();
+    needed.base_vv = unpack_version_vector(in);
 }
 
 void encode(Packer& out, const SessionOpen& open) {

@@ -83,9 +83,12 @@ struct Ack {
     bool operator==(const Ack&) const = default;
 };
 
-/// Answer to a PULL that the log cannot serve: a Merkle session is needed.
+/// Answer to a PULL that the log cannot serve, with where it begins now: a puller that has not seen
+/// what was trimmed needs a Merkle session.
 struct SyncNeeded {
     std::uint64_t generation = 0;
+    Position log_base = 0;
+    VersionVector base_vv;
 
     bool operator==(const SyncNeeded&) const = default;
 };
