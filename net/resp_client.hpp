@@ -21,7 +21,7 @@ struct RespValue {
         big_number,  ///< text: decimal digits
         integer,     ///< integer; a boolean is one too, see boolean
         boolean,     ///< integer: 0 or 1
-        real,     ///< number, and text as it came
+        real,        ///< number, and text as it came
         array,       ///< elements
         map,         ///< elements: key, value, key, value ...
         set,         ///< elements

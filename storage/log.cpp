@@ -217,7 +217,10 @@ bool Log::Impl::has_room(std::size_t record_bytes) const {
 /// ahead is used even when it is too small: its file is in other hands already.
 void Log::Impl::start_segment(std::size_t record_bytes) {
     // The mark proves to readers and to recovery that nothing is missing here.
-    if (has_room(record_header_bytes)) put(end_mark_length, 0, {});
+    if (has_room(record_header_bytes)) {
+        put(end_mark_length, 0, {});
+        segments.back()->mark_end = end;
+    }
     const std::uint64_t size =
         std::max<std::uint64_t>(options.segment_bytes, segment_header_bytes + record_bytes);
     segments.push_back(next ? std::exchange(next, nullptr) : describe_segment(size));
@@ -252,7 +255,7 @@ void Log::Impl::put(std::uint32_t length, std::uint8_t kind, BytesView payload) 
     const Position position = place();
     const std::size_t bytes = record_header_bytes + payload.size();
     char* const out = reserve(position, bytes);
-    encode_record_header(out, header, position, length, kind, payload);
+    encode_record_header(out, header, RecordFields{position, length, kind, payload});
     if (!payload.empty()) std::memcpy(out + record_header_bytes, payload.data(), payload.size());
     if (pending.empty() || pending.back().arena != tail.back()) {
         pending.push_back(Range{tail.back(), position, 0});
@@ -316,6 +319,8 @@ void Log::finish_flush(const Flush& flush) {
     SYNCLINE_ASSERT(flush.state_ != nullptr);
     SYNCLINE_ASSERT(flush.state_ == impl_->flushing);
     impl_->durable = impl_->flushing->end;
+    // A mark is no record: what is durable ends before it, as recovery would say too.
+    if (impl_->durable == impl_->flushing->segment->mark_end) impl_->durable -= record_header_bytes;
     impl_->flushing = nullptr;
     impl_->forget_old_tail();
 }

@@ -56,6 +56,8 @@ public:
     static Result<std::unique_ptr<Log>> open(Disk& disk, LogOptions options, Random& random,
                                              Position from);
     ~Log();
+    Log(const Log&) = delete;
+    Log& operator=(const Log&) = delete;
 
     [[nodiscard]] std::uint64_t id() const;  ///< random, new when the log was created
     [[nodiscard]] Position base() const;     ///< first record still kept

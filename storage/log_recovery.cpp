@@ -179,6 +179,7 @@ Result<void> find_end(RecoveredLog& log, Position from,
     std::size_t index = 0;
     while (index + 1 < chain.size() && chain[index]->header.end() <= from) ++index;
     Bytes tail_bytes;
+    Position tail_end = 0;  // of what stands in the tail's file, a mark included
     std::optional<std::size_t> tail;
     for (; index < chain.size(); ++index) {
         SYNCLINE_TRY(Bytes bytes, read_segment(*chain[index]));
@@ -187,7 +188,10 @@ Result<void> find_end(RecoveredLog& log, Position from,
         if (!empty || !tail) {
             tail = index;
             tail_bytes = std::move(bytes);
-            log.end = empty ? chain[index]->header.base : scan.end;
+            tail_end = empty ? chain[index]->header.base : scan.end;
+            // A mark is not part of what was appended: behind it is no place for a record, and a
+            // reader who stands before it is led on to the next segment.
+            log.end = scan.marked ? tail_end - record_header_bytes : tail_end;
             log.closed = scan.complete;
         }
         if (!scan.complete) {
@@ -201,7 +205,7 @@ Result<void> find_end(RecoveredLog& log, Position from,
         }
     }
     SYNCLINE_ASSERT(tail.has_value());
-    SYNCLINE_CHECK(settle_tail(*chain[*tail], std::move(tail_bytes), log.end));
+    SYNCLINE_CHECK(settle_tail(*chain[*tail], std::move(tail_bytes), tail_end));
     unused.insert(unused.end(), chain.begin() + static_cast<std::ptrdiff_t>(*tail) + 1,
                   chain.end());
     chain.erase(chain.begin() + static_cast<std::ptrdiff_t>(*tail) + 1, chain.end());

@@ -25,7 +25,7 @@ struct OverlayProbe {
 OverlayProbe overlay_probe(BytesView key);
 
 struct OverlayLess {
-    using is_transparent = void;
+    using is_transparent = void;  // NOLINT(readability-identifier-naming): the library's name
     template <typename A, typename B>
     bool operator()(const A& a, const B& b) const {
         if (a.head != b.head) return a.head < b.head;

@@ -60,19 +60,18 @@ CopyState decode_header_sector(BytesView sector, SegmentHeader& header) {
     return CopyState::good;
 }
 
-std::uint64_t record_checksum(const SegmentHeader& segment, Position position, std::uint32_t length,
-                              std::uint8_t kind, BytesView payload) {
+std::uint64_t record_checksum(const SegmentHeader& segment, const RecordFields& record) {
     // Big endian, as everything that is stored; by hand because this runs for every record.
-    std::array<char, 5 * 8> covered{};
+    std::array<char, 40> covered{};
     char* out = covered.data();
     const auto put = [&out](std::uint64_t value) {
         for (int shift = 56; shift >= 0; shift -= 8) *out++ = static_cast<char>(value >> shift);
     };
     put(segment.log_id);
     put(segment.life);
-    put(position);
-    put(std::uint64_t{length} << 8 | kind);
-    put(hash64(payload));
+    put(record.position);
+    put(std::uint64_t{record.length} << 8 | record.kind);
+    put(hash64(record.payload));
     return hash64(BytesView(covered.data(), covered.size()));
 }
 
@@ -120,11 +119,10 @@ Result<std::optional<SegmentHeader>> decode_segment_header(BytesView block) {
     return newest;
 }
 
-void encode_record_header(char* out, const SegmentHeader& segment, Position position,
-                          std::uint32_t length, std::uint8_t kind, BytesView payload) {
-    const std::uint64_t checksum = record_checksum(segment, position, length, kind, payload);
-    for (int shift = 24; shift >= 0; shift -= 8) *out++ = static_cast<char>(length >> shift);
-    *out++ = static_cast<char>(kind);
+void encode_record_header(char* out, const SegmentHeader& segment, const RecordFields& record) {
+    const std::uint64_t checksum = record_checksum(segment, record);
+    for (int shift = 24; shift >= 0; shift -= 8) *out++ = static_cast<char>(record.length >> shift);
+    *out++ = static_cast<char>(record.kind);
     for (int shift = 56; shift >= 0; shift -= 8) *out++ = static_cast<char>(checksum >> shift);
 }
 
@@ -144,9 +142,8 @@ std::optional<ParsedRecord> parse_record(BytesView bytes, const SegmentHeader& s
     record.end_mark = length == end_mark_length;
     if (!record.end_mark) record.payload = reader.raw(length);
     if (!reader.ok()) return std::nullopt;
-    if (record_checksum(segment, position, length, record.kind, record.payload) != checksum) {
-        return std::nullopt;
-    }
+    const RecordFields fields{position, length, record.kind, record.payload};
+    if (record_checksum(segment, fields) != checksum) return std::nullopt;
     return record;
 }
 

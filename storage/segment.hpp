@@ -35,10 +35,15 @@ Bytes encode_segment_header(const SegmentHeader& header);
 /// enough. Errors: corrupt, version.
 Result<std::optional<SegmentHeader>> decode_segment_header(BytesView block);
 
-/// Writes the record_header_bytes in front of a payload. For an end mark `length` is
-/// end_mark_length and the payload empty.
-void encode_record_header(char* out, const SegmentHeader& segment, Position position,
-                          std::uint32_t length, std::uint8_t kind, BytesView payload);
+/// A record to be written, or an end mark.
+struct RecordFields {
+    Position position = 0;
+    std::uint32_t length = 0;  ///< of the payload, or end_mark_length
+    std::uint8_t kind = 0;
+    BytesView payload;
+};
+/// Writes the record_header_bytes in front of a payload.
+void encode_record_header(char* out, const SegmentHeader& segment, const RecordFields& record);
 
 struct ParsedRecord {
     bool end_mark = false;
@@ -62,6 +67,7 @@ struct Segment {
     std::string name;
     bool recycled = false;       ///< the file has its full size from a former life
     std::unique_ptr<File> file;  ///< open once the header is durable
+    Position mark_end = 0;       ///< behind the mark that this process put at the end; 0: none
 
     [[nodiscard]] std::uint64_t offset_of(Position position) const {
         return position - header.base;

@@ -28,6 +28,8 @@ public:
 
     explicit Store(Base& base);
     ~Store();
+    Store(const Store&) = delete;
+    Store& operator=(const Store&) = delete;
 
     /// Overlay first, then base. Errors: those of Base::get.
     Result<std::optional<Bytes>> get(Table table, BytesView key);

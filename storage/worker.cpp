@@ -36,7 +36,7 @@ struct Worker::Impl {
 };
 
 Worker::Worker(const char* name) : impl_(std::make_unique<Impl>()) {
-    impl_->thread = std::thread([impl = impl_.get(), short_name = std::string(name, 0, 15)] {
+    impl_->thread = std::thread([impl = impl_.get(), short_name = std::string(name).substr(0, 15)] {
         // The kernel keeps 15 characters. A thread without a name works as well.
         (void)::pthread_setname_np(::pthread_self(), short_name.c_str());
         impl->run();

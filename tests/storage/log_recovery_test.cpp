@@ -93,6 +93,29 @@ BOOST_AUTO_TEST_CASE(torn_tail_ends_the_log_at_every_byte_of_the_last_flush) {
     }
 }
 
+/// The mark that ends a segment can be durable alone, when the process dies before the record that
+/// did not fit. Whoever then stands at the log's end must be led on to the next segment later.
+BOOST_AUTO_TEST_CASE(end_of_a_log_that_ends_with_a_mark_is_a_place_to_go_on_from) {
+    MemoryDisk disk;
+    Position before_mark = 0;
+    {
+        const auto log = open_log(disk);
+        before_mark = log->append(1, Bytes(3900, 'a'));
+        flush_all(*log);
+        log->append(2, Bytes(5000, 'b'));  // does not fit: the mark, then the next segment
+        BOOST_REQUIRE(flush_once(*log));   // the mark alone
+    }
+    const auto log = open_log(disk);
+    const Position end = log->end();
+    BOOST_TEST(end == before_mark);
+    log->append(3, "next");
+    flush_all(*log);
+    const auto records = read_all(*log, end);
+    BOOST_REQUIRE_EQUAL(records.size(), 1U);
+    BOOST_TEST(records.front().payload == "next");
+    BOOST_TEST(read_all(*open_log(disk, end), end).size() == 1U);
+}
+
 BOOST_AUTO_TEST_CASE(lost_record_behind_a_torn_one_never_comes_back) {
     // A is torn, B behind it reached the disk whole. A' of A's length takes A's place: without the
     // cleaning at recovery B would then be a valid record at its old position.

@@ -343,7 +343,7 @@ BOOST_AUTO_TEST_CASE(log_thread_works_while_the_owner_appends_reads_and_trims) {
     auto disk = open_posix_disk(directory.path("log"));
     BOOST_REQUIRE(disk.has_value());
     SeededRandom random(23);
-    auto log = Log::open(**disk, LogOptions{64 * 1024}, random, 0);
+    auto log = Log::open(**disk, LogOptions{1 << 16}, random, 0);
     BOOST_REQUIRE(log.has_value());
     std::mutex mutex;
     std::condition_variable done;

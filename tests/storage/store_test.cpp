@@ -52,8 +52,14 @@ void check_get(Store& store, const Model& model, Table table, const Bytes& key) 
     BOOST_REQUIRE(store.take_seen() == (row == rows.end() ? 0 : row->second.position));
 }
 
-void check_scan(Store& store, const Model& model, Table table, const Bytes& from, const Bytes& to,
-                std::size_t limit) {
+struct Scan {
+    Bytes from;
+    Bytes to;
+    std::size_t limit;
+};
+
+void check_scan(Store& store, const Model& model, Table table, const Scan& scan) {
+    const auto& [from, to, limit] = scan;
     (void)store.take_seen();
     Rows got;
     BOOST_REQUIRE(store.scan(table, from, to, collect(got, limit)).has_value());
@@ -77,10 +83,11 @@ void check_all(Store& store, const Model& model, SeededRandom& random) {
     for (std::size_t index = 0; index < tables_count; ++index) {
         const auto table = static_cast<Table>(index);
         check_get(store, model, table, random_key(random));
-        Bytes from = random.below(4) == 0 ? Bytes() : random_key(random);
-        Bytes to = random.below(4) == 0 ? Bytes() : random_key(random);
-        const std::size_t limit = random.below(2) == 0 ? 1 + random.below(5) : ~std::size_t{0};
-        check_scan(store, model, table, from, to, limit);
+        Scan scan;
+        scan.from = random.below(4) == 0 ? Bytes() : random_key(random);
+        scan.to = random.below(4) == 0 ? Bytes() : random_key(random);
+        scan.limit = random.below(2) == 0 ? 1 + random.below(5) : ~std::size_t{0};
+        check_scan(store, model, table, scan);
     }
     if (random.below(3) == 0) store.end_turn();
 }

@@ -27,6 +27,7 @@ BOOST_AUTO_TEST_CASE(jobs_may_be_posted_from_many_threads) {
     {
         Worker worker("a name longer than the kernel keeps");
         std::vector<std::thread> posters;
+        posters.reserve(4);
         for (int poster = 0; poster < 4; ++poster) {
             posters.emplace_back([&] {
                 for (int index = 0; index < 500; ++index) worker.post([&sum] { ++sum; });
@@ -41,10 +42,9 @@ BOOST_AUTO_TEST_CASE(what_a_job_owns_dies_on_the_thread) {
     std::thread::id died_on;
     {
         Worker worker("test");
-        std::shared_ptr<int> owned(new int(1), [&died_on](int* number) {
-            died_on = std::this_thread::get_id();
-            delete number;
-        });
+        int number = 1;
+        std::shared_ptr<int> owned(&number,
+                                   [&died_on](int*) { died_on = std::this_thread::get_id(); });
         worker.post([owned = std::move(owned)] {});
     }
     BOOST_TEST((died_on != std::thread::id()));
