@@ -1,8 +1,8 @@
 #include "core/protocol/message.hpp"
 
-#include "core/engine/event.hpp"
-
 #include <boost/test/unit_test.hpp>
+
+#include "core/engine/event.hpp"
 
 namespace syncline {
 namespace {
@@ -29,13 +29,19 @@ std::vector<Message> samples() {
     const Hlc hlc = Hlc::at_ms(1'700'000'000'000);
     const LeafSum root{Hash128{0x0123456789abcdef, 0xfedcba9876543210}, 70000};
     return {
-        Hello{protocol_version, some_uuid(1), some_uuid(2), ann, some_vv(), 99, 4096, some_vv(), 16},
+        Hello{protocol_version, some_uuid(1), some_uuid(2), ann, some_vv(), 99, 4096, some_vv(),
+              16},
         Pull{3, 99, 4096},
         Batch{3, 4096, 5000, {{1, "event bytes"}, {2, "barrier bytes"}}},
         Ack{3, 5000, some_vv(), true, root.sum, root.count, hlc},
         SyncNeeded{3, 4096, some_vv()},
         SessionOpen{0xaabbccddeeff0011, 2, some_vv(), 0x1122334455},
-        SessionOpened{17, SessionOpened::Verdict::descend, some_vv(), hlc, root, 8192,
+        SessionOpened{17,
+                      SessionOpened::Verdict::descend,
+                      some_vv(),
+                      hlc,
+                      root,
+                      8192,
                       {1, 2, 3, 0xffffffffff}},
         SessionLevel{17, 1, {0x1, 0x9, 0xf}, {0, 1, 2, 0, 1, 2, 0}, {5, 6, 7, 8, 9, 10, 11, 12}},
         SessionLevel{17, 1, {0x8001}, {0, 1}, std::vector<std::uint64_t>(16, 0xabcdef)},

@@ -13,7 +13,9 @@ std::string line(const char* format, Values... values) {
     return text;
 }
 
-unsigned long long wide(std::uint64_t number) { return number; }
+unsigned long long wide(std::uint64_t number) {
+    return number;
+}
 
 std::string pairs_table(const Coverage& coverage) {
     std::string text = line("%-11s %9s", "fault", "injected");

@@ -31,42 +31,42 @@ constexpr std::array<std::string_view, op_kinds_count> op_names = {
 
 /// What goes wrong. Each seed leaves some of these out (swarm testing).
 enum class Fault : std::uint8_t {
-    loss,         ///< frames vanish
-    duplicate,    ///< frames come twice
-    reorder,      ///< frames overtake each other
-    truncate,     ///< frames arrive cut: the receiver must close the link
-    partition,    ///< two replicas hear nothing from each other
-    one_way,      ///< one replica does not hear the other
-    reset,        ///< connections break and are made anew
-    slow_link,    ///< frames take seconds
-    pause,        ///< a replica stands still
-    kill,         ///< a process dies; what it wrote is still in the system's cache
-    power_cut,    ///< a machine dies; unsynced sectors survive or not
-    disk_error,   ///< a sync fails
-    slow_disk,    ///< syncs and checkpoints take long
-    skew,         ///< wall clocks differ and drift
-    jump,         ///< a wall clock jumps
-    session,      ///< Merkle sessions although the logs would do
-    stream_cut,   ///< no log batches arrive: only sessions repair
+    loss,        ///< frames vanish
+    duplicate,   ///< frames come twice
+    reorder,     ///< frames overtake each other
+    truncate,    ///< frames arrive cut: the receiver must close the link
+    partition,   ///< two replicas hear nothing from each other
+    one_way,     ///< one replica does not hear the other
+    reset,       ///< connections break and are made anew
+    slow_link,   ///< frames take seconds
+    pause,       ///< a replica stands still
+    kill,        ///< a process dies; what it wrote is still in the system's cache
+    power_cut,   ///< a machine dies; unsynced sectors survive or not
+    disk_error,  ///< a sync fails
+    slow_disk,   ///< syncs and checkpoints take long
+    skew,        ///< wall clocks differ and drift
+    jump,        ///< a wall clock jumps
+    session,     ///< Merkle sessions although the logs would do
+    stream_cut,  ///< no log batches arrive: only sessions repair
 };
 constexpr std::size_t faults_count = 17;
 constexpr std::array<std::string_view, faults_count> fault_names = {
-    "loss",  "duplicate", "reorder",   "truncate",   "partition", "one_way",
-    "reset", "slow_link", "pause",     "kill",       "power_cut", "disk_error",
-    "slow_disk", "skew",  "jump",      "session",    "stream_cut"};
+    "loss",      "duplicate", "reorder", "truncate", "partition", "one_way",
+    "reset",     "slow_link", "pause",   "kill",     "power_cut", "disk_error",
+    "slow_disk", "skew",      "jump",    "session",  "stream_cut"};
 
 /// What a run, or a batch of runs, did. Plain numbers, so that processes can hand it over.
 struct Coverage {
     std::uint64_t seeds = 0;
-    std::uint64_t operations = 0;           ///< client transactions that ran
-    std::uint64_t refused = 0;              ///< of these: wrong type, not a number, on purpose
+    std::uint64_t operations = 0;  ///< client transactions that ran
+    std::uint64_t refused = 0;     ///< of these: wrong type, not a number, on purpose
     std::uint64_t replies = 0;
     std::uint64_t reads_checked = 0;
-    std::uint64_t events = 0;               ///< transactions with effects, counted at their origin
-    std::uint64_t events_applied = 0;       ///< at other replicas
+    std::uint64_t events = 0;          ///< transactions with effects, counted at their origin
+    std::uint64_t events_applied = 0;  ///< at other replicas
     std::uint64_t frames = 0;
     std::uint64_t crashes = 0;
-    std::uint64_t recoveries_checked = 0;   ///< on a copy of the disk
+    std::uint64_t recoveries_checked = 0;  ///< on a copy of the disk
     std::uint64_t sessions_completed = 0;
     std::uint64_t sessions_failed = 0;
     std::uint64_t session_rows = 0;
@@ -76,7 +76,7 @@ struct Coverage {
     std::uint64_t state_checks = 0;
     std::uint64_t cells_checked = 0;
     Micros virtual_time = 0;
-    Micros convergence_max = 0;             ///< from heal to equal replicas
+    Micros convergence_max = 0;                        ///< from heal to equal replicas
     std::array<std::uint64_t, faults_count> faults{};  ///< how often each was injected
     /// Operations that ran at a replica while a fault had hold of it.
     std::array<std::array<std::uint64_t, op_kinds_count>, faults_count + 1> pairs{};

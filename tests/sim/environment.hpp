@@ -12,9 +12,9 @@ using Micros = std::uint64_t;
 constexpr Micros micros_per_ms = 1000;
 constexpr Micros second = 1000 * micros_per_ms;
 
-/// xoshiro256**, seeded through splitmix64. Streams of one seed are independent, so that a draw more
-/// in one place does not change another place.
-/// Source: Blackman & Vigna 2018, "Scrambled linear pseudorandom number generators".
+/// xoshiro256**, seeded through splitmix64. Streams of one seed are independent, so that a draw
+/// more in one place does not change another place. Source: Blackman & Vigna 2018, "Scrambled
+/// linear pseudorandom number generators".
 class SimRandom final : public Random {
 public:
     SimRandom(std::uint64_t seed, std::uint64_t stream);

@@ -59,8 +59,8 @@ void History::issued(std::size_t replica, const Event& event, BytesView bytes,
                      const std::vector<Intent>& intents) {
     std::vector<Known>& known = events_[event.dot.actor];
     if (known.size() != event.dot.counter - 1) {
-        return fail(replica, "issued event " + to_string(event.dot) + ", but its actor's last was " +
-                                 std::to_string(known.size()));
+        return fail(replica, "issued event " + to_string(event.dot) +
+                                 ", but its actor's last was " + std::to_string(known.size()));
     }
     if (event.past != views_[replica].vv) {
         return fail(replica, "event " + to_string(event.dot) + " names as its past " +
@@ -129,8 +129,8 @@ void History::durable(std::size_t replica, const VersionVector& vv) {
     View& view = views_[replica];
     if (view.called_durable == vv) return;
     if (!view.vv.covers(vv)) {
-        return fail(replica, "calls " + to_string(vv) + " durable, but has only " +
-                                 to_string(view.vv));
+        return fail(replica,
+                    "calls " + to_string(vv) + " durable, but has only " + to_string(view.vv));
     }
     if (!vv.covers(view.called_durable)) {
         return fail(replica, "called " + to_string(view.called_durable) +
@@ -163,8 +163,8 @@ void History::recovered(std::size_t replica, const VersionVector& vv) {
                                  to_string(view.durable) + " had been durable");
     }
     if (!view.vv.covers(vv)) {
-        return fail(replica, "came back with " + to_string(vv) + " having had only " +
-                                 to_string(view.vv));
+        return fail(replica,
+                    "came back with " + to_string(vv) + " having had only " + to_string(view.vv));
     }
     view.vv = vv;
     forget_lost(replica);
@@ -196,8 +196,8 @@ void History::settle() {
     oracle_.settle(everywhere);
 }
 
-std::string History::compare(const Oracle::Name& name, const Cell& cell,
-                             const Expected& expected, const VersionVector& vv) const {
+std::string History::compare(const Oracle::Name& name, const Cell& cell, const Expected& expected,
+                             const VersionVector& vv) const {
     bool equal = cell.dots.size() == expected.values.size() &&
                  cell.counter.exists() == expected.counted &&
                  (!expected.counted || cell.counter.value() == expected.sum);
@@ -248,13 +248,11 @@ std::size_t History::check_state(std::size_t replica, Replica& production) {
         }
         const Oracle::Name name{row->name.key, *type, row->name.field.value_or(Bytes())};
         const auto found = expected.find(name);
-        difference = compare(name, *cell,
-                             found == expected.end() ? Expected{} : found->second, vv);
+        difference = compare(name, *cell, found == expected.end() ? Expected{} : found->second, vv);
         if (found != expected.end()) expected.erase(found);
         return difference.empty();
     };
-    const Result<void> scanned =
-        production.group().store().scan(Table::cells, {}, {}, visit);
+    const Result<void> scanned = production.group().store().scan(Table::cells, {}, {}, visit);
     if (difference.empty() && !scanned) difference = scanned.error().message;
     if (difference.empty() && !expected.empty()) {
         const auto& [name, value] = *expected.begin();

@@ -135,8 +135,7 @@ int find_mutations(CommandLine line) {
         } else {
             const SeedFailure& found = result.failures.front();
             std::printf("%-11s found in seed %llu, after %llu: %s\n", known.name,
-                        static_cast<unsigned long long>(found.seed), seeds,
-                        found.sentence.c_str());
+                        static_cast<unsigned long long>(found.seed), seeds, found.sentence.c_str());
         }
         std::fflush(stdout);
     }
@@ -162,8 +161,7 @@ std::optional<std::vector<std::uint64_t>> read_seeds(const std::string& path) {
 
 int run_one_seed(const CommandLine& line) {
     const auto began = std::chrono::steady_clock::now();
-    const SeedResult result =
-        run_one(*line.seed, line.batch.run, line.batch.check_determinism);
+    const SeedResult result = run_one(*line.seed, line.batch.run, line.batch.check_determinism);
     const double wall =
         std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
     std::printf("%s", to_text(result.coverage, wall).c_str());
@@ -191,8 +189,7 @@ int run_many(CommandLine line) {
     const BatchResult result = run_batch(line.batch, false);
     std::printf("%s", to_text(result.coverage, result.wall_seconds).c_str());
     if (!result.failures.empty()) {
-        std::printf("%zu seeds FAILED; repeat one with --seed X --trace\n",
-                    result.failures.size());
+        std::printf("%zu seeds FAILED; repeat one with --seed X --trace\n", result.failures.size());
         return 1;
     }
     if (const std::string missing = missing_activity(result.coverage); !missing.empty()) {
@@ -225,4 +222,6 @@ int run(int count, char** arguments) {
 }  // namespace
 }  // namespace syncline::sim
 
-int main(int count, char** arguments) { return syncline::sim::run(count, arguments); }
+int main(int count, char** arguments) {
+    return syncline::sim::run(count, arguments);
+}

@@ -27,7 +27,7 @@ private:
 
     const Rows& view(Table table);
 
-    std::shared_ptr<Tables> rows_;        // shared with the view of the running turn
+    std::shared_ptr<Tables> rows_;  // shared with the view of the running turn
     std::shared_ptr<const Tables> view_;
 };
 

@@ -142,8 +142,7 @@ void Network::transmit(std::size_t index, std::size_t side, const Outgoing& fram
         link.arrival[side] = arrival;
     }
     Bytes payload = frame.payload;
-    if (!healed_ && !payload.empty() &&
-        random_.below(1000000) < plan_.truncate_per_million) {
+    if (!healed_ && !payload.empty() && random_.below(1000000) < plan_.truncate_per_million) {
         coverage_.count(Fault::truncate);
         payload.resize(random_.below(payload.size()));
         link.truncated = true;
@@ -173,12 +172,16 @@ void Network::deliver(std::size_t index, std::size_t to, std::uint64_t life, std
 void Network::cut(std::size_t index, bool forward, bool backward) {
     links_[index].cut[0] = forward;
     links_[index].cut[1] = backward;
-    timeline_.note("cut", Timeline::nobody, index * 4 + (forward ? 2 : 0) + (backward ? 1 : 0), [&] {
-        const Link& link = links_[index];
-        return "r" + std::to_string(link.ends[0].replica) +
-               (forward && backward ? " xx " : forward ? " x> " : backward ? " <x " : " -- ") + "r" +
-               std::to_string(link.ends[1].replica);
-    });
+    timeline_.note("cut", Timeline::nobody, index * 4 + (forward ? 2 : 0) + (backward ? 1 : 0),
+                   [&] {
+                       const Link& link = links_[index];
+                       return "r" + std::to_string(link.ends[0].replica) +
+                              (forward && backward ? " xx "
+                               : forward           ? " x> "
+                               : backward          ? " <x "
+                                                   : " -- ") +
+                              "r" + std::to_string(link.ends[1].replica);
+                   });
 }
 
 void Network::heal() {

@@ -55,11 +55,11 @@ private:
     };
     struct Link {
         End ends[2];
-        std::uint64_t life = 0;      ///< grows with each connection
-        bool cut[2] = {};            ///< frames from ends[i] vanish
+        std::uint64_t life = 0;  ///< grows with each connection
+        bool cut[2] = {};        ///< frames from ends[i] vanish
         bool slow = false;
-        bool truncated = false;      ///< a frame of this connection was cut short
-        Micros arrival[2] = {};      ///< of the latest frame from ends[i]
+        bool truncated = false;  ///< a frame of this connection was cut short
+        Micros arrival[2] = {};  ///< of the latest frame from ends[i]
     };
 
     void supervise(std::size_t link);

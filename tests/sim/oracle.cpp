@@ -88,8 +88,7 @@ void Oracle::settle(const VersionVector& everywhere) {
         for (auto cell = cells.begin(); cell != cells.end();) {
             History& history = cell->second;
             for (std::vector<Item>* items : {&history.writes, &history.increments}) {
-                std::erase_if(*items,
-                              [&](const Item& item) { return !alive(item, everywhere); });
+                std::erase_if(*items, [&](const Item& item) { return !alive(item, everywhere); });
             }
             const bool empty = history.writes.empty() && history.increments.empty();
             cell = empty ? cells.erase(cell) : std::next(cell);
@@ -149,8 +148,7 @@ std::optional<CellType> Oracle::visible_type(const VersionVector& vv, BytesView 
     return visible;
 }
 
-std::map<Bytes, Bytes> Oracle::fields(const VersionVector& vv, BytesView key,
-                                      CellType type) const {
+std::map<Bytes, Bytes> Oracle::fields(const VersionVector& vv, BytesView key, CellType type) const {
     std::map<Bytes, Bytes> fields;
     const auto cells = keys_.find(key);
     if (cells == keys_.end()) return fields;
@@ -164,8 +162,8 @@ std::map<Bytes, Bytes> Oracle::fields(const VersionVector& vv, BytesView key,
 std::optional<Bytes> Oracle::visible_value(const Expected& cell) {
     if (!cell.live()) return std::nullopt;
     if (cell.values.empty()) return std::to_string(cell.sum);
-    const auto winner = std::max_element(
-        cell.values.begin(), cell.values.end(), [](const auto& a, const auto& b) {
+    const auto winner =
+        std::max_element(cell.values.begin(), cell.values.end(), [](const auto& a, const auto& b) {
             return std::pair(a.hlc, a.dot.actor) < std::pair(b.hlc, b.dot.actor);
         });
     const std::optional<std::int64_t> number = number_in(winner->bytes);

@@ -13,7 +13,9 @@ T choose(SimRandom& random, std::initializer_list<T> values) {
     return *(values.begin() + random.below(values.size()));
 }
 
-Micros ms(std::uint64_t count) { return count * micros_per_ms; }
+Micros ms(std::uint64_t count) {
+    return count * micros_per_ms;
+}
 
 /// Swarm: each fault is left out of half of the seeds; now and then nothing goes wrong at all.
 void choose_faults(Plan& plan, SimRandom& random) {
@@ -114,14 +116,14 @@ Plan make_plan(std::uint64_t seed, const RunOptions& options) {
 }
 
 std::string describe(const Plan& plan) {
-    std::string text = "seed " + std::to_string(plan.seed) + ": " +
-                       std::to_string(plan.replicas) + " replicas, faults:";
+    std::string text = "seed " + std::to_string(plan.seed) + ": " + std::to_string(plan.replicas) +
+                       " replicas, faults:";
     for (std::size_t i = 0; i < faults_count; ++i) {
         if (plan.faults.test(i)) text += " " + std::string(fault_names[i]);
     }
     if (plan.faults.none()) text += " none";
-    text += "; delay " + to_text(plan.delay) + " s, keys " + std::to_string(plan.keys) + ", fields " +
-            std::to_string(plan.fields) + (plan.mixed_types ? ", mixed types" : "") +
+    text += "; delay " + to_text(plan.delay) + " s, keys " + std::to_string(plan.keys) +
+            ", fields " + std::to_string(plan.fields) + (plan.mixed_types ? ", mixed types" : "") +
             ", segments of " + std::to_string(plan.replica.log.segment_bytes) + " B, retention " +
             std::to_string(plan.replica.log_retention_bytes) + " B, 2^" +
             std::to_string(plan.replica.leaf_bits) + " leaves, fanout " +

@@ -52,8 +52,8 @@ struct Plan {
 
     // Clients.
     Micros operation_gap = 0;
-    unsigned clients = 1;      ///< for each replica
-    unsigned keys = 4;         ///< of each family
+    unsigned clients = 1;  ///< for each replica
+    unsigned keys = 4;     ///< of each family
     unsigned fields = 3;
     bool mixed_types = false;  ///< one family of keys for all types
     std::array<unsigned, op_kinds_count> weights{};

@@ -150,8 +150,7 @@ void Runner::take(Worker& worker) {
         Report report;
         std::memcpy(&report, worker.received.data(), sizeof report);
         if (worker.received.size() < sizeof report + report.sentence_bytes) break;
-        const std::string sentence =
-            worker.received.substr(sizeof report, report.sentence_bytes);
+        const std::string sentence = worker.received.substr(sizeof report, report.sentence_bytes);
         worker.received.erase(0, sizeof report + report.sentence_bytes);
         take_report(worker, report, sentence);
     }

@@ -14,10 +14,10 @@ struct BatchOptions {
     std::vector<std::uint64_t> seeds;  ///< these, or
     std::uint64_t first = 0;           ///< `count` ones from here on
     std::uint64_t count = 0;
-    unsigned jobs = 1;                 ///< processes
-    bool check_determinism = false;    ///< each seed runs twice and must do the same
+    unsigned jobs = 1;               ///< processes
+    bool check_determinism = false;  ///< each seed runs twice and must do the same
     bool stop_at_failure = false;
-    bool progress = false;             ///< a line for each seed
+    bool progress = false;  ///< a line for each seed
 };
 
 struct SeedFailure {

@@ -194,15 +194,16 @@ void SimReplica::start_checkpoint() {
     std::optional<Store::Checkpoint> checkpoint = replica_->begin_checkpoint();
     if (!checkpoint) return;
     checkpointing_ = true;
-    later(random_.around(shared_.plan.checkpoint_time), [this, job = *checkpoint](Replica&) mutable {
-        const Result<void> committed = job.commit();
-        shared_.timeline.note("commit", index_, job.position(),
-                              [&] { return "base at " + std::to_string(job.position()); });
-        later(random_.below(5 * micros_per_ms), [this, committed](Replica& replica) {
-            checkpointing_ = false;
-            replica.finish_checkpoint(committed);
-        });
-    });
+    later(random_.around(shared_.plan.checkpoint_time),
+          [this, job = *checkpoint](Replica&) mutable {
+              const Result<void> committed = job.commit();
+              shared_.timeline.note("commit", index_, job.position(),
+                                    [&] { return "base at " + std::to_string(job.position()); });
+              later(random_.below(5 * micros_per_ms), [this, committed](Replica& replica) {
+                  checkpointing_ = false;
+                  replica.finish_checkpoint(committed);
+              });
+          });
 }
 
 void SimReplica::release(Committed committed) {
@@ -342,8 +343,7 @@ void SimReplica::check_pairs() {
         std::optional<Bytes> values[2];
         for (std::size_t side = 0; side < 2; ++side) {
             const Bytes key = Workload::pair_keys(index)[side];
-            const Result<Cell> cell =
-                replica_->group().cell(key, CellType::string, std::nullopt);
+            const Result<Cell> cell = replica_->group().cell(key, CellType::string, std::nullopt);
             if (!cell) return fail("key " + key + " cannot be read: " + cell.error().message);
             values[side] = string_value(*cell);
         }

@@ -57,7 +57,8 @@ public:
     void check();
     /// Adds the production statistics of this life to the coverage.
     void count_statistics();
-    /// Bits of the faults that have hold of this replica, for coverage; set by whoever injects them.
+    /// Bits of the faults that have hold of this replica, for coverage; set by whoever injects
+    /// them.
     std::bitset<faults_count> afflictions;
 
 private:
@@ -88,8 +89,8 @@ private:
     std::size_t index_;
     Shared shared_;
     SimClock clock_;
-    SimRandom chance_;   // the replica's own
-    SimRandom random_;   // of its machine and clients
+    SimRandom chance_;  // the replica's own
+    SimRandom random_;  // of its machine and clients
     SimDisk disk_;
     MemoryBase base_;
     Workload workload_;

@@ -8,11 +8,13 @@
 namespace syncline::sim {
 namespace {
 
-constexpr std::array single_writes = {
-    OpKind::set,      OpKind::increment,   OpKind::erase,          OpKind::set_add, OpKind::set_remove,
-    OpKind::hash_set, OpKind::hash_remove, OpKind::hash_increment, OpKind::erase};
+constexpr std::array single_writes = {OpKind::set,         OpKind::increment,      OpKind::erase,
+                                      OpKind::set_add,     OpKind::set_remove,     OpKind::hash_set,
+                                      OpKind::hash_remove, OpKind::hash_increment, OpKind::erase};
 
-std::uint64_t bucket_of(const Bytes& key) { return key_hash(key) >> 48; }
+std::uint64_t bucket_of(const Bytes& key) {
+    return key_hash(key) >> 48;
+}
 
 Intent intent(Intent::Kind kind, const Bytes& key, CellType type = CellType::string,
               const Bytes& field = {}) {
@@ -48,12 +50,18 @@ OpKind Workload::choose(SimRandom& random) const {
 
 Result<void> Workload::perform(Transaction& txn, SimRandom& random, Attempt& attempt) const {
     switch (attempt.kind) {
-        case OpKind::get: return read_string(txn, key(random, CellType::string), attempt);
-        case OpKind::collection_read: return read(txn, random, attempt);
-        case OpKind::pair: return write_pair(txn, random, attempt);
-        case OpKind::transaction: return write_many(txn, random, attempt);
-        case OpKind::clear_buckets: return clear_buckets(txn, random, attempt);
-        default: return write(txn, random, attempt.kind, attempt);
+        case OpKind::get:
+            return read_string(txn, key(random, CellType::string), attempt);
+        case OpKind::collection_read:
+            return read(txn, random, attempt);
+        case OpKind::pair:
+            return write_pair(txn, random, attempt);
+        case OpKind::transaction:
+            return write_many(txn, random, attempt);
+        case OpKind::clear_buckets:
+            return clear_buckets(txn, random, attempt);
+        default:
+            return write(txn, random, attempt.kind, attempt);
     }
 }
 
@@ -108,8 +116,8 @@ Result<void> Workload::read_string(Transaction& txn, const Bytes& key, Attempt& 
     attempt.read_checked = true;
     if (type && *type != CellType::string) {
         if (got || got.error().code != Code::wrong_type) {
-            attempt.violation = "GET " + printable(key) + " gave a value, but history says it is " +
-                                in_words(type);
+            attempt.violation =
+                "GET " + printable(key) + " gave a value, but history says it is " + in_words(type);
         }
         return got ? Result<void>() : Result<void>(got.error());
     }
@@ -150,9 +158,8 @@ Result<void> Workload::read_collection(Transaction& txn, const Bytes& key, CellT
     const std::map<Bytes, Bytes> expected = history_.oracle().fields(vv(), key, type);
     if (got != expected || *count != expected.size()) {
         attempt.violation = printable(key) + " shows " + std::to_string(got.size()) +
-                            " fields and counts " + std::to_string(*count) +
-                            ", but history says " + std::to_string(expected.size()) +
-                            ", or other values";
+                            " fields and counts " + std::to_string(*count) + ", but history says " +
+                            std::to_string(expected.size()) + ", or other values";
     }
     return {};
 }
@@ -187,8 +194,8 @@ Result<void> Workload::read_keys(Transaction& txn, std::size_t step, Attempt& at
 Result<void> Workload::write(Transaction& txn, SimRandom& random, OpKind kind,
                              Attempt& attempt) const {
     const bool on_set = kind == OpKind::set_add || kind == OpKind::set_remove;
-    const bool on_hash = kind == OpKind::hash_set || kind == OpKind::hash_remove ||
-                         kind == OpKind::hash_increment;
+    const bool on_hash =
+        kind == OpKind::hash_set || kind == OpKind::hash_remove || kind == OpKind::hash_increment;
     const CellType type = on_set ? CellType::set : on_hash ? CellType::hash : CellType::string;
     const Bytes name = key(random, kind == OpKind::erase ? cell_types[random.below(3)] : type);
     const Bytes part = on_set || on_hash ? field(random) : Bytes();

@@ -15,7 +15,7 @@ struct Attempt {
     std::vector<Intent> intents;  ///< of the operations that were not refused
     std::vector<Dot> seen;        ///< events whose effects the reply shows
     bool read_checked = false;
-    std::string violation;        ///< an answer that history does not give; empty: none
+    std::string violation;  ///< an answer that history does not give; empty: none
 };
 
 /// The clients of one replica: random transactions on few keys, through the same operations that
@@ -26,7 +26,8 @@ public:
 
     /// What the next transaction shall be.
     OpKind choose(SimRandom& random) const;
-    /// Runs it. Errors: what the operations return, or unavailable when the client changes its mind.
+    /// Runs it. Errors: what the operations return, or unavailable when the client changes its
+    /// mind.
     Result<void> perform(Transaction& txn, SimRandom& random, Attempt& attempt) const;
 
     /// The keys that are only ever written together, with equal values.

@@ -12,7 +12,7 @@ namespace syncline::sim {
 struct Outcome {
     std::optional<std::string> failure;  ///< one sentence
     Micros failed_at = 0;
-    std::uint64_t hash = 0;              ///< over everything that happened
+    std::uint64_t hash = 0;  ///< over everything that happened
     Coverage coverage;
 };
 
