@@ -26,7 +26,8 @@ def wait_for(port, process):
     for _ in range(500):
         if process.poll() is not None:
             raise SystemExit(f"{process.args[0]} ended with code {process.returncode}")
-        ping = subprocess.run(["redis-cli", "-p", str(port), "ping"], capture_output=True, text=True)
+        ping = subprocess.run(["redis-cli", "-p", str(port), "ping"], capture_output=True,
+                              text=True)
         if ping.stdout.strip() == "PONG":
             return
         time.sleep(0.02)
