@@ -209,15 +209,17 @@ BOOST_AUTO_TEST_CASE(a_cut_link_stays_cut_until_it_is_allowed_again) {
     RunningServer b(member("b", {a.peer_port()}));
     BOOST_REQUIRE_EQUAL(b.wait_for({"DBSIZE"}, "(integer) 0"), "(integer) 0");
     BOOST_TEST(b.wait_for({"CRDT.LINK", "a", "down"}, "OK") == "OK");
-    BOOST_TEST(a.ask({"SET", "k", "a"}) == "OK");
-    BOOST_TEST(b.ask({"SET", "k", "b"}) == "OK");
+    BOOST_TEST(a.ask({"INCRBY", "n", "10"}) == "(integer) 10");
+    BOOST_TEST(b.ask({"INCRBY", "n", "1"}) == "(integer) 1");
     BOOST_TEST(b.ask({"CRDT.SYNC", "a"}) == "(error) ERR the peer is not connected");
-    BOOST_TEST(a.ask({"GET", "k"}) == "\"a\"");
-    BOOST_TEST(b.ask({"GET", "k"}) == "\"b\"");
+    BOOST_TEST(a.ask({"GET", "n"}) == "\"10\"");
+    BOOST_TEST(b.ask({"GET", "n"}) == "\"1\"");
     BOOST_TEST(b.ask({"CRDT.LINK", "nobody", "up"}).rfind("(error)", 0) == 0U);
     BOOST_TEST(b.ask({"CRDT.LINK", "a", "up"}) == "OK");
-    BOOST_TEST(a.wait_for({"GET", "k"}, "\"b\"") == "\"b\"");  // the later write
-    BOOST_TEST(b.ask({"GET", "k"}) == "\"b\"");
+    for (RunningServer* const server : {&a, &b}) {
+        BOOST_TEST(server->wait_for({"GET", "n"}, "\"11\"") == "\"11\"");
+    }
+    BOOST_TEST(root_of(a) == root_of(b));
 }
 
 BOOST_AUTO_TEST_CASE(a_stranger_is_refused) {
