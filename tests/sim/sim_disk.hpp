@@ -34,11 +34,11 @@ public:
     /// write that fails stores a part; a sync that fails leaves the file marked clean, as Linux
     /// does: it reads as if written, later syncs succeed, and a power cut loses it.
     void fail_after(std::uint64_t operations) { fails_after_ = operations; }
-    void fail_nothing() {
-        fails_after_.reset();
-        failed_ = false;
-    }
+    /// Takes back a failure that has not struck yet.
+    void fail_nothing() { fails_after_.reset(); }
+    /// A failure has struck since it was last forgiven.
     [[nodiscard]] bool has_failed() const { return failed_; }
+    void forgive() { failed_ = false; }
 
     struct Content {
         Bytes now;

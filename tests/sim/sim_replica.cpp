@@ -51,7 +51,7 @@ void SimReplica::start() {
         Replica::open(options_, Env{clock_, chance_}, disk_, base_);
     if (!opened && disk_.has_failed()) {
         shared_.timeline.note("cannot open", index_, 0, [&] { return opened.error().message; });
-        disk_.fail_nothing();
+        disk_.forgive();
         if (random_.one_in(2)) disk_.crash(random_);
         opened = Replica::open(options_, Env{clock_, chance_}, disk_, base_);
     }
@@ -91,7 +91,7 @@ void SimReplica::crash(bool power_cut) {
     inbox_.clear();
     paused_until_ = 0;
     flushing_ = checkpointing_ = turn_open_ = false;
-    if (disk_.has_failed()) disk_.fail_nothing();
+    disk_.forgive();
     if (power_cut) disk_.crash(random_);
     base_.end_turn();
     shared_.network.crashed(index_);
