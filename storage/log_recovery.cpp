@@ -223,6 +223,9 @@ std::string segment_name(std::uint64_t file_number) {
 Result<RecoveredLog> recover_log(Disk& disk, std::uint64_t segment_bytes, Position from) {
     RecoveredLog log;
     SYNCLINE_TRY(Found found, read_headers(disk));
+    // A process that died between creating a file and syncing its name left a name that only
+    // memory holds; from here on files are used again without another look at their names.
+    SYNCLINE_CHECK(disk.sync_directory());
     log.file_number = found.file_number;
     for (const auto& segment : found.segments) {
         log.sequence = std::max(log.sequence, segment->header.sequence);

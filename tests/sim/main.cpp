@@ -23,6 +23,7 @@ constexpr char usage[] =
     "  --file FILE          runs the seeds of a file: a number at the start of each line\n"
     "  --trace              prints what happens; with --seed\n"
     "  --seconds T          virtual seconds with faults (60)\n"
+    "  --rate R             operations a second at each replica (10)\n"
     "  --replicas 3|5       instead of 3 and 5 in turn\n"
     "  --check-determinism  runs each seed twice and compares\n"
     "  --until-failure      goes on until a seed fails\n"
@@ -80,6 +81,7 @@ bool take_option(CommandLine& line, const std::string& name, const std::string& 
     if (name == "--first") return (line.first = number).has_value();
     if (name == "--seeds") return (line.batch.count = *number) > 0;
     if (name == "--seconds") return (line.batch.run.seconds = *number) > 0;
+    if (name == "--rate") return (line.batch.run.rate = *number) > 0 && *number <= 1000;
     if (name == "--jobs") return (line.batch.jobs = static_cast<unsigned>(*number)) > 0;
     if (name == "--within") return (line.within = *number) > 0;
     if (name != "--replicas" || (*number != 3 && *number != 5)) return false;
@@ -95,7 +97,8 @@ CommandLine parse(int count, char** arguments) {
         if (take_switch(line, name)) continue;
         const std::string value = i + 1 < count ? arguments[++i] : "";
         if (take_option(line, name, value)) continue;
-        line.error = "wrong option or value: " + name + " " + value;
+        line.error = "wrong option or value: " + name;
+        if (!value.empty()) line.error += " " + value;
         return line;
     }
     if (line.batch.run.trace && !line.seed) line.error = "--trace needs --seed";

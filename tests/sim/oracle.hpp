@@ -2,6 +2,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "crdt/cell.hpp"
@@ -52,7 +53,9 @@ public:
         CellType type = CellType::string;
         Bytes field;
 
-        auto operator<=>(const Name&) const = default;
+        bool operator<(const Name& other) const {
+            return std::tie(key, type, field) < std::tie(other.key, other.type, other.field);
+        }
     };
 
     void record(const Dot& dot, const VersionVector& past, Hlc hlc,

@@ -78,7 +78,6 @@ void choose_storage(Plan& plan, SimRandom& random) {
 }
 
 void choose_clients(Plan& plan, SimRandom& random) {
-    plan.operation_gap = ms(100);  // ten a second
     plan.clients = static_cast<unsigned>(random.between(1, 3));
     plan.keys = choose(random, {1U, 2U, 4U, 12U, 40U});
     plan.fields = choose(random, {1U, 2U, 4U, 12U});
@@ -107,6 +106,7 @@ Plan make_plan(std::uint64_t seed, const RunOptions& options) {
     choose_network(plan, random);
     choose_storage(plan, random);
     choose_clients(plan, random);
+    plan.operation_gap = second / options.rate;
     if (plan.has(Fault::skew)) {
         // Rarely beyond what replicas accept of each other.
         plan.skew_ms_max = choose<std::int64_t>(random, {50, 1000, 4000, 4000, 12000});

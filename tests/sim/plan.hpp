@@ -12,6 +12,7 @@ namespace syncline::sim {
 struct RunOptions {
     std::uint64_t seconds = 60;  ///< virtual seconds of the phase with faults
     unsigned replicas = 0;       ///< 0: 3 and 5 in turn, by seed
+    std::uint64_t rate = 10;     ///< operations a second at each replica
     bool trace = false;
 };
 

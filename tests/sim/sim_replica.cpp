@@ -206,7 +206,7 @@ void SimReplica::start_checkpoint() {
           });
 }
 
-void SimReplica::release(Committed committed) {
+void SimReplica::release(const Committed& committed) {
     for (const Reply& reply : committed.replies) take_reply(reply);
     for (const Outgoing& message : committed.messages) shared_.network.send(index_, message);
     for (const auto& [link, error] : committed.closed) {

@@ -77,7 +77,7 @@ private:
     void turn_ended();
     void start_flush();
     void start_checkpoint();
-    void release(Committed committed);
+    void release(const Committed& committed);
     void take_reply(const Reply& reply);
     void prove_recovery(bool worst_case);
     void client_loop();
