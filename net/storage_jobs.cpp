@@ -26,7 +26,14 @@ void StorageJobs::start(Replica& replica) {
         wake_.wake();
     };
     if (!flush_ && (flush_ = replica.begin_flush())) {
-        log_worker_.post([this, report, flush = *flush_]() { report(flush_result_, run(flush)); });
+        log_worker_.post([this, report, flush = *flush_]() mutable {
+            Result<void> result = run(flush);
+            const bool synced = result.has_value();
+            report(flush_result_, std::move(result));
+            // Off the waiting clients' path. What fails here fails again at the first write to the
+            // next segment, and is reported then.
+            if (synced) (void)flush.prepare_next();
+        });
     }
     if (!checkpoint_ && (checkpoint_ = replica.begin_checkpoint())) {
         checkpoint_worker_.post([this, report, checkpoint = *checkpoint_]() mutable {
@@ -49,7 +56,8 @@ void StorageJobs::collect() {
     }
     if (checkpointed) {
         checkpoint_.reset();
-        replica_->finish_checkpoint(*checkpointed);
+        // Freeing the rows takes long; the empty job's end does it on the worker.
+        checkpoint_worker_.post([rows = replica_->finish_checkpoint(*checkpointed)]() {});
     }
 }
 

@@ -133,7 +133,8 @@ public:
     std::optional<Log::Flush> begin_flush();
     void finish_flush(const Log::Flush& flush, const Result<void>& result);
     std::optional<Store::Checkpoint> begin_checkpoint();
-    void finish_checkpoint(const Result<void>& result);
+    /// Returns what is left of the overlay part: let it go on another thread, it may be large.
+    std::shared_ptr<const void> finish_checkpoint(const Result<void>& result);
     /// Asks for a checkpoint soon, for a clean stop.
     void request_checkpoint() { checkpoint_requested_ = true; }
 

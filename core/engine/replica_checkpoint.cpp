@@ -53,10 +53,13 @@ std::shared_ptr<const Snapshot> Replica::take_snapshot(Position position) const 
         Snapshot{position, group_->vv(), group_->clock().last(), group_->leaf_sums()});
 }
 
-void Replica::finish_checkpoint(const Result<void>& result) {
+std::shared_ptr<const void> Replica::finish_checkpoint(const Result<void>& result) {
     SYNCLINE_ASSERT(checkpointing_.has_value());
-    if (!result) return fail(result.error());
-    store_.finish_checkpoint();
+    if (!result) {
+        fail(result.error());
+        return nullptr;
+    }
+    std::shared_ptr<const void> flushed = store_.finish_checkpoint();
     ++stats_.checkpoints;
     checkpoint_position_ = checkpointing_->position;
     checkpointing_.reset();
@@ -68,6 +71,7 @@ void Replica::finish_checkpoint(const Result<void>& result) {
     trim_log();
     drive_sessions();
     snapshot_making_.reset();  // lives on while a session holds it
+    return flushed;
 }
 
 void Replica::save_meta(RowChanges& meta, Position position) const {
