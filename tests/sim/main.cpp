@@ -8,6 +8,7 @@
 #include <sstream>
 #include <string>
 
+#include "core/base/env.hpp"
 #include "core/base/log.hpp"
 #include "core/base/mutation.hpp"
 #include "tests/sim/runner.hpp"
@@ -18,7 +19,7 @@ namespace {
 constexpr char usage[] =
     "Usage: sim [options]\n"
     "  --seeds N            runs N seeds (100)\n"
-    "  --first S            the first of them (from the clock, and printed)\n"
+    "  --first S            the first of them (by chance, and printed)\n"
     "  --seed X             runs one seed in this process\n"
     "  --file FILE          runs the seeds of a file: a number at the start of each line\n"
     "  --trace              prints what happens; with --seed\n"
@@ -35,6 +36,9 @@ constexpr char usage[] =
     "  --within N           in so many seeds (200)\n"
 #endif
     "Exit code: 0 nothing found, 1 a seed failed, 2 the command line is wrong.\n";
+
+/// Its digits, and those of the seeds after it, can be typed in again (number_in).
+constexpr std::uint64_t first_seed_max = 100'000'000'000'000'000;
 
 struct CommandLine {
     BatchOptions batch;
@@ -210,8 +214,8 @@ int run(int count, char** arguments) {
     }
     // Most of what replicas would log here is the faults' doing.
     configure_log(line.batch.run.trace ? LogLevel::debug : LogLevel::off, LogFormat::text, "sim");
-    line.batch.first = line.first.value_or(static_cast<std::uint64_t>(
-        std::chrono::system_clock::now().time_since_epoch() / std::chrono::microseconds(1)));
+    // Not the clock: batches begun at the same moment would run the same seeds.
+    line.batch.first = line.first.value_or(SystemRandom().below(first_seed_max));
 #ifdef SYNCLINE_MUTATIONS
     if (line.all_mutations) return find_mutations(std::move(line));
     if (!line.mutation.empty() && !plant(line.mutation)) {
