@@ -33,9 +33,13 @@ target_compile_definitions(msgpack_cxx INTERFACE MSGPACK_NO_BOOST)
 
 # syncline_version.hpp, written anew at each build and touched only when it changes.
 set(generated "${CMAKE_BINARY_DIR}/generated")
+string(CONCAT library_versions "libuv ${uv_VERSION}, LMDB ${lmdb_VERSION}, "
+  "msgpack ${msgpack_version}, xxHash ${xxhash_VERSION}, zstd ${zstd_VERSION}, "
+  "OpenSSL ${OPENSSL_VERSION}, fmt ${fmt_VERSION}, spdlog ${spdlog_VERSION}")
 find_package(Git QUIET)
 add_custom_target(syncline_version_header
   COMMAND ${CMAKE_COMMAND} -DVERSION=${PROJECT_VERSION} -DGIT=${GIT_EXECUTABLE}
+    "-DLIBRARIES=${library_versions}"
     -DSOURCE=${CMAKE_SOURCE_DIR} -DOUTPUT=${generated}/syncline_version.hpp
     -P ${CMAKE_SOURCE_DIR}/cmake/version.cmake
   BYPRODUCTS ${generated}/syncline_version.hpp

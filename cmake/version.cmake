@@ -14,5 +14,6 @@ file(CONFIGURE OUTPUT ${OUTPUT} @ONLY CONTENT [[
 namespace syncline {
 inline constexpr std::string_view version = "@VERSION@";
 inline constexpr std::string_view version_commit = "@commit@";
+inline constexpr std::string_view version_libraries = "@LIBRARIES@";
 }  // namespace syncline
 ]])

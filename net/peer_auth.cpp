@@ -98,7 +98,8 @@ void Secret::wipe() {
 Result<Secret> load_secret(const std::string& path) {
     const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
     if (file.number() < 0) {
-        return Error{Code::io, "cannot read secret file " + path + ": " + std::strerror(errno)};
+        return Error{Code::invalid_argument,
+                     "cannot read secret file " + path + ": " + std::strerror(errno)};
     }
     SYNCLINE_CHECK(check_secret_file(file.number(), path));
 

@@ -35,8 +35,8 @@ constexpr std::size_t secret_bytes_min = 16;
 constexpr std::size_t secret_bytes_max = 1024;
 
 /// Reads a secret of 16 to 1024 bytes from a file; one line end at its end does not count.
-/// Errors: io (missing, unreadable), unauthorized (others than the owner may read or write it; the
-/// sentence says what to do), invalid_argument (length).
+/// Errors: invalid_argument (it cannot be opened, its length), io, unauthorized (others than the
+/// owner may read or write it; the sentence says what to do).
 Result<Secret> load_secret(const std::string& path);
 
 /// HMAC-SHA256 (32 bytes) of label and message under the secret. Labels keep the uses of one secret

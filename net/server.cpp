@@ -67,8 +67,12 @@ Result<std::unique_ptr<Server>> Server::create(ServerOptions options, Env env) {
     SYNCLINE_TRY(std::unique_ptr<Loop> loop, Loop::create());
     // The constructor is private.
     std::unique_ptr<Server> server(new Server(std::move(options), env, std::move(loop)));
+    std::optional<Secret> secret;
+    if (!server->options_.peer_secret_file.empty()) {
+        SYNCLINE_TRY(secret, load_secret(server->options_.peer_secret_file));
+    }
     SYNCLINE_CHECK(server->open_data());
-    SYNCLINE_CHECK(server->open_ports());
+    SYNCLINE_CHECK(server->open_ports(std::move(secret)));
     server->describe_settings();
     return server;
 }
@@ -104,15 +108,14 @@ Result<void> Server::open_replica() {
     return {};
 }
 
-Result<void> Server::open_ports() {
+Result<void> Server::open_ports(std::optional<Secret> secret) {
     SYNCLINE_TRY(listener_, TcpListener::listen(*loop_, TcpEndpoint{options_.bind, options_.port},
                                                 [this](std::unique_ptr<TcpConnection> connection) {
                                                     accept(std::move(connection));
                                                 }));
-    if (options_.peer_secret_file.empty()) return {};
-    SYNCLINE_TRY(Secret secret, load_secret(options_.peer_secret_file));
+    if (!secret) return {};
     PeerOwner& owner = *this;
-    peers_ = std::make_unique<Peers>(*loop_, owner, std::move(secret), env_);
+    peers_ = std::make_unique<Peers>(*loop_, owner, *std::move(secret), env_);
     const TcpEndpoint peer_address{options_.peer_bind.empty() ? options_.bind : options_.peer_bind,
                                    options_.peer_port.value_or(peer_port_default)};
     SYNCLINE_TRY(peer_listener_,

@@ -72,7 +72,7 @@ private:
 
     Result<void> open_data();
     Result<void> open_replica();
-    Result<void> open_ports();
+    Result<void> open_ports(std::optional<Secret> secret);
     void describe_settings();
     void accept(std::unique_ptr<TcpConnection> connection);
     void tick();

@@ -7,6 +7,8 @@
 #include <string>
 
 #include "syncline_version.hpp"
+#include "tools/completion.hpp"
+#include "tools/config.hpp"
 #include "tools/demo.hpp"
 #include "tools/exit_codes.hpp"
 #include "tools/serve.hpp"
@@ -33,10 +35,21 @@ constexpr Subcommand subcommands[] = {
      "  syncline demo\n"
      "  syncline demo --script --history tests/data/kv_dag/rqlite.json.gz",
      syncline::add_demo},
+    {"config", "Check the settings of a replica, or print them with their origin",
+     "Examples:\n"
+     "  syncline config check --config /etc/syncline/syncline.toml\n"
+     "  SYNCLINE_PORT=6400 syncline config print --effective --node a",
+     syncline::add_config},
+    {"completion", "Print a script that completes subcommands and options",
+     "Examples:\n"
+     "  source <(syncline completion bash)\n"
+     "  syncline completion fish > ~/.config/fish/completions/syncline.fish",
+     syncline::add_completion},
 };
 
 std::string version_text() {
-    return fmt::format("syncline {} ({})", syncline::version, syncline::version_commit);
+    return fmt::format("syncline {} ({})\nbuilt with {}", syncline::version,
+                       syncline::version_commit, syncline::version_libraries);
 }
 
 }  // namespace

@@ -40,7 +40,7 @@ void print_banner(const Server& server) {
 
 int report(const Error& error) {
     fmt::print(stderr, "syncline: {}\n", error.message);
-    return error.code == Code::invalid_argument ? exit_usage : exit_failed;
+    return exit_code_of(error);
 }
 
 int serve(const GivenSettings& given) {

@@ -4,7 +4,10 @@
 
 #include <CLI/CLI.hpp>
 #include <charconv>
+#include <cstdlib>
 #include <optional>
+#include <sstream>
+#include <type_traits>
 
 namespace syncline {
 namespace {
@@ -60,16 +63,38 @@ constexpr Choice<LogLevel> log_levels[] = {{"debug", LogLevel::debug},
                                            {"off", LogLevel::off}};
 constexpr Choice<LogFormat> log_formats[] = {{"text", LogFormat::text}, {"json", LogFormat::json}};
 
-using Apply = Result<void> (*)(ServeSettings&, const std::string&);
+/// How a setting is written, and how it is read back for `config print`: no text, not set.
+struct Access {
+    Result<void> (*apply)(ServeSettings&, const std::string&);
+    std::vector<std::string> (*show)(const ServeSettings&);
+};
+/// How a value stands in the file.
+enum class Kind : std::uint8_t { string, number, boolean };
 
 /// One setting: option, environment variable and key of the file in one.
 struct Setting {
     const char* name;
     const char* value_name;  // null: a flag, whose value on the command line is "yes"
     const char* help;
-    Apply apply;
+    Access access;
+    Kind kind = Kind::string;
     bool repeated = false;
 };
+
+template <auto ServerOptions::*member>
+std::vector<std::string> show(const ServeSettings& settings) {
+    const auto& value = settings.server.*member;
+    using Value = std::decay_t<decltype(value)>;
+    if constexpr (std::is_same_v<Value, bool>) {
+        return {value ? "true" : "false"};
+    } else if constexpr (std::is_same_v<Value, std::string>) {
+        return value.empty() ? std::vector<std::string>() : std::vector{value};
+    } else if constexpr (std::is_same_v<Value, std::optional<std::uint16_t>>) {
+        return value ? std::vector{std::to_string(*value)} : std::vector<std::string>();
+    } else {
+        return {std::to_string(value)};
+    }
+}
 
 template <auto ServerOptions::*member>
 Result<void> set_text(ServeSettings& settings, const std::string& text) {
@@ -112,29 +137,67 @@ Result<void> set_log_format(ServeSettings& settings, const std::string& text) {
     return {};
 }
 
+std::vector<std::string> show_peers(const ServeSettings& settings) {
+    std::vector<std::string> peers;
+    for (const TcpEndpoint& peer : settings.server.peers) {
+        const bool v6 = peer.host.find(':') != std::string::npos;
+        peers.push_back((v6 ? "[" + peer.host + "]" : peer.host) + ":" + std::to_string(peer.port));
+    }
+    return peers;
+}
+
+std::vector<std::string> show_durability(const ServeSettings& /*settings*/) {
+    return {"always"};
+}
+
+template <typename T, std::size_t count>
+std::vector<std::string> name_in(const Choice<T> (&choices)[count], T value) {
+    for (const Choice<T>& choice : choices) {
+        if (choice.value == value) return {choice.name};
+    }
+    return {};
+}
+
+std::vector<std::string> show_log_level(const ServeSettings& settings) {
+    return name_in(log_levels, settings.log_level);
+}
+
+std::vector<std::string> show_log_format(const ServeSettings& settings) {
+    return name_in(log_formats, settings.log_format);
+}
+
+template <auto ServerOptions::*member>
+constexpr Access text{set_text<member>, show<member>};
+template <auto ServerOptions::*member>
+constexpr Access port{set_port<member>, show<member>};
+template <auto ServerOptions::*member>
+constexpr Access boolean{set_yes_no<member>, show<member>};
+
 constexpr Setting settings_table[] = {
     {"node", "NAME", "Name of this replica, for people [remembered, at first: syncline]",
-     set_text<&ServerOptions::node>},
+     text<&ServerOptions::node>},
     {"data", "DIR", "Data directory, made when missing [syncline-data]",
-     set_text<&ServerOptions::data_dir>},
-    {"bind", "ADDR", "IP address of the client port [127.0.0.1]", set_text<&ServerOptions::bind>},
+     text<&ServerOptions::data_dir>},
+    {"bind", "ADDR", "IP address of the client port [127.0.0.1]", text<&ServerOptions::bind>},
     {"port", "N", "Client port, for Redis clients; 0: a free one [7379]",
-     set_port<&ServerOptions::port>},
+     port<&ServerOptions::port>, Kind::number},
     {"protected-mode", "yes|no", "Refuse to let others than this machine in [yes]",
-     set_yes_no<&ServerOptions::protected_mode>},
-    {"peer", "HOST:PORT", "Peer port of another replica; repeat for each", add_peer, true},
+     boolean<&ServerOptions::protected_mode>, Kind::boolean},
+    {"peer", "HOST:PORT", "Peer port of another replica; repeat for each",
+     Access{add_peer, show_peers}, Kind::string, true},
     {"peer-port", "N", "Port for other replicas [7380, if there is a secret]",
-     set_port<&ServerOptions::peer_port>},
+     port<&ServerOptions::peer_port>, Kind::number},
     {"peer-bind", "ADDR", "IP address of the peer port [as --bind]",
-     set_text<&ServerOptions::peer_bind>},
+     text<&ServerOptions::peer_bind>},
     {"peer-secret-file", "FILE", "What all replicas of the cluster know, and nobody else",
-     set_text<&ServerOptions::peer_secret_file>},
+     text<&ServerOptions::peer_secret_file>},
     {"init", nullptr, "Found the cluster; for the first of several replicas",
-     set_yes_no<&ServerOptions::init>},
+     boolean<&ServerOptions::init>, Kind::boolean},
     {"durability", "always", "When a write is replied to: when it is durable [always]",
-     check_durability},
-    {"log-level", "LEVEL", "debug, info, warning, error or off [info]", set_log_level},
-    {"log-format", "FORMAT", "text or json [text]", set_log_format},
+     Access{check_durability, show_durability}},
+    {"log-level", "LEVEL", "debug, info, warning, error or off [info]",
+     Access{set_log_level, show_log_level}},
+    {"log-format", "FORMAT", "text or json [text]", Access{set_log_format, show_log_format}},
 };
 
 constexpr int repeats_max = 1000;
@@ -153,6 +216,58 @@ std::string variable_of(const std::string& name) {
         variable += byte == '-' ? '_' : static_cast<char>(byte - 'a' + 'A');
     }
     return variable;
+}
+
+/// The values of the environment; an empty variable counts as none.
+GivenSettings read_environment() {
+    GivenSettings given;
+    const auto take = [&](const std::string& name, bool repeated) {
+        const std::string variable = variable_of(name);
+        const char* const text = std::getenv(variable.c_str());
+        if (text == nullptr || *text == '\0') return;
+        Given value{{}, Origin::environment, variable};
+        std::istringstream parts{std::string(text)};
+        for (std::string part; std::getline(parts, part, repeated ? ',' : '\0');) {
+            value.values.push_back(part);
+        }
+        given[name] = std::move(value);
+    };
+    for (const Setting& setting : settings_table) take(setting.name, setting.repeated);
+    take(config_name, false);
+    return given;
+}
+
+std::string place_of(const std::string& path, const toml::source_region& source) {
+    if (source.begin.line == 0) return path;  // the file as a whole
+    return path + ":" + std::to_string(source.begin.line) + ":" +
+           std::to_string(source.begin.column);
+}
+
+std::string describe(const Given& given) {
+    switch (given.origin) {
+        case Origin::built_in:
+            return "default";
+        case Origin::file:
+            return given.place;
+        case Origin::environment:
+            return "environment " + given.place;
+        case Origin::flag:
+            return "flag";
+    }
+    return {};
+}
+
+std::string toml_of(const Setting& setting, const std::vector<std::string>& values) {
+    if (setting.kind != Kind::string) return values.front();
+    toml::array array;
+    for (const std::string& value : values) array.push_back(value);
+    std::ostringstream out;
+    if (setting.repeated) {
+        out << array;
+    } else {
+        out << toml::value<std::string>(values.front());
+    }
+    return out.str();
 }
 
 /// A value of the file as text; nothing when it is of a kind that no setting has.
@@ -185,27 +300,33 @@ std::optional<std::vector<std::string>> values_of(const Setting& setting, const 
 void add_settings(CLI::App& app, GivenSettings& given) {
     for (const Setting& setting : settings_table) {
         const std::string name = setting.name;
-        CLI::Option* option = nullptr;
         if (setting.value_name == nullptr) {
-            option = app.add_flag_callback(
-                "--" + name, [&given, name]() { given[name] = {"yes"}; }, setting.help);
-        } else {
-            option = app.add_option_function<std::vector<std::string>>(
+            app.add_flag_callback(
                 "--" + name,
-                [&given, name](const std::vector<std::string>& values) { given[name] = values; },
+                [&given, name]() {
+                    given[name] = Given{{"yes"}, Origin::flag, {}};
+                },
                 setting.help);
-            option->type_name(setting.value_name);
-            option->expected(1, setting.repeated ? repeats_max : 1);
-            // One value for each time, so that no value is taken for one more.
-            if (setting.repeated) option->delimiter(',')->allow_extra_args(false);
+            continue;
         }
-        option->envname(variable_of(name));
+        CLI::Option* const option = app.add_option_function<std::vector<std::string>>(
+            "--" + name,
+            [&given, name](const std::vector<std::string>& values) {
+                given[name] = Given{values, Origin::flag, {}};
+            },
+            setting.help);
+        option->type_name(setting.value_name);
+        option->expected(1, setting.repeated ? repeats_max : 1);
+        // One value for each time, so that no value is taken for one more.
+        if (setting.repeated) option->delimiter(',')->allow_extra_args(false);
     }
     app.add_option_function<std::string>(
-           "--config", [&given](const std::string& path) { given[config_name] = {path}; },
+           "--config",
+           [&given](const std::string& path) {
+               given[config_name] = Given{{path}, Origin::flag, {}};
+           },
            "TOML file with settings; the keys are the names of these options")
-        ->type_name("FILE")
-        ->envname(variable_of(config_name));
+        ->type_name("FILE");
 }
 
 Result<GivenSettings> read_settings_file(const std::string& path) {
@@ -214,48 +335,75 @@ Result<GivenSettings> read_settings_file(const std::string& path) {
     try {  // toml++ reports by exceptions; none leaves this function
         table = toml::parse_file(path);
     } catch (const toml::parse_error& error) {
-        const auto line = error.source().begin.line;
-        return usage(path + (line > 0 ? ":" + std::to_string(line) : std::string()) + ": " +
-                     std::string(error.description()));
+        return usage(place_of(path, error.source()) + ": " + std::string(error.description()));
     }
     for (const auto& [key, node] : table) {
-        const std::string place = path + ":" + std::to_string(node.source().begin.line) + ": ";
+        const std::string place = place_of(path, key.source());
         const Setting* const setting = find_setting(key.str());
         if (setting == nullptr) {
-            return usage(place + "there is no setting '" + std::string(key.str()) + "'");
+            return usage(place + ": there is no setting '" + std::string(key.str()) + "'");
         }
         std::optional<std::vector<std::string>> values = values_of(*setting, node);
         if (!values) {
-            return usage(place + "the value of '" + setting->name + "' is of the wrong kind");
+            return usage(place_of(path, node.source()) + ": the value of '" + setting->name +
+                         "' is of the wrong kind");
         }
         for (const std::string& value : *values) {
             ServeSettings checked;
-            const Result<void> applied = setting->apply(checked, value);
-            if (!applied) return usage(place + setting->name + ": " + applied.error().message);
+            const Result<void> applied = setting->access.apply(checked, value);
+            if (!applied) {
+                return usage(place_of(path, node.source()) + ": " + setting->name + ": " +
+                             applied.error().message);
+            }
         }
-        given[setting->name] = std::move(*values);
+        given[setting->name] = Given{std::move(*values), Origin::file, place};
     }
     return given;
 }
 
-Result<ServeSettings> resolve_settings(const GivenSettings& given) {
-    GivenSettings all;
-    if (const auto file = given.find(config_name); file != given.end()) {
-        SYNCLINE_TRY(all, read_settings_file(file->second.front()));
-    }
-    for (const auto& [name, values] : given) all[name] = values;
+Result<GivenSettings> gather_settings(const GivenSettings& flags) {
+    GivenSettings given = read_environment();
+    for (const auto& [name, flag] : flags) given[name] = flag;
+    const auto config = given.find(config_name);
+    if (config == given.end()) return given;
+    SYNCLINE_TRY(GivenSettings all, read_settings_file(config->second.values.front()));
+    for (auto& [name, value] : given) all[name] = std::move(value);
+    return all;
+}
+
+Result<ServeSettings> resolve_settings(const GivenSettings& flags) {
+    SYNCLINE_TRY(const GivenSettings given, gather_settings(flags));
     ServeSettings settings;
     for (const Setting& setting : settings_table) {
-        const auto found = all.find(setting.name);
-        if (found == all.end()) continue;
-        for (const std::string& value : found->second) {
-            const Result<void> applied = setting.apply(settings, value);
-            if (!applied) {
-                return usage("--" + found->first + ": " + applied.error().message);
-            }
+        const auto found = given.find(setting.name);
+        if (found == given.end()) continue;
+        const std::string& place = found->second.place;
+        for (const std::string& value : found->second.values) {
+            const Result<void> applied = setting.access.apply(settings, value);
+            if (applied) continue;
+            return usage((place.empty() ? "--" + found->first : place) + ": " +
+                         applied.error().message);
         }
     }
     return settings;
+}
+
+Result<std::string> print_settings(const GivenSettings& flags, bool given_only) {
+    SYNCLINE_TRY(const GivenSettings given, gather_settings(flags));
+    SYNCLINE_TRY(const ServeSettings settings, resolve_settings(flags));
+    std::ostringstream out;
+    for (const Setting& setting : settings_table) {
+        const auto found = given.find(setting.name);
+        if (found == given.end() && given_only) continue;
+        const std::vector<std::string> values = setting.access.show(settings);
+        if (values.empty()) {
+            out << "# " << setting.name << " is not set\n";
+        } else {
+            out << setting.name << " = " << toml_of(setting, values) << "  # "
+                << (found == given.end() ? "default" : describe(found->second)) << "\n";
+        }
+    }
+    return out.str();
 }
 
 }  // namespace syncline

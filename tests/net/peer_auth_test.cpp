@@ -281,7 +281,8 @@ BOOST_AUTO_TEST_CASE(a_file_open_to_others_is_refused) {
 }
 
 BOOST_AUTO_TEST_CASE(no_file) {
-    BOOST_TEST(has(refusal(load_secret((folder / "none").string()), Code::io), "No such file"));
+    BOOST_TEST(has(refusal(load_secret((folder / "none").string()), Code::invalid_argument),
+                   "No such file"));
     refusal(load_secret(folder.string()), Code::io);
 }
 

@@ -1,7 +1,9 @@
 #include "tools/settings.hpp"
 
 #include <boost/test/unit_test.hpp>
+#include <cstdlib>
 #include <fstream>
+#include <sstream>
 
 #include "tests/support/cluster.hpp"
 
@@ -20,6 +22,18 @@ struct Files {
         const Result<GivenSettings> given = read_settings_file(write(text));
         return given ? "" : given.error().message;
     }
+};
+
+/// An environment variable while it is in scope.
+class Variable {
+public:
+    Variable(const char* name, const char* value) : name_(name) { ::setenv(name, value, 1); }
+    ~Variable() { ::unsetenv(name_); }
+    Variable(const Variable&) = delete;
+    Variable& operator=(const Variable&) = delete;
+
+private:
+    const char* name_;
 };
 
 std::string refusal(const GivenSettings& given) {
@@ -49,7 +63,7 @@ BOOST_AUTO_TEST_CASE(what_is_given_outranks_the_file) {
         "peer = ['a:1', '[::1]:2']\n"
         "log-format = 'json'\n");
     const Result<ServeSettings> settings =
-        resolve_settings({{"config", {path}}, {"node", {"from-flag"}}});
+        resolve_settings({{"config", {{path}}}, {"node", {{"from-flag"}}}});
     BOOST_REQUIRE(settings);
     BOOST_TEST(settings->server.node == "from-flag");
     BOOST_TEST(settings->server.port == 1234);
@@ -61,31 +75,87 @@ BOOST_AUTO_TEST_CASE(what_is_given_outranks_the_file) {
     BOOST_TEST((settings->log_format == LogFormat::json));
 }
 
-BOOST_AUTO_TEST_CASE(errors_in_the_file_name_its_line) {
+BOOST_AUTO_TEST_CASE(errors_in_the_file_name_line_and_column) {
     const auto ends_with = [](const std::string& text, const std::string& end) {
         return text.size() >= end.size() && text.substr(text.size() - end.size()) == end;
     };
+    BOOST_TEST(ends_with(error_of("node = 'a'\n\nnosuch = 1\n"),
+                         ".toml:3:1: there is no setting 'nosuch'"));
     BOOST_TEST(
-        ends_with(error_of("node = 'a'\n\nnosuch = 1\n"), ".toml:3: there is no setting 'nosuch'"));
+        ends_with(error_of("[server]\nport = 1\n"), ".toml:1:2: there is no setting 'server'"));
     BOOST_TEST(
-        ends_with(error_of("[server]\nport = 1\n"), ".toml:1: there is no setting 'server'"));
-    BOOST_TEST(
-        ends_with(error_of("port = 1.5\n"), ".toml:1: the value of 'port' is of the wrong kind"));
-    BOOST_TEST(
-        ends_with(error_of("node = ['a']\n"), ".toml:1: the value of 'node' is of the wrong kind"));
-    BOOST_TEST(error_of("\nport = 70000\n").find(".toml:2: port: ") != std::string::npos);
-    BOOST_TEST(error_of("port = \n").find(".toml:1: ") != std::string::npos);
+        ends_with(error_of("port = 1.5\n"), ".toml:1:8: the value of 'port' is of the wrong kind"));
+    BOOST_TEST(ends_with(error_of("node = ['a']\n"),
+                         ".toml:1:8: the value of 'node' is of the wrong kind"));
+    BOOST_TEST(error_of("\nport = 70000\n").find(".toml:2:8: port: ") != std::string::npos);
+    BOOST_TEST(error_of("port = \n").find(".toml:1:8: ") != std::string::npos);
     BOOST_TEST(!read_settings_file((directory.path() / "missing").string()).has_value());
 }
 
 BOOST_AUTO_TEST_CASE(bad_values_name_their_setting) {
-    BOOST_TEST(refusal({{"port", {"x"}}}).rfind("--port: 'x' is no port", 0) == 0U);
-    BOOST_TEST(refusal({{"port", {"65536"}}}).rfind("--port: ", 0) == 0U);
-    BOOST_TEST(refusal({{"peer", {"host"}}}).rfind("--peer: ", 0) == 0U);
-    BOOST_TEST(refusal({{"durability", {"interval"}}}).rfind("--durability: ", 0) == 0U);
-    BOOST_TEST(refusal({{"log-level", {"loud"}}}) ==
+    BOOST_TEST(refusal({{"port", {{"x"}}}}).rfind("--port: 'x' is no port", 0) == 0U);
+    BOOST_TEST(refusal({{"port", {{"65536"}}}}).rfind("--port: ", 0) == 0U);
+    BOOST_TEST(refusal({{"peer", {{"host"}}}}).rfind("--peer: ", 0) == 0U);
+    BOOST_TEST(refusal({{"durability", {{"interval"}}}}).rfind("--durability: ", 0) == 0U);
+    BOOST_TEST(refusal({{"log-level", {{"loud"}}}}) ==
                "--log-level: 'loud' is none of: debug, info, warning, error, off");
-    BOOST_TEST(refusal({{"protected-mode", {"no"}}}).empty());
+    BOOST_TEST(refusal({{"protected-mode", {{"no"}}}}).empty());
+}
+
+BOOST_AUTO_TEST_CASE(the_environment_stands_between_file_and_flags) {
+    const std::string path = write("port = 1\nnode = 'file'\ndata = 'file'\n");
+    const Variable port("SYNCLINE_PORT", "2");
+    const Variable node("SYNCLINE_NODE", "environment");
+    const Variable empty("SYNCLINE_DATA", "");
+    const Variable peers("SYNCLINE_PEER", "a:1,b:2");
+    const Result<ServeSettings> settings =
+        resolve_settings({{"config", {{path}}}, {"port", {{"3"}}}});
+    BOOST_REQUIRE(settings);
+    BOOST_TEST(settings->server.port == 3);
+    BOOST_TEST(settings->server.node == "environment");
+    BOOST_TEST(settings->server.data_dir == "file");
+    BOOST_TEST(settings->server.peers.size() == 2U);
+}
+
+BOOST_AUTO_TEST_CASE(a_bad_value_of_the_environment_names_its_variable) {
+    const Variable port("SYNCLINE_PORT", "x");
+    BOOST_TEST(refusal({}).rfind("SYNCLINE_PORT: 'x' is no port", 0) == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(printed_settings_say_where_they_come_from) {
+    const std::string path = write("port = 1\n");
+    const Variable bind("SYNCLINE_BIND", "::1");
+    const GivenSettings flags{{"config", {{path}}}, {"node", {{"a'b"}}}};
+    const Result<std::string> given = print_settings(flags, true);
+    BOOST_REQUIRE(given);
+    BOOST_TEST(*given ==
+               "node = \"a'b\"  # flag\n"
+               "bind = '::1'  # environment SYNCLINE_BIND\n"
+               "port = 1  # " +
+                   path + ":1:1\n");
+    const Result<std::string> all = print_settings(flags, false);
+    BOOST_REQUIRE(all);
+    BOOST_TEST(all->find("protected-mode = true  # default\n") != std::string::npos);
+    BOOST_TEST(all->find("# peer-port is not set\n") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(what_is_printed_can_be_read_back) {
+    const GivenSettings flags{{"node", {{"a \"b\" \\"}}},
+                              {"peer", {{"host:1", "[::1]:2"}}},
+                              {"peer-port", {{"7"}}},
+                              {"log-level", {{"debug"}}}};
+    const Result<std::string> text = print_settings(flags, false);
+    BOOST_REQUIRE(text);
+    const Result<std::string> again = print_settings({{"config", {{write(*text)}}}}, false);
+    BOOST_REQUIRE(again);
+    const auto values = [](std::string lines) {
+        std::string kept;
+        std::istringstream in(lines);
+        for (std::string line; std::getline(in, line);)
+            kept += line.substr(0, line.find("  # ")) + "\n";
+        return kept;
+    };
+    BOOST_TEST(values(*again) == values(*text));
 }
 
 BOOST_AUTO_TEST_SUITE_END()
