@@ -3,8 +3,8 @@
 #include <cstdint>
 #include <string>
 
-#include "core/base/bytes.hpp"
-#include "core/base/pack.hpp"
+#include "../core/base/bytes.hpp"
+#include "../core/base/pack.hpp"
 
 namespace syncline {
 

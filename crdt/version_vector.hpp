@@ -3,7 +3,7 @@
 #include <utility>
 #include <vector>
 
-#include "crdt/dot.hpp"
+#include "dot.hpp"
 
 namespace syncline {
 

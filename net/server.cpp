@@ -6,7 +6,6 @@
 
 #include "core/base/log.hpp"
 #include "net/commands/table.hpp"
-#include "storage/lmdb.hpp"
 
 namespace syncline {
 namespace {
@@ -77,30 +76,21 @@ Result<std::unique_ptr<Server>> Server::create(ServerOptions options, Env env) {
     return server;
 }
 
-/// The base goes first: it holds the lock that keeps a second process out.
 Result<void> Server::open_data() {
-    SYNCLINE_TRY(disk_, open_posix_disk(options_.data_dir));
-    SYNCLINE_TRY(base_, open_lmdb_base(options_.data_dir + "/base", LmdbOptions{}));
-    SYNCLINE_TRY(log_disk_, open_posix_disk(options_.data_dir + "/log"));
-    SYNCLINE_TRY(identity_, load_identity(*disk_, env_.random));
-    const Identity stored = identity_;
-    if (!options_.node.empty()) identity_.name = options_.node;
-    if (identity_.name.empty()) identity_.name = "syncline";
-    const bool founds = identity_.cluster.is_nil() && (options_.init || options_.peers.empty());
-    if (founds) identity_.cluster = random_uuid(env_.random);
-    if (founds || identity_.name != stored.name) {
-        SYNCLINE_CHECK(save_identity(*disk_, identity_));
-    }
-    options_.node = identity_.name;
-    return identity_.cluster.is_nil() ? Result<void>() : open_replica();
+    SYNCLINE_TRY(data_, DataDirectory::open(options_.data_dir, env_.random));
+    SYNCLINE_CHECK(data_.rename(options_.node));
+    options_.node = data_.identity.name;
+    const bool virgin = data_.identity.cluster.is_nil();
+    if (virgin && !options_.init && !options_.peers.empty()) return {};
+    if (virgin) SYNCLINE_CHECK(data_.join_cluster(random_uuid(env_.random)));
+    return open_replica();
 }
 
 Result<void> Server::open_replica() {
     ReplicaOptions options;
-    options.identity = identity_;
     options.checkpoint_interval_ms = options_.checkpoint_interval_ms;
-    SYNCLINE_TRY(replica_, Replica::open(std::move(options), env_, *log_disk_, *base_));
-    figures_.cluster = to_string(identity_.cluster);
+    SYNCLINE_TRY(replica_, data_.open_replica(std::move(options), env_));
+    figures_.cluster = to_string(data_.identity.cluster);
     log(LogLevel::info, "replica.open",
         {{"cluster", figures_.cluster},
          {"actor", to_string(replica_->actor())},
@@ -217,21 +207,20 @@ Result<void> Server::request_session(BytesView peer) {
 
 PeerLink::Self Server::self() {
     PeerIdentity identity;
-    identity.cluster = identity_.cluster;
-    identity.node = identity_.node;
-    identity.node_id = identity_.node_id;
+    identity.cluster = data_.identity.cluster;
+    identity.node = data_.identity.node;
+    identity.node_id = data_.identity.node_id;
     identity.incarnation = replica_ ? replica_->actor().incarnation : 0;
-    return {identity, identity_.name};
+    return {identity, data_.identity.name};
 }
 
 /// The first peer that is a member of a cluster makes this replica one, too: the cluster's id is
 /// durable before anything is written under it.
 bool Server::admit(const PeerIdentity& peer) {
     if (failure_) return false;
-    if (replica_) return peer.cluster.is_nil() || peer.cluster == identity_.cluster;
+    if (replica_) return peer.cluster.is_nil() || peer.cluster == data_.identity.cluster;
     if (peer.cluster.is_nil()) return false;
-    identity_.cluster = peer.cluster;
-    Result<void> joined = save_identity(*disk_, identity_);
+    Result<void> joined = data_.join_cluster(peer.cluster);
     if (joined) joined = open_replica();
     if (!joined) fail(joined.error());
     return joined.has_value();

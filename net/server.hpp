@@ -5,12 +5,13 @@
 #include <string>
 #include <vector>
 
+#include "core/engine/data_directory.hpp"
+#include "core/engine/storage_jobs.hpp"
 #include "net/commands/command.hpp"
 #include "net/commands/dispatcher.hpp"
 #include "net/loop.hpp"
 #include "net/peers.hpp"
 #include "net/session.hpp"
-#include "net/storage_jobs.hpp"
 #include "net/tcp.hpp"
 
 namespace syncline {
@@ -61,7 +62,7 @@ public:
     [[nodiscard]] std::uint16_t port() const { return listener_->port(); }
     /// Nothing when there is no peer port.
     [[nodiscard]] std::optional<std::uint16_t> peer_port() const;
-    [[nodiscard]] const Identity& identity() const { return identity_; }
+    [[nodiscard]] const Identity& identity() const { return data_.identity; }
     [[nodiscard]] const ServerOptions& options() const { return options_; }
 
 private:
@@ -117,12 +118,10 @@ private:
     Dispatcher dispatcher_{*this};
     std::optional<Error> failure_;
 
-    std::unique_ptr<Disk> disk_;
-    std::unique_ptr<Disk> log_disk_;
-    std::unique_ptr<Base> base_;
-    Identity identity_;
+    DataDirectory data_;
     std::unique_ptr<Replica> replica_;  // null: the cluster is not known yet
-    StorageJobs jobs_{*loop_};          // uses the replica
+    Wake jobs_wake_{*loop_, [this]() { jobs_.collect(); }};
+    StorageJobs jobs_{[this]() { jobs_wake_.wake(); }};  // uses the replica
 
     std::uint64_t next_client_ = 1;
     std::map<std::uint64_t, std::unique_ptr<ClientSession>> sessions_;

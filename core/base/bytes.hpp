@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-#include "core/base/result.hpp"
+#include "result.hpp"
 
 namespace syncline {
 

@@ -2,7 +2,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "core/base/bytes.hpp"
+#include "bytes.hpp"
 
 namespace syncline {
 

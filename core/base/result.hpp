@@ -7,7 +7,7 @@
 #include <utility>
 #include <variant>
 
-#include "core/base/assert.hpp"
+#include "assert.hpp"
 
 namespace syncline {
 

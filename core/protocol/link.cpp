@@ -61,7 +61,7 @@ Result<void> Link::receive(const Message& message) {
     confirmed_ = true;
     if (!hello_) return {};  // reordered before the HELLO, which is repeated
     if (const auto* pull_message = std::get_if<Pull>(&message)) return on_pull(*pull_message);
-    if (const auto* batch = std::get_if<Batch>(&message)) return on_batch(*batch);
+    if (const auto* batch = std::get_if<LogBatch>(&message)) return on_batch(*batch);
     if (const auto* ack = std::get_if<Ack>(&message)) return on_ack(*ack);
     if (const auto* needed = std::get_if<SyncNeeded>(&message)) {
         if (needed->generation == generation_) {
@@ -116,7 +116,7 @@ void Link::resume() {
 
 // --- Consumer
 
-Result<void> Link::on_batch(const Batch& batch) {
+Result<void> Link::on_batch(const LogBatch& batch) {
     if (!pulling_ || paused_ || batch.generation != generation_) return {};
     const std::uint64_t now = replica_.env_.clock.steady_ms();
     if (batch.from != expected_) {
@@ -135,7 +135,7 @@ Result<void> Link::on_batch(const Batch& batch) {
         return {};
     }
     ++replica_.stats_.batches_received;
-    for (const Batch::Item& item : batch.items) {
+    for (const LogBatch::Item& item : batch.items) {
         SYNCLINE_TRY(const bool consumed, consume(item));
         if (consumed) continue;
         paused_ = true;
@@ -162,7 +162,7 @@ void Link::acknowledge() {
 }
 
 /// False: cannot go on now.
-Result<bool> Link::consume(const Batch::Item& item) {
+Result<bool> Link::consume(const LogBatch::Item& item) {
     switch (static_cast<RecordKind>(item.kind)) {
         case RecordKind::event:
             return consume_event(item.payload);
@@ -222,7 +222,7 @@ Result<void> Link::stream() {
             stream_.reset();
             break;
         }
-        Batch batch{stream_->generation, stream_->sent, stream_->sent, {}};
+        LogBatch batch{stream_->generation, stream_->sent, stream_->sent, {}};
         std::size_t bytes = 0;
         while (bytes < replica_.options_.batch_bytes_target && stream_->read < log.durable()) {
             SYNCLINE_TRY(std::optional<LogRecord> record, log.read(stream_->read));
@@ -237,7 +237,7 @@ Result<void> Link::stream() {
                 break;
             }
             bytes += record->payload.size();
-            batch.items.push_back(Batch::Item{record->kind, std::move(record->payload)});
+            batch.items.push_back(LogBatch::Item{record->kind, std::move(record->payload)});
         }
         if (batch.items.empty() && stream_->read - stream_->sent < silent_bytes_max) break;
         batch.to = stream_->read;

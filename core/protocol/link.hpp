@@ -48,9 +48,9 @@ private:
 
     Result<void> on_hello(const Hello& hello);
     Result<void> on_pull(const Pull& pull);
-    Result<void> on_batch(const Batch& batch);
+    Result<void> on_batch(const LogBatch& batch);
     Result<void> on_ack(const Ack& ack);
-    Result<bool> consume(const Batch::Item& item);
+    Result<bool> consume(const LogBatch::Item& item);
     Result<bool> consume_event(BytesView bytes);
     Result<void> stream();
     void send(const Message& message);

@@ -128,19 +128,19 @@ void decode(Unpacker& in, Pull& pull) {
     pull.position = in.uint();
 }
 
-void encode(Packer& out, const Batch& batch) {
+void encode(Packer& out, const LogBatch& batch) {
     out.array(4);
     out.uint(batch.generation);
     out.uint(batch.from);
     out.uint(batch.to);
     out.array(2 * batch.items.size());
-    for (const Batch::Item& item : batch.items) {
+    for (const LogBatch::Item& item : batch.items) {
         out.uint(item.kind);
         out.bin(item.payload);
     }
 }
 
-void decode(Unpacker& in, Batch& batch) {
+void decode(Unpacker& in, LogBatch& batch) {
     in.array_of(4);
     batch.generation = in.uint();
     batch.from = in.uint();
@@ -148,7 +148,7 @@ void decode(Unpacker& in, Batch& batch) {
     const std::size_t count = in.array();
     if (count % 2 != 0) in.fail();
     for (std::size_t i = 0; i < count && in.ok(); i += 2) {
-        Batch::Item item;
+        LogBatch::Item item;
         item.kind = static_cast<std::uint8_t>(in.uint_at_most(0xff));
         item.payload = Bytes(in.bin());
         batch.items.push_back(std::move(item));
@@ -438,7 +438,7 @@ Result<Message> decode_message(std::uint8_t type, BytesView payload) {
         case MessageType::pull:
             return decode_as<Pull>(payload);
         case MessageType::batch:
-            return decode_as<Batch>(payload);
+            return decode_as<LogBatch>(payload);
         case MessageType::ack:
             return decode_as<Ack>(payload);
         case MessageType::sync_needed:

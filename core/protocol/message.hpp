@@ -55,7 +55,7 @@ struct Pull {
 };
 
 /// Consecutive log records in [from, to), without those the receiver is known to have.
-struct Batch {
+struct LogBatch {
     struct Item {
         std::uint8_t kind = 0;  ///< RecordKind
         Bytes payload;
@@ -67,7 +67,7 @@ struct Batch {
     Position to = 0;
     std::vector<Item> items;
 
-    bool operator==(const Batch&) const = default;
+    bool operator==(const LogBatch&) const = default;
 };
 
 /// "I hold this durably, and have consumed your log up to here." Also the heartbeat.
@@ -194,7 +194,7 @@ struct SessionClose {
 };
 
 using Message =
-    std::variant<Hello, Pull, Batch, Ack, SyncNeeded, SessionOpen, SessionOpened, SessionLevel,
+    std::variant<Hello, Pull, LogBatch, Ack, SyncNeeded, SessionOpen, SessionOpened, SessionLevel,
                  SessionTagsRequest, SessionTags, SessionRowsRequest, SessionRows, SessionClose>;
 
 MessageType message_type(const Message& message);

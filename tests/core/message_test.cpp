@@ -32,7 +32,7 @@ std::vector<Message> samples() {
         Hello{protocol_version, some_uuid(1), some_uuid(2), ann, some_vv(), 99, 4096, some_vv(),
               16},
         Pull{3, 99, 4096},
-        Batch{3, 4096, 5000, {{1, "event bytes"}, {2, "barrier bytes"}}},
+        LogBatch{3, 4096, 5000, {{1, "event bytes"}, {2, "barrier bytes"}}},
         Ack{3, 5000, some_vv(), true, root.sum, root.count, hlc},
         SyncNeeded{3, 4096, some_vv()},
         SessionOpen{0xaabbccddeeff0011, 2, some_vv(), 0x1122334455},

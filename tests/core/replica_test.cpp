@@ -193,7 +193,7 @@ BOOST_AUTO_TEST_CASE(a_peer_that_breaks_causality_is_cut_off_and_changes_nothing
     TestCluster cluster(2);
     cluster.filter = [&](std::size_t, std::size_t, std::uint8_t type, Bytes& payload) {
         if (type != static_cast<std::uint8_t>(MessageType::batch)) return true;
-        Batch batch = std::get<Batch>(decode_message(type, payload).value());
+        LogBatch batch = std::get<LogBatch>(decode_message(type, payload).value());
         if (batch.items.size() > 1) batch.items.erase(batch.items.begin());
         payload = encode_message(batch);
         return true;

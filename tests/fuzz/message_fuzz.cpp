@@ -43,7 +43,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (!message) return 0;
     const auto again = syncline::decode_message(data[0], syncline::encode_message(*message));
     check(again.has_value() && *again == *message);
-    if (const auto* batch = std::get_if<syncline::Batch>(&*message)) {
+    if (const auto* batch = std::get_if<syncline::LogBatch>(&*message)) {
         for (const auto& item : batch->items) fuzz_event(item.payload);
     }
     if (const auto* rows = std::get_if<syncline::SessionRows>(&*message)) fuzz_rows(*rows);

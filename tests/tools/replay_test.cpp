@@ -126,8 +126,8 @@ std::vector<std::string> replay_tampered(const std::function<void(Event&)>& tamp
         if (from != 0 || to != 1 || type != static_cast<std::uint8_t>(MessageType::batch)) {
             return true;
         }
-        Batch batch = std::get<Batch>(decode_message(type, payload).value());
-        for (Batch::Item& item : batch.items) {
+        LogBatch batch = std::get<LogBatch>(decode_message(type, payload).value());
+        for (LogBatch::Item& item : batch.items) {
             Event event = decode_event(item.payload).value();
             tamper(event);
             item.payload = encode_event(event);

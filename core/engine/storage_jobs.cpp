@@ -1,4 +1,4 @@
-#include "net/storage_jobs.hpp"
+#include "core/engine/storage_jobs.hpp"
 
 #include <utility>
 
@@ -12,7 +12,7 @@ Result<void> run(Log::Flush flush) {
 
 }  // namespace
 
-StorageJobs::StorageJobs(Loop& loop) : wake_(loop, [this]() { collect(); }) {}
+StorageJobs::StorageJobs(std::function<void()> on_done) : on_done_(std::move(on_done)) {}
 
 StorageJobs::~StorageJobs() = default;
 
@@ -23,7 +23,7 @@ void StorageJobs::start(Replica& replica) {
             const std::lock_guard lock(mutex_);
             slot = std::move(result);
         }
-        wake_.wake();
+        on_done_();
     };
     if (!flush_ && (flush_ = replica.begin_flush())) {
         log_worker_.post([this, report, flush = *flush_]() mutable {
