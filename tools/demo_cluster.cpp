@@ -1,85 +1,9 @@
 #include "tools/demo_cluster.hpp"
 
-#include <arpa/inet.h>
-#include <fcntl.h>
-#include <poll.h>
-#include <signal.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/prctl.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-#include <cerrno>
-#include <chrono>
-#include <fstream>
-
-#include "core/base/env.hpp"
-
 namespace syncline {
 namespace {
 
-const char* const host = "127.0.0.1";
-constexpr std::uint64_t ready_ms_max = 20000;
 constexpr std::uint64_t command_ms_max = 30000;
-constexpr std::uint64_t stop_ms_max = 5000;
-constexpr std::size_t secret_words = 4;
-
-Error system_error(const std::string& what) {
-    return Error{Code::io, what + ": " + ::strerror(errno)};
-}
-
-/// A port of the loopback that nobody uses now.
-Result<std::uint16_t> free_port() {
-    const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (socket < 0) return system_error("socket");
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof address;
-    auto* const raw = reinterpret_cast<sockaddr*>(&address);
-    const bool found = ::bind(socket, raw, size) == 0 && ::getsockname(socket, raw, &size) == 0;
-    const Error error = system_error("bind");
-    ::close(socket);
-    if (!found) return error;
-    return ntohs(address.sin_port);
-}
-
-Result<void> write_secret(const std::filesystem::path& path) {
-    SystemRandom random;
-    std::string secret;
-    for (std::size_t i = 0; i < secret_words; ++i) {
-        Bytes word;
-        ByteWriter(word).u64(random.next());
-        secret += to_hex(word);
-    }
-    const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (file < 0) return system_error(path.string());
-    const bool written =
-        ::write(file, secret.data(), secret.size()) == static_cast<ssize_t>(secret.size());
-    ::close(file);
-    if (!written) return system_error(path.string());
-    return {};
-}
-
-/// In the child: becomes `arguments`, with its output in `log`, and ends with its parent.
-[[noreturn]] void become(const std::vector<std::string>& arguments, const std::string& log) {
-    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-    const int output = ::open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);
-    const int input = ::open("/dev/null", O_RDONLY);
-    if (output >= 0) {
-        ::dup2(output, STDOUT_FILENO);
-        ::dup2(output, STDERR_FILENO);
-    }
-    if (input >= 0) ::dup2(input, STDIN_FILENO);
-    std::vector<char*> raw;
-    for (const std::string& argument : arguments)
-        raw.push_back(const_cast<char*>(argument.c_str()));
-    raw.push_back(nullptr);
-    ::execv("/proc/self/exe", raw.data());
-    ::_exit(127);
-}
 
 }  // namespace
 
@@ -91,92 +15,21 @@ const RespValue* reply_field(const RespValue& reply, std::string_view name) {
 }
 
 Result<std::unique_ptr<DemoCluster>> DemoCluster::start(bool keep) {
-    std::string pattern =
-        (std::filesystem::temp_directory_path() / "syncline-demo-XXXXXX").string();
-    if (::mkdtemp(pattern.data()) == nullptr) return system_error(pattern);
-    std::unique_ptr<DemoCluster> cluster(new DemoCluster(pattern, keep));
-    SYNCLINE_CHECK(write_secret(cluster->directory_ / "secret"));
-    for (const char* const name : {"a", "b", "c"}) {
+    SYNCLINE_TRY(std::unique_ptr<LocalCluster> processes,
+                 LocalCluster::start({"syncline-demo", {"a", "b", "c"}, {}, keep}));
+    std::unique_ptr<DemoCluster> cluster(new DemoCluster(std::move(processes)));
+    for (std::size_t i = 0; i < replay_replicas; ++i) {
+        const LocalCluster::Node& process = cluster->processes_->nodes()[i];
         Node& node = cluster->nodes_.emplace_back();
-        node.name = name;
-        SYNCLINE_TRY(node.port, free_port());
-        SYNCLINE_TRY(node.peer_port, free_port());
+        node.name = process.name;
+        node.port = process.port;
+        SYNCLINE_TRY(node.client, cluster->processes_->connect(i, command_ms_max));
+        SYNCLINE_TRY(const RespValue clock, cluster->command(i, {"CRDT.CLOCK"}));
+        const RespValue* const actor = reply_field(clock, "actor");
+        if (actor == nullptr) return Error{Code::corrupt, "CRDT.CLOCK has no actor"};
+        node.actor = actor->text;
     }
-    for (std::size_t i = 0; i < replay_replicas; ++i) SYNCLINE_CHECK(cluster->spawn(i));
-    for (std::size_t i = 0; i < replay_replicas; ++i) SYNCLINE_CHECK(cluster->wait_ready(i));
     return cluster;
-}
-
-Result<void> DemoCluster::spawn(std::size_t replica) {
-    Node& node = nodes_[replica];
-    std::vector<std::string> arguments = {"syncline",
-                                          "serve",
-                                          "--node",
-                                          node.name,
-                                          "--data",
-                                          (directory_ / node.name).string(),
-                                          "--bind",
-                                          host,
-                                          "--port",
-                                          std::to_string(node.port),
-                                          "--peer-port",
-                                          std::to_string(node.peer_port),
-                                          "--peer-secret-file",
-                                          (directory_ / "secret").string()};
-    for (const Node& peer : nodes_) {
-        if (peer.name == node.name) continue;
-        arguments.push_back("--peer");
-        arguments.push_back(std::string(host) + ":" + std::to_string(peer.peer_port));
-    }
-    if (replica == 0) arguments.push_back("--init");
-    const std::string log = (directory_ / (node.name + ".log")).string();
-    node.process = ::fork();
-    if (node.process < 0) return system_error("fork");
-    if (node.process == 0) become(arguments, log);
-    return {};
-}
-
-Result<void> DemoCluster::wait_ready(std::size_t replica) {
-    Node& node = nodes_[replica];
-    for (const std::uint64_t start = now_ms(); now_ms() - start < ready_ms_max; pass(20)) {
-        int status = 0;
-        if (::waitpid(node.process, &status, WNOHANG) == node.process) {
-            node.process = 0;
-            break;
-        }
-        if (!node.client) {
-            Result<RespClient> client = RespClient::connect(host, node.port, command_ms_max);
-            if (!client) continue;
-            node.client.emplace(std::move(*client));
-        }
-        const Result<RespValue> clock = node.client->command({"CRDT.CLOCK"});
-        if (!clock || clock->is_error()) continue;
-        if (const RespValue* const actor = reply_field(*clock, "actor")) {
-            node.actor = actor->text;
-            return {};
-        }
-    }
-    keep_ = true;
-    return Error{Code::unavailable, "replica " + node.name + " does not start; see " +
-                                        (directory_ / (node.name + ".log")).string()};
-}
-
-DemoCluster::~DemoCluster() {
-    for (Node& node : nodes_) {
-        node.client.reset();
-        if (node.process > 0) ::kill(node.process, SIGTERM);
-    }
-    for (Node& node : nodes_) {
-        for (const std::uint64_t start = now_ms(); node.process > 0; pass(10)) {
-            if (::waitpid(node.process, nullptr, WNOHANG) != 0) {
-                node.process = 0;
-            } else if (now_ms() - start > stop_ms_max) {
-                ::kill(node.process, SIGKILL);
-            }
-        }
-    }
-    std::error_code ignored;  // what cannot be removed is left in the temporary directory
-    if (!keep_) std::filesystem::remove_all(directory_, ignored);
 }
 
 Result<RespValue> DemoCluster::command(std::size_t replica, const std::vector<Bytes>& arguments) {
@@ -300,13 +153,11 @@ Result<std::uint64_t> DemoCluster::peer_bytes() {
 }
 
 void DemoCluster::pass(std::uint64_t ms) {
-    ::poll(nullptr, 0, static_cast<int>(ms));
+    sleep_ms(ms);
 }
 
 std::uint64_t DemoCluster::now_ms() {
-    return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(
-                                          std::chrono::steady_clock::now().time_since_epoch())
-                                          .count());
+    return steady_ms();
 }
 
 }  // namespace syncline

@@ -1,26 +1,21 @@
 #pragma once
-#include <sys/types.h>
-
 #include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "net/resp_client.hpp"
+#include "tools/local_cluster.hpp"
 #include "tools/replay.hpp"
 
 namespace syncline {
 
-/// Three throw-away replicas: processes of this same binary, in a temporary directory, on free
-/// ports of the loopback, with a secret made for them. They end with this object, and with the
-/// process that owns it, however that ends.
+/// Three throw-away replicas, a, b and c, as a replay sees them.
 class DemoCluster final : public ReplayCluster {
 public:
     struct Node {
         std::string name;
         std::uint16_t port = 0;
-        std::uint16_t peer_port = 0;
-        pid_t process = 0;
         std::string actor;
         std::optional<RespClient> client;
         std::size_t awaited = 0;  ///< replies that the transaction under way still owes
@@ -29,9 +24,6 @@ public:
     /// Starts the processes and waits until each answers. Errors: io, unavailable (with the place
     /// of the log that says why).
     static Result<std::unique_ptr<DemoCluster>> start(bool keep);
-    ~DemoCluster() override;
-    DemoCluster(const DemoCluster&) = delete;
-    DemoCluster& operator=(const DemoCluster&) = delete;
 
     Result<void> submit(std::size_t replica, const std::vector<Write>& writes) override;
     Result<Seen> await(std::size_t replica) override;
@@ -48,17 +40,14 @@ public:
     /// Any command at one replica; an error reply is an Error.
     Result<RespValue> command(std::size_t replica, const std::vector<Bytes>& arguments);
     [[nodiscard]] const std::vector<Node>& nodes() const { return nodes_; }
-    [[nodiscard]] const std::filesystem::path& directory() const { return directory_; }
+    [[nodiscard]] const std::filesystem::path& directory() const { return processes_->directory(); }
 
 private:
-    DemoCluster(std::filesystem::path directory, bool keep)
-        : directory_(std::move(directory)), keep_(keep) {}
-    Result<void> spawn(std::size_t replica);
-    Result<void> wait_ready(std::size_t replica);
+    explicit DemoCluster(std::unique_ptr<LocalCluster> processes)
+        : processes_(std::move(processes)) {}
     Result<Seen> parse_seen(const RespValue& clock) const;
 
-    std::filesystem::path directory_;
-    bool keep_;
+    std::unique_ptr<LocalCluster> processes_;
     std::vector<Node> nodes_;
 };
 
