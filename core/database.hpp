@@ -1,0 +1,138 @@
+#pragma once
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "database_handles.hpp"
+
+namespace syncline {
+
+class DatabaseEngine;
+
+struct DatabaseOptions {
+    /// The data directory, made when missing; the same as a server's (syncline serve --data).
+    std::string path = "syncline-data";
+    /// A name for people. Empty: as the directory remembers.
+    std::string replica = {};
+    /// A name that replicas share which are to meet: they may be opened apart, and in any order.
+    /// Empty: as the directory remembers; a new one becomes a member of the first peer's cluster,
+    /// or founds its own with the first write.
+    std::string cluster = {};
+    /// Changes wait at most so long in the log alone; it bounds what the next start replays. Time
+    /// is looked at when calls come.
+    std::uint64_t checkpoint_interval_ms = 5000;
+};
+
+/// A change of a key that is watched.
+struct Change {
+    Bytes key;
+    /// The transaction that made it, and with it who. Nothing when the replica took over many
+    /// transactions at once, after a comparison with a peer: then the key may have changed.
+    std::optional<Dot> origin;
+    bool local = false;  ///< made here
+};
+
+/// Several writes as one transaction: its reads see its writes; all or none of it comes into
+/// effect, here and at every replica.
+class Batch final : public Keyspace {
+public:
+    explicit Batch(std::shared_ptr<Access> access) : Keyspace(std::move(access)) {}
+    Batch(const Batch&) = delete;
+    Batch& operator=(const Batch&) = delete;
+};
+
+/// Several reads of one state. Its writes answer invalid_argument.
+class Reader final : public Keyspace {
+public:
+    explicit Reader(std::shared_ptr<Access> access) : Keyspace(std::move(access)) {}
+    Reader(const Reader&) = delete;
+    Reader& operator=(const Reader&) = delete;
+};
+
+/// Calls back for changes of one key until it is stopped or destroyed.
+class Watch {
+public:
+    Watch(Watch&& other) noexcept;
+    Watch& operator=(Watch&& other) noexcept;
+    ~Watch();
+
+    /// Waits for a call under way, unless called from inside it; no call comes afterwards.
+    void stop();
+
+private:
+    friend class Database;
+    struct Impl;
+    explicit Watch(std::unique_ptr<Impl> impl);
+    std::unique_ptr<Impl> impl_;
+};
+
+/// What a database is and has done. One consistent state, durable.
+struct DatabaseStats {
+    std::string replica;    ///< name for people
+    std::string node;       ///< identity of the data directory, hexadecimal
+    std::string cluster;    ///< hexadecimal; empty: of none yet
+    Actor actor;            ///< as whom it writes
+    VersionVector version;  ///< every transaction this state holds
+    /// Fingerprint of all rows, hexadecimal. Equal versions in one cluster have equal roots.
+    std::string root;
+    std::uint64_t rows = 0;
+    std::uint64_t keys = 0;
+    std::uint64_t transactions_local = 0;   ///< since it was opened
+    std::uint64_t transactions_remote = 0;  ///< since it was opened
+    std::uint64_t flushes = 0;              ///< log syncs; many transactions may share one
+    std::uint64_t checkpoints = 0;
+    std::uint64_t log_bytes = 0;          ///< appended ever
+    std::uint64_t overlay_bytes = 0;      ///< memory of changes since the last checkpoint
+    std::uint64_t divergence_alarms = 0;  ///< anything but 0 is a bug: please report it
+};
+
+/// An embedded replica: all data here, durable, complete without a network.
+///
+/// A call that writes returns when its transaction is on disk; calls of several threads share one
+/// sync. A call that reads returns at once, or when what it saw is on disk.
+/// Thread-safety: all methods, from any threads; not while it is moved or destroyed. The threads of
+/// the log and of checkpoints belong to it; call-backs must not block for long, and calls to the
+/// database from inside one answer unavailable.
+/// Destruction is close() without its answer.
+class Database final : public Keyspace {
+public:
+    /// Opens or makes a data directory. Errors: locked (it is open already, here or in another
+    /// process), invalid_argument (it belongs to another cluster), corrupt, version, io, no_space.
+    static Result<Database> open(const DatabaseOptions& options);
+
+    Database(Database&& other) noexcept;
+    Database& operator=(Database&& other) noexcept;
+    ~Database();
+
+    /// Runs `write` as one transaction: one event, one sync. If it returns an error, or is too
+    /// large (limit: 15 MiB), nothing happens. It runs alone: others wait.
+    Result<void> batch(const std::function<Result<void>(Batch&)>& write) const;
+    /// Runs `read` on one state, and returns when what it saw is durable. It runs alone: others
+    /// wait.
+    Result<void> read(const std::function<Result<void>(Reader&)>& read) const;
+
+    /// Calls `on_change` for every transaction that changes the key, once it is durable, in order,
+    /// and before the call that made it returns. It runs on the thread that made the change
+    /// durable, which no commit can do without meanwhile. Error unavailable (closed).
+    Result<Watch> watch(BytesView key, std::function<void(const Change&)> on_change) const;
+
+    /// Error: those of a read.
+    Result<DatabaseStats> stats() const;
+    /// One line of it, for logs.
+    Result<std::string> describe() const;
+
+    /// Waits for calls under way, makes a last checkpoint, and lets go of the directory. A second
+    /// time does nothing. Errors: the storage's; what was acknowledged is durable all the same.
+    Result<void> close();
+
+    /// For Node.
+    [[nodiscard]] const std::shared_ptr<DatabaseEngine>& engine() const { return engine_; }
+
+private:
+    explicit Database(std::shared_ptr<DatabaseEngine> engine);
+
+    std::shared_ptr<DatabaseEngine> engine_;  // shared with handles, watches and a Node
+};
+
+}  // namespace syncline

@@ -1,0 +1,307 @@
+#include "core/database_engine.hpp"
+
+#include <utility>
+
+#include "core/base/hash.hpp"
+#include "core/base/log.hpp"
+
+namespace syncline {
+namespace {
+
+/// The same name gives the same cluster everywhere.
+Uuid cluster_of(const std::string& name) {
+    const Hash128 hash = hash128("syncline cluster ", name, 0);
+    Bytes bytes;
+    ByteWriter out(bytes);
+    out.u64(hash.high);
+    out.u64(hash.low);
+    const Result<Uuid> uuid = uuid_from(bytes);
+    return *uuid;
+}
+
+Error closed_error() {
+    return Error{Code::unavailable, "the database is closed"};
+}
+
+}  // namespace
+
+/// While it lives, this thread is inside a user's callback, with the lock.
+class DatabaseEngine::Holding {
+public:
+    explicit Holding(DatabaseEngine& engine) : engine_(engine) {
+        engine_.holder_.store(std::this_thread::get_id(), std::memory_order_relaxed);
+    }
+    ~Holding() { engine_.holder_.store(std::thread::id(), std::memory_order_relaxed); }
+    Holding(const Holding&) = delete;
+    Holding& operator=(const Holding&) = delete;
+
+private:
+    DatabaseEngine& engine_;
+};
+
+// --- Opening
+
+DatabaseEngine::DatabaseEngine(const DatabaseOptions& options)
+    : checkpoint_interval_ms_(options.checkpoint_interval_ms) {}
+
+DatabaseEngine::~DatabaseEngine() {
+    SYNCLINE_ASSERT(closed_ || !data_.base);
+}
+
+Result<std::shared_ptr<DatabaseEngine>> DatabaseEngine::open(const DatabaseOptions& options) {
+    if (options.path.empty()) {
+        return Error{Code::invalid_argument, "the path of the data directory is empty"};
+    }
+    auto engine = std::make_shared<DatabaseEngine>(options);
+    if (const Result<void> opened = engine->open_directory(options); !opened) {
+        (void)engine->close();  // nothing was written that could fail to become durable
+        return opened.error();
+    }
+    return engine;
+}
+
+Result<void> DatabaseEngine::open_directory(const DatabaseOptions& options) {
+    const Lock lock(mutex_);
+    SYNCLINE_TRY(data_, DataDirectory::open(options.path, random_));
+    if (!options.cluster.empty()) {
+        const Uuid wanted = cluster_of(options.cluster);
+        if (data_.identity.cluster.is_nil()) SYNCLINE_CHECK(data_.join_cluster(wanted));
+        if (data_.identity.cluster != wanted) {
+            return Error{Code::invalid_argument,
+                         options.path + " belongs to another cluster than \"" + options.cluster +
+                             "\": open it without naming a cluster, or open an empty directory " +
+                             "and copy the data"};
+        }
+    }
+    SYNCLINE_CHECK(data_.rename(options.replica));
+    return data_.identity.cluster.is_nil() ? Result<void>() : open_replica();
+}
+
+Result<void> DatabaseEngine::open_replica() {
+    virgin_.reset();
+    ReplicaOptions options;
+    options.checkpoint_interval_ms = checkpoint_interval_ms_;
+    SYNCLINE_TRY(replica_, data_.open_replica(std::move(options), Env{clock_, random_}));
+    replica_->on_applied = [this](const Event& event, BytesView) {
+        const bool local = event.dot.actor.node == data_.identity.node_id;
+        watches_.note(event, local, replica_->log().end());
+    };
+    replica_->on_adopted = [this](const VersionVector&) {
+        watches_.note_adopted(replica_->log().end());
+    };
+    jobs_ = std::make_unique<StorageJobs>([this]() { job_done(); });
+    return {};
+}
+
+// --- Calls
+
+Result<void> DatabaseEngine::check_caller() const {
+    const std::thread::id self = std::this_thread::get_id();
+    // Relaxed: a thread that finds itself here wrote it itself.
+    if (holder_.load(std::memory_order_relaxed) == self) {
+        return Error{Code::unavailable,
+                     "the database was called from inside a batch or a read, and would wait for "
+                     "itself: use the handles of that Batch or Reader"};
+    }
+    if (watches_.telling_here()) {
+        return Error{Code::unavailable,
+                     "the database was called from inside a watch, and would wait for itself: "
+                     "hand the change to another thread"};
+    }
+    return {};
+}
+
+Result<void> DatabaseEngine::check_open() {
+    SYNCLINE_CHECK(check_caller());
+    const Lock lock(mutex_);
+    return usable();
+}
+
+Result<void> DatabaseEngine::usable() const {
+    if (closing_) return closed_error();
+    if (replica_ && replica_->failure()) return *replica_->failure();
+    return {};
+}
+
+Result<void> DatabaseEngine::read(const Operation& operation) {
+    SYNCLINE_CHECK(check_caller());
+    Lock lock(mutex_);
+    SYNCLINE_CHECK(usable());
+    return replica_ ? run(operation, lock) : read_virgin(operation);
+}
+
+Result<void> DatabaseEngine::write(const Operation& operation) {
+    SYNCLINE_CHECK(check_caller());
+    Lock lock(mutex_);
+    SYNCLINE_CHECK(usable());
+    if (!replica_) {
+        if (data_.identity.cluster.is_nil()) {
+            SYNCLINE_CHECK(data_.join_cluster(random_uuid(random_)));
+        }
+        SYNCLINE_CHECK(open_replica());
+    }
+    while (replica_->overloaded()) {
+        turn_end(nullptr);
+        progress_.wait(lock);
+        SYNCLINE_CHECK(usable());
+    }
+    return run(operation, lock);
+}
+
+Result<void> DatabaseEngine::read_virgin(const Operation& operation) {
+    if (!virgin_) virgin_ = std::make_unique<Virgin>(*data_.base);
+    const Holding holding(*this);
+    Transaction txn(virgin_->group, Actor{data_.identity.node_id, 1});
+    const Result<void> result = operation(txn);
+    virgin_->store.end_turn();
+    return result;
+}
+
+Result<void> DatabaseEngine::run(const Operation& operation, Lock& lock) {
+    Waiter waiter;
+    waiter.client.id = next_client_++;
+    Result<void> executed;
+    {
+        const Holding holding(*this);
+        executed =
+            replica_->execute(waiter.client, [&operation](Transaction& txn) -> Result<Bytes> {
+                SYNCLINE_CHECK(operation(txn));
+                return Bytes();
+            });
+    }
+    turn_end(&waiter);
+    return executed ? wait_for(waiter, lock) : executed;
+}
+
+Result<void> DatabaseEngine::wait_for(Waiter& waiter, Lock& lock) {
+    if (!waiter.done) {
+        waiters_.emplace(waiter.client.id, &waiter);
+        waiter.wake.wait(lock, [&]() { return waiter.done; });
+        waiters_.erase(waiter.client.id);
+        if (waiters_.empty()) progress_.notify_all();
+    }
+    return waiter.error ? Result<void>(*waiter.error) : Result<void>();
+}
+
+// --- Turns
+
+/// Hands jobs to the threads and replies to those who wait. Every change of the replica is followed
+/// by it before the lock is let go.
+void DatabaseEngine::turn_end(Waiter* current) {
+    hand_out(due(), current);
+}
+
+/// Starts jobs; answers what may leave the replica now.
+Committed DatabaseEngine::due() {
+    jobs_->start(*replica_);
+    return replica_->committed();
+}
+
+void DatabaseEngine::hand_out(const Committed& committed, Waiter* current) {
+    const std::optional<Error> failure = replica_ ? replica_->failure() : std::nullopt;
+    if (failure) {
+        if (current != nullptr && !current->done) current->fail(*failure);
+        return fail_waiters(*failure);
+    }
+    for (const Reply& reply : committed.replies) {
+        if (current != nullptr && current->client.id == reply.client) {
+            current->done = true;
+            continue;
+        }
+        const auto found = waiters_.find(reply.client);
+        if (found == waiters_.end()) continue;  // it was given an error
+        found->second->done = true;
+        found->second->wake.notify_one();
+    }
+}
+
+void DatabaseEngine::fail_waiters(const Error& error) {
+    for (const auto& [id, waiter] : waiters_) {
+        if (waiter->done) continue;
+        waiter->fail(error);
+        waiter->wake.notify_one();
+    }
+    progress_.notify_all();
+}
+
+/// On the thread of the job. Watches come before replies: who made a change finds them told when
+/// its call returns.
+void DatabaseEngine::job_done() {
+    Lock lock(mutex_);
+    if (!jobs_) return;  // closed
+    jobs_->collect();
+    const Committed committed = due();
+    if (!watches_.empty()) {
+        const Position durable = replica_->log().durable();
+        lock.unlock();
+        watches_.tell(durable);
+        lock.lock();
+    }
+    hand_out(committed, nullptr);
+    progress_.notify_all();
+}
+
+// --- Inspection and the end
+
+Result<DatabaseStats> DatabaseEngine::stats() {
+    DatabaseStats stats;
+    SYNCLINE_CHECK(read([&](Transaction& txn) -> Result<void> {
+        SYNCLINE_TRY(stats.keys, txn.keys_count());  // so that it waits for all it tells of
+        const LeafSum root = txn.group().leaf_sums().root();
+        stats.replica = data_.identity.name;
+        stats.node = to_string(data_.identity.node);
+        stats.version = txn.group().vv();
+        stats.root = to_hex(root.sum);
+        stats.rows = root.count;
+        stats.actor = Actor{data_.identity.node_id, 1};
+        if (!replica_) return {};
+        stats.cluster = to_string(data_.identity.cluster);
+        stats.actor = replica_->actor();
+        stats.transactions_local = replica_->stats().events_local;
+        stats.transactions_remote = replica_->stats().events_applied;
+        stats.flushes = jobs_->flushes();
+        stats.checkpoints = replica_->stats().checkpoints;
+        stats.log_bytes = replica_->log().end();
+        stats.overlay_bytes = replica_->group().store().overlay_bytes();
+        stats.divergence_alarms = replica_->stats().divergence_alarms;
+        return {};
+    }));
+    return stats;
+}
+
+Result<void> DatabaseEngine::close() {
+    SYNCLINE_CHECK(check_caller());
+    Lock lock(mutex_);
+    if (closing_) {
+        progress_.wait(lock, [&]() { return closed_; });
+        return {};
+    }
+    closing_ = true;
+    progress_.wait(lock, [&]() { return waiters_.empty(); });
+    const Result<void> result = last_checkpoint(lock);
+    std::unique_ptr<StorageJobs> jobs = std::move(jobs_);
+    lock.unlock();
+    jobs.reset();  // waits for the threads, which may want the lock
+    lock.lock();
+    virgin_.reset();
+    replica_.reset();
+    data_ = DataDirectory{};
+    closed_ = true;
+    progress_.notify_all();
+    return result;
+}
+
+Result<void> DatabaseEngine::last_checkpoint(Lock& lock) {
+    if (!replica_) return {};
+    if (replica_->failure()) return *replica_->failure();
+    const std::uint64_t before = replica_->stats().checkpoints;
+    replica_->request_checkpoint();
+    turn_end(nullptr);
+    progress_.wait(lock, [&]() {
+        return replica_->failure() || (jobs_->idle() && replica_->stats().checkpoints > before &&
+                                       replica_->log().durable() == replica_->log().end());
+    });
+    return replica_->failure() ? Result<void>(*replica_->failure()) : Result<void>();
+}
+
+}  // namespace syncline

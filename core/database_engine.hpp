@@ -1,0 +1,107 @@
+#pragma once
+#include <atomic>
+#include <condition_variable>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <thread>
+
+#include "core/database.hpp"
+#include "core/database_watches.hpp"
+#include "core/engine/data_directory.hpp"
+#include "core/engine/storage_jobs.hpp"
+
+namespace syncline {
+
+/// Where operations of handles run. Not part of the public interface.
+class Access {
+public:
+    using Operation = std::function<Result<void>(Transaction&)>;
+
+    virtual ~Access() = default;
+    virtual Result<void> read(const Operation& operation) = 0;
+    virtual Result<void> write(const Operation& operation) = 0;
+};
+
+/// The inside of a Database: a replica behind a lock, its storage jobs, and those who wait.
+///
+/// A call locks, executes through the Replica, and waits until its reply comes out of a Committed.
+/// The first call that finds the log thread idle gives it what was appended; whoever comes while it
+/// syncs shares the next sync. When a job is done its thread locks, reports, hands on what became
+/// due, tells watches, and wakes who waited.
+/// Failures: a storage failure is the answer to all who wait and to every later call. A call from
+/// inside a callback, which would wait for itself, is an error.
+/// Thread-safety: all public methods.
+class DatabaseEngine final : public Access {
+public:
+    static Result<std::shared_ptr<DatabaseEngine>> open(const DatabaseOptions& options);
+    explicit DatabaseEngine(const DatabaseOptions& options);
+    ~DatabaseEngine() override;
+    DatabaseEngine(const DatabaseEngine&) = delete;
+    DatabaseEngine& operator=(const DatabaseEngine&) = delete;
+
+    Result<void> read(const Operation& operation) override;
+    Result<void> write(const Operation& operation) override;
+    Result<DatabaseStats> stats();
+    Result<void> close();
+
+    /// Error unavailable: this thread is inside a callback of this database.
+    [[nodiscard]] Result<void> check_caller() const;
+    [[nodiscard]] Result<void> check_open();
+    [[nodiscard]] WatchList& watches() { return watches_; }
+
+private:
+    /// One call that waits for its reply. Lives on its thread's stack; guarded by mutex_.
+    struct Waiter {
+        Client client;
+        bool done = false;
+        std::optional<Error> error;
+        std::condition_variable wake;
+
+        void fail(const Error& why) {
+            done = true;
+            error = why;
+        }
+    };
+    /// The state a new database shows before it is of a cluster.
+    struct Virgin {
+        explicit Virgin(Base& base) : store(base), group(store, 16, 0) {}
+        Store store;
+        Group group;
+    };
+    class Holding;
+    using Lock = std::unique_lock<std::mutex>;
+
+    Result<void> open_directory(const DatabaseOptions& options);
+    Result<void> open_replica();
+    Result<void> run(const Operation& operation, Lock& lock);
+    Result<void> read_virgin(const Operation& operation);
+    [[nodiscard]] Result<void> usable() const;
+    Result<void> wait_for(Waiter& waiter, Lock& lock);
+    void turn_end(Waiter* current);
+    Committed due();
+    void hand_out(const Committed& committed, Waiter* current);
+    void fail_waiters(const Error& error);
+    void job_done();
+    Result<void> last_checkpoint(Lock& lock);
+
+    const std::uint64_t checkpoint_interval_ms_;
+    SystemClock clock_;
+    SystemRandom random_;
+    WatchList watches_;
+    std::atomic<std::thread::id> holder_{};  // the thread inside a user's callback, with mutex_
+
+    mutable std::mutex mutex_;  // guards everything below
+    std::condition_variable progress_;
+    DataDirectory data_;
+    std::unique_ptr<Virgin> virgin_;
+    std::unique_ptr<Replica> replica_;  // null: of no cluster yet, or closed
+    std::map<std::uint64_t, Waiter*> waiters_;
+    std::uint64_t next_client_ = 1;
+    bool closing_ = false;
+    bool closed_ = false;
+    std::unique_ptr<StorageJobs> jobs_;  // its threads use everything above
+};
+
+}  // namespace syncline

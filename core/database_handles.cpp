@@ -1,0 +1,283 @@
+#include "core/database_handles.hpp"
+
+#include <concepts>
+
+#include "core/database_engine.hpp"
+#include "core/engine/operations.hpp"
+
+namespace syncline {
+namespace {
+
+KeyType key_type_of(CellType type) {
+    switch (type) {
+        case CellType::string:
+            return KeyType::string;
+        case CellType::hash:
+            return KeyType::map;
+        case CellType::set:
+            return KeyType::set;
+    }
+    SYNCLINE_ASSERT(false);
+    return KeyType::string;
+}
+
+/// Errors that are about the key name it.
+Error name_key(const Error& error, BytesView key) {
+    switch (error.code) {
+        case Code::wrong_type:
+        case Code::overflow:
+        case Code::invalid_argument:
+        case Code::limit:
+            return error.in("key \"" + printable(key) + "\"");
+        default:
+            return error;
+    }
+}
+
+enum class Kind : std::uint8_t { read, write };
+
+/// Runs an operation that answers something, and hands the answer on.
+template <std::invocable<Transaction&> F>
+auto run(Access& access, Kind kind, BytesView key, const F& operation)
+    -> std::invoke_result_t<F, Transaction&> {
+    std::optional<typename std::invoke_result_t<F, Transaction&>::Value> answer;
+    const auto keep_answer = [&](Transaction& txn) -> Result<void> {
+        SYNCLINE_TRY(answer, operation(txn));
+        return {};
+    };
+    const Result<void> done =
+        kind == Kind::read ? access.read(keep_answer) : access.write(keep_answer);
+    if (!done) return name_key(done.error(), key);
+    return std::move(*answer);
+}
+
+Result<void> run_void(Access& access, BytesView key, const Access::Operation& operation) {
+    const Result<void> done = access.write(operation);
+    return done ? done : Result<void>(name_key(done.error(), key));
+}
+
+/// Error wrong_type unless the key is missing or holds this.
+Result<bool> exists_as(Transaction& txn, BytesView key, CellType type) {
+    SYNCLINE_TRY(const std::uint64_t count, operations::count(txn, key, type));
+    return count > 0;
+}
+
+Result<Siblings> read_siblings(Transaction& txn, BytesView key, CellType type,
+                               std::optional<BytesView> field) {
+    SYNCLINE_CHECK(exists_as(txn, key, type));
+    SYNCLINE_TRY(const Cell cell, txn.cell(key, type, field));
+    Siblings siblings;
+    const DotMap::Entry* const winner = cell.dots.winner();
+    for (const DotMap::Entry& entry : cell.dots.entries()) {
+        const Sibling sibling{entry.payload.value, entry.dot, entry.payload.hlc.ms()};
+        const bool first = winner != nullptr && entry.dot == winner->dot;
+        siblings.values.insert(first ? siblings.values.begin() : siblings.values.end(), sibling);
+    }
+    return siblings;
+}
+
+Result<void> clear(Access& access, BytesView key, CellType type) {
+    return run_void(access, key, [&](Transaction& txn) -> Result<void> {
+        SYNCLINE_TRY(const bool exists, exists_as(txn, key, type));
+        if (exists) txn.clear(key);
+        return {};
+    });
+}
+
+}  // namespace
+
+std::string_view key_type_name(KeyType type) {
+    switch (type) {
+        case KeyType::string:
+            return "string";
+        case KeyType::map:
+            return "map";
+        case KeyType::set:
+            return "set";
+    }
+    return "unknown";
+}
+
+Handle::Handle(std::shared_ptr<Access> access, BytesView key)
+    : access_(std::move(access)), key_(key) {
+    SYNCLINE_ASSERT(access_ != nullptr);  // made of a database that was moved away
+}
+
+// --- CounterHandle
+
+Result<std::int64_t> CounterHandle::add(std::int64_t amount) const {
+    return run(*access_, Kind::write, key_,
+               [&](Transaction& txn) { return operations::string_increment(txn, key_, amount); });
+}
+
+Result<std::int64_t> CounterHandle::get() const {
+    return run(*access_, Kind::read, key_, [&](Transaction& txn) -> Result<std::int64_t> {
+        SYNCLINE_TRY(const std::optional<Bytes> text, operations::string_get(txn, key_));
+        if (!text) return std::int64_t{0};
+        const std::optional<std::int64_t> number = parse_integer(*text);
+        if (!number) return Error{Code::invalid_argument, "value is not an integer"};
+        return *number;
+    });
+}
+
+Result<void> CounterHandle::set(std::int64_t value) const {
+    return StringHandle(access_, key_).set(std::to_string(value));
+}
+
+// --- StringHandle
+
+Result<std::optional<Bytes>> StringHandle::get() const {
+    return run(*access_, Kind::read, key_,
+               [&](Transaction& txn) { return operations::string_get(txn, key_); });
+}
+
+Result<void> StringHandle::set(BytesView value) const {
+    return run_void(*access_, key_, [&](Transaction& txn) -> Result<void> {
+        SYNCLINE_CHECK(exists_as(txn, key_, CellType::string));
+        return operations::string_set(txn, key_, Bytes(value));
+    });
+}
+
+Result<bool> StringHandle::remove() const {
+    return run(*access_, Kind::write, key_, [&](Transaction& txn) -> Result<bool> {
+        SYNCLINE_CHECK(exists_as(txn, key_, CellType::string));
+        return operations::key_delete(txn, key_);
+    });
+}
+
+Result<Siblings> StringHandle::siblings() const {
+    return run(*access_, Kind::read, key_, [&](Transaction& txn) {
+        return read_siblings(txn, key_, CellType::string, std::nullopt);
+    });
+}
+
+// --- SetHandle
+
+Result<bool> SetHandle::add(BytesView member) const {
+    return run(*access_, Kind::write, key_,
+               [&](Transaction& txn) { return operations::set_add(txn, key_, member); });
+}
+
+Result<bool> SetHandle::remove(BytesView member) const {
+    return run(*access_, Kind::write, key_,
+               [&](Transaction& txn) { return operations::set_remove(txn, key_, member); });
+}
+
+Result<bool> SetHandle::contains(BytesView member) const {
+    return run(*access_, Kind::read, key_,
+               [&](Transaction& txn) { return operations::set_contains(txn, key_, member); });
+}
+
+Result<std::uint64_t> SetHandle::size() const {
+    return run(*access_, Kind::read, key_,
+               [&](Transaction& txn) { return operations::count(txn, key_, CellType::set); });
+}
+
+Result<std::vector<Bytes>> SetHandle::members() const {
+    return run(*access_, Kind::read, key_,
+               [&](Transaction& txn) { return operations::set_members(txn, key_); });
+}
+
+Result<void> SetHandle::clear() const {
+    return syncline::clear(*access_, key_, CellType::set);
+}
+
+// --- MapHandle
+
+Result<std::optional<Bytes>> MapHandle::get(BytesView field) const {
+    return run(*access_, Kind::read, key_,
+               [&](Transaction& txn) { return operations::hash_get(txn, key_, field); });
+}
+
+Result<bool> MapHandle::put(BytesView field, BytesView value) const {
+    return run(*access_, Kind::write, key_, [&](Transaction& txn) {
+        return operations::hash_set(txn, key_, field, Bytes(value));
+    });
+}
+
+Result<bool> MapHandle::remove(BytesView field) const {
+    return run(*access_, Kind::write, key_,
+               [&](Transaction& txn) { return operations::hash_remove(txn, key_, field); });
+}
+
+Result<bool> MapHandle::contains(BytesView field) const {
+    SYNCLINE_TRY(const std::optional<Bytes> value, get(field));
+    return value.has_value();
+}
+
+Result<std::uint64_t> MapHandle::size() const {
+    return run(*access_, Kind::read, key_,
+               [&](Transaction& txn) { return operations::count(txn, key_, CellType::hash); });
+}
+
+Result<std::vector<std::pair<Bytes, Bytes>>> MapHandle::entries() const {
+    return run(*access_, Kind::read, key_,
+               [&](Transaction& txn) { return operations::hash_all(txn, key_); });
+}
+
+Result<std::int64_t> MapHandle::increment(BytesView field, std::int64_t amount) const {
+    return run(*access_, Kind::write, key_, [&](Transaction& txn) {
+        return operations::hash_increment(txn, key_, field, amount);
+    });
+}
+
+Result<Siblings> MapHandle::siblings(BytesView field) const {
+    return run(*access_, Kind::read, key_,
+               [&](Transaction& txn) { return read_siblings(txn, key_, CellType::hash, field); });
+}
+
+Result<void> MapHandle::clear() const {
+    return syncline::clear(*access_, key_, CellType::hash);
+}
+
+// --- Keyspace
+
+CounterHandle Keyspace::counter(BytesView key) const {
+    return {access_, key};
+}
+
+StringHandle Keyspace::string(BytesView key) const {
+    return {access_, key};
+}
+
+SetHandle Keyspace::set(BytesView key) const {
+    return {access_, key};
+}
+
+MapHandle Keyspace::map(BytesView key) const {
+    return {access_, key};
+}
+
+Result<std::optional<KeyType>> Keyspace::type(BytesView key) const {
+    return run(*access_, Kind::read, key, [&](Transaction& txn) -> Result<std::optional<KeyType>> {
+        SYNCLINE_TRY(const std::optional<CellType> type, txn.visible_type(key));
+        return type ? std::optional(key_type_of(*type)) : std::nullopt;
+    });
+}
+
+Result<bool> Keyspace::exists(BytesView key) const {
+    SYNCLINE_TRY(const std::optional<KeyType> held, type(key));
+    return held.has_value();
+}
+
+Result<bool> Keyspace::remove(BytesView key) const {
+    return run(*access_, Kind::write, key,
+               [&](Transaction& txn) { return operations::key_delete(txn, key); });
+}
+
+Result<std::uint64_t> Keyspace::size() const {
+    return run(*access_, Kind::read, {}, [](Transaction& txn) { return txn.keys_count(); });
+}
+
+Result<KeyPage> Keyspace::keys(std::uint64_t cursor, std::size_t count) const {
+    return run(*access_, Kind::read, {}, [&](Transaction& txn) -> Result<KeyPage> {
+        KeyPage page;
+        SYNCLINE_TRY(page.cursor, txn.scan_keys(cursor, count, [&](BytesView key, CellType type) {
+            page.keys.push_back(KeyPage::Entry{Bytes(key), key_type_of(type)});
+            return true;
+        }));
+        return page;
+    });
+}
+
+}  // namespace syncline

@@ -1,0 +1,171 @@
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "../crdt/dot.hpp"
+#include "../crdt/version_vector.hpp"
+#include "base/bytes.hpp"
+#include "base/result.hpp"
+
+namespace syncline {
+
+class Access;
+
+/// What a key holds. Strings are registers; a counter is a string that is a number.
+enum class KeyType : std::uint8_t { string, map, set };
+/// "string", "map", "set".
+std::string_view key_type_name(KeyType type);
+
+/// One of the concurrent values of a register.
+struct Sibling {
+    Bytes value;
+    Dot origin;                 ///< the transaction that wrote it, and with it who
+    std::uint64_t wall_ms = 0;  ///< when, by the writer's clock; milliseconds since 1970
+};
+
+/// All concurrent values of a register, the one that get() shows first.
+struct Siblings {
+    std::vector<Sibling> values;
+};
+
+/// One slice of a walk over keys.
+struct KeyPage {
+    struct Entry {
+        Bytes key;
+        KeyType type = KeyType::string;
+    };
+    std::vector<Entry> keys;
+    std::uint64_t cursor = 0;  ///< where the walk goes on; 0: this was the last slice
+};
+
+/// What all handles are: a key, and where its operations run. Cheap to make and to copy; without
+/// state of its own, so that two handles of one key are the same.
+///
+/// Made by a Database: each call is a transaction of its own, and returns when all it saw and wrote
+/// is durable. Made by a Batch or a Reader: part of that one transaction, and of no use after it
+/// (Error unavailable). A handle may outlive its Database: then too it answers unavailable.
+/// Errors of every call, besides those named: wrong_type (the key holds another type), limit (key,
+/// field or value too long), unavailable (closed, or called from inside a callback of the
+/// database), and the storage's: io, no_space, corrupt. After a storage failure every call returns
+/// it.
+/// Thread-safety: as where it comes from; a Database's handles may be used by many threads.
+class Handle {
+public:
+    /// For Keyspace, which makes them.
+    Handle(std::shared_ptr<Access> access, BytesView key);
+
+    [[nodiscard]] const Bytes& key() const { return key_; }
+
+protected:
+    // Shared with the Database, Batch or Reader it came from, so that it can outlive it harmlessly.
+    std::shared_ptr<Access> access_;
+    Bytes key_;
+};
+
+/// A 64-bit number to which replicas add concurrently; no addition is lost.
+class CounterHandle : public Handle {
+public:
+    using Handle::Handle;
+
+    /// Adds, and returns the sum that this replica sees. Adding 0 makes a missing counter exist.
+    /// Errors: invalid_argument (the value is no number), overflow.
+    Result<std::int64_t> add(std::int64_t amount) const;
+    /// 0 for a missing key. Error invalid_argument (the value is no number).
+    Result<std::int64_t> get() const;
+    /// Overwrites: what this replica sees is replaced, additions made elsewhere meanwhile are kept.
+    Result<void> set(std::int64_t value) const;
+};
+
+/// A register of bytes: the last writer is shown, concurrent values are kept as siblings.
+class StringHandle : public Handle {
+public:
+    using Handle::Handle;
+
+    /// Nothing for a missing key.
+    Result<std::optional<Bytes>> get() const;
+    /// Replaces all values that this replica sees.
+    Result<void> set(BytesView value) const;
+    /// Removes all values that this replica sees. True: there was one.
+    Result<bool> remove() const;
+    /// All concurrent values. Additions made to a counter are not among them.
+    Result<Siblings> siblings() const;
+};
+
+/// An add-wins set of byte strings: an add survives a concurrent removal.
+class SetHandle : public Handle {
+public:
+    using Handle::Handle;
+
+    /// True: it was not a member. Adding a member again lets it survive concurrent removals.
+    Result<bool> add(BytesView member) const;
+    /// True: it was a member.
+    Result<bool> remove(BytesView member) const;
+    Result<bool> contains(BytesView member) const;
+    /// O(1).
+    Result<std::uint64_t> size() const;
+    /// In the order of their hashes. O(n), in memory at once.
+    Result<std::vector<Bytes>> members() const;
+    /// Removes the members that this replica sees.
+    Result<void> clear() const;
+};
+
+/// Fields with values; each field is a register of its own, or a counter.
+class MapHandle : public Handle {
+public:
+    using Handle::Handle;
+
+    Result<std::optional<Bytes>> get(BytesView field) const;
+    /// True: the field is new.
+    Result<bool> put(BytesView field, BytesView value) const;
+    /// True: the field was there.
+    Result<bool> remove(BytesView field) const;
+    Result<bool> contains(BytesView field) const;
+    /// O(1).
+    Result<std::uint64_t> size() const;
+    /// In the order of the fields' hashes. O(n), in memory at once.
+    Result<std::vector<std::pair<Bytes, Bytes>>> entries() const;
+    /// Adds to a field that is a counter; returns the sum that this replica sees.
+    /// Errors: invalid_argument (the value is no number), overflow.
+    Result<std::int64_t> increment(BytesView field, std::int64_t amount) const;
+    /// All concurrent values of a field.
+    Result<Siblings> siblings(BytesView field) const;
+    /// Removes the fields that this replica sees.
+    Result<void> clear() const;
+};
+
+/// The keys of a database, as a Database, a Batch and a Reader show them alike.
+class Keyspace {
+public:
+    [[nodiscard]] CounterHandle counter(BytesView key) const;
+    [[nodiscard]] StringHandle string(BytesView key) const;
+    [[nodiscard]] SetHandle set(BytesView key) const;
+    [[nodiscard]] MapHandle map(BytesView key) const;
+
+    /// Nothing for a missing key.
+    Result<std::optional<KeyType>> type(BytesView key) const;
+    Result<bool> exists(BytesView key) const;
+    /// Removes what this replica sees of a key, whatever it holds. True: there was something.
+    Result<bool> remove(BytesView key) const;
+    /// Number of keys. O(1).
+    Result<std::uint64_t> size() const;
+    /// One slice of a walk over all keys, in the order of their hashes. Begin with cursor 0; looks
+    /// at about `count` keys. A key that is there throughout is visited exactly once; keys that
+    /// come and go meanwhile may be missed. In a Batch: the keys as before it.
+    Result<KeyPage> keys(std::uint64_t cursor, std::size_t count) const;
+
+protected:
+    Keyspace() = default;
+    explicit Keyspace(std::shared_ptr<Access> access) : access_(std::move(access)) {}
+    ~Keyspace() = default;
+    Keyspace(Keyspace&&) = default;
+    Keyspace& operator=(Keyspace&&) = default;
+
+    // Shared with the handles that were made here.
+    std::shared_ptr<Access> access_;
+};
+
+}  // namespace syncline

@@ -1,0 +1,393 @@
+#include "core/database.hpp"
+
+#include <sys/resource.h>
+
+#include <atomic>
+#include <boost/test/unit_test.hpp>
+#include <csignal>
+#include <future>
+#include <set>
+#include <thread>
+
+#include "core/base/limits.hpp"
+#include "tests/support/cluster.hpp"
+
+namespace syncline {
+namespace {
+
+/// A database in a directory that is gone with it.
+struct Fixture {
+    ScratchDirectory scratch;
+    Database db = open();
+
+    [[nodiscard]] std::string path(const std::string& name = "db") const {
+        return (scratch.path() / name).string();
+    }
+    [[nodiscard]] Database open(const DatabaseOptions& options) const {
+        Result<Database> opened = Database::open(options);
+        BOOST_REQUIRE_MESSAGE(opened, (opened ? "" : opened.error().message));
+        return std::move(*opened);
+    }
+    [[nodiscard]] Database open() const { return open({.path = path()}); }
+    [[nodiscard]] Database open_other(const std::string& name, const std::string& cluster) const {
+        return open({.path = path(name), .replica = name, .cluster = cluster});
+    }
+    void reopen() {
+        BOOST_REQUIRE(db.close());
+        db = open();
+    }
+};
+
+template <typename T>
+T value(Result<T> result) {
+    BOOST_REQUIRE_MESSAGE(result, (result ? "" : result.error().message));
+    return std::move(*result);
+}
+void done(const Result<void>& result) {
+    BOOST_REQUIRE_MESSAGE(result, (result ? "" : result.error().message));
+}
+template <typename T>
+void fails(const Result<T>& result, Code code) {
+    BOOST_REQUIRE(!result);
+    BOOST_TEST(code_name(result.error().code) == code_name(code));
+}
+
+/// While it lives, no file of this process can be written.
+class WritesFail {
+public:
+    WritesFail() {
+        std::signal(SIGXFSZ, SIG_IGN);
+        BOOST_REQUIRE(::getrlimit(RLIMIT_FSIZE, &before_) == 0);
+        rlimit none = before_;
+        none.rlim_cur = 0;
+        BOOST_REQUIRE(::setrlimit(RLIMIT_FSIZE, &none) == 0);
+    }
+    ~WritesFail() { (void)::setrlimit(RLIMIT_FSIZE, &before_); }
+    WritesFail(const WritesFail&) = delete;
+    WritesFail& operator=(const WritesFail&) = delete;
+
+private:
+    rlimit before_{};
+};
+
+}  // namespace
+
+BOOST_FIXTURE_TEST_SUITE(database, Fixture)
+
+BOOST_AUTO_TEST_CASE(handles_do_what_they_say) {
+    BOOST_TEST(value(db.counter("visits").add(3)) == 3);
+    BOOST_TEST(value(db.counter("visits").add(-1)) == 2);
+    BOOST_TEST(value(db.counter("visits").get()) == 2);
+    done(db.counter("visits").set(40));
+    BOOST_TEST(value(db.counter("visits").get()) == 40);
+    BOOST_TEST(value(db.counter("missing").get()) == 0);
+
+    done(db.string("name").set("Ann"));
+    BOOST_TEST(*value(db.string("name").get()) == "Ann");
+    BOOST_TEST(value(db.string("name").remove()));
+    BOOST_TEST(!value(db.string("name").get()).has_value());
+
+    BOOST_TEST(value(db.set("team").add("ann")));
+    BOOST_TEST(!value(db.set("team").add("ann")));
+    BOOST_TEST(value(db.set("team").add("bob")));
+    BOOST_TEST(value(db.set("team").contains("bob")));
+    BOOST_TEST(value(db.set("team").size()) == 2U);
+    BOOST_TEST(value(db.set("team").members()).size() == 2U);
+    BOOST_TEST(value(db.set("team").remove("bob")));
+    BOOST_TEST(!value(db.set("team").remove("bob")));
+
+    BOOST_TEST(value(db.map("user").put("name", "Ann")));
+    BOOST_TEST(!value(db.map("user").put("name", "Anna")));
+    BOOST_TEST(value(db.map("user").increment("logins", 2)) == 2);
+    BOOST_TEST(*value(db.map("user").get("name")) == "Anna");
+    BOOST_TEST(value(db.map("user").contains("logins")));
+    BOOST_TEST(value(db.map("user").entries()).size() == 2U);
+    BOOST_TEST(value(db.map("user").remove("logins")));
+    BOOST_TEST(value(db.map("user").size()) == 1U);
+
+    BOOST_TEST(value(db.size()) == 3U);
+    done(db.map("user").clear());
+    done(db.set("team").clear());
+    BOOST_TEST(!value(db.exists("user")));
+    BOOST_TEST(value(db.remove("visits")));
+    BOOST_TEST(value(db.size()) == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(a_new_database_is_empty_and_of_no_cluster_until_the_first_write) {
+    BOOST_TEST(value(db.counter("visits").get()) == 0);
+    BOOST_TEST(value(db.set("team").members()).empty());
+    BOOST_TEST(value(db.stats()).cluster == "");
+    done(db.read([](Reader& reader) -> Result<void> {
+        BOOST_TEST(!value(reader.exists("visits")));
+        return {};
+    }));
+    reopen();
+    BOOST_TEST(value(db.stats()).cluster == "");
+    BOOST_TEST(value(db.counter("visits").add(1)) == 1);
+    const std::string cluster = value(db.stats()).cluster;
+    BOOST_TEST(cluster != "");
+    reopen();
+    BOOST_TEST(value(db.stats()).cluster == cluster);
+}
+
+BOOST_AUTO_TEST_CASE(types_are_told_and_kept_apart) {
+    done(db.string("name").set("Ann"));
+    value(db.set("team").add("ann"));
+    value(db.map("user").put("a", "b"));
+    BOOST_TEST(key_type_name(*value(db.type("name"))) == "string");
+    BOOST_TEST(key_type_name(*value(db.type("team"))) == "set");
+    BOOST_TEST(key_type_name(*value(db.type("user"))) == "map");
+    BOOST_TEST(!value(db.type("missing")).has_value());
+
+    fails(db.set("name").add("x"), Code::wrong_type);
+    fails(db.map("team").put("x", "y"), Code::wrong_type);
+    fails(db.counter("team").add(1), Code::wrong_type);
+    fails(db.string("team").set("x"), Code::wrong_type);
+    fails(db.string("user").remove(), Code::wrong_type);
+    fails(db.set("user").clear(), Code::wrong_type);
+    fails(db.counter("name").add(1), Code::invalid_argument);
+    fails(db.counter("name").get(), Code::invalid_argument);
+    BOOST_TEST(db.set("name").add("x").error().message == "key \"name\": the key holds a string");
+
+    done(db.counter("full").set(std::numeric_limits<std::int64_t>::max()));
+    fails(db.counter("full").add(1), Code::overflow);
+    fails(db.string(Bytes(limits::key_bytes_max + 1, 'k')).set("x"), Code::limit);
+    fails(db.string("big").set(Bytes(limits::value_bytes_max + 1, 'v')), Code::limit);
+}
+
+BOOST_AUTO_TEST_CASE(everything_is_there_after_reopening) {
+    value(db.counter("visits").add(7));
+    value(db.set("team").add("ann"));
+    const DatabaseStats before = value(db.stats());
+    reopen();
+    const DatabaseStats after = value(db.stats());
+    BOOST_TEST(after.root == before.root);
+    BOOST_TEST((after.version == before.version));
+    BOOST_TEST(after.node == before.node);
+    BOOST_TEST(value(db.counter("visits").add(1)) == 8);
+    BOOST_TEST(value(db.set("team").contains("ann")));
+}
+
+BOOST_AUTO_TEST_CASE(keys_are_walked_in_slices) {
+    std::set<Bytes> wanted;
+    done(db.batch([&](Batch& batch) -> Result<void> {
+        for (int i = 0; i < 500; ++i) {
+            wanted.insert("key:" + std::to_string(i));
+            SYNCLINE_CHECK(batch.string("key:" + std::to_string(i)).set("x"));
+        }
+        return {};
+    }));
+    std::set<Bytes> seen;
+    std::uint64_t cursor = 0;
+    do {
+        const KeyPage page = value(db.keys(cursor, 64));
+        BOOST_TEST(page.keys.size() <= 64U);
+        for (const KeyPage::Entry& entry : page.keys) BOOST_TEST(seen.insert(entry.key).second);
+        cursor = page.cursor;
+    } while (cursor != 0);
+    BOOST_TEST((seen == wanted));
+}
+
+BOOST_AUTO_TEST_CASE(a_batch_is_one_transaction_or_none) {
+    done(db.batch([](Batch& batch) -> Result<void> {
+        SYNCLINE_CHECK(batch.counter("visits").add(1));
+        SYNCLINE_CHECK(batch.set("team").add("ann"));
+        SYNCLINE_TRY(const std::int64_t visits, batch.counter("visits").get());
+        BOOST_TEST(visits == 1);  // its own write
+        return {};
+    }));
+    BOOST_TEST(value(db.stats()).transactions_local == 1U);
+
+    const DatabaseStats before = value(db.stats());
+    const Result<void> refused = db.batch([](Batch& batch) -> Result<void> {
+        SYNCLINE_CHECK(batch.counter("visits").add(1));
+        SYNCLINE_CHECK(batch.map("team").put("a", "b"));
+        return {};
+    });
+    fails(refused, Code::wrong_type);
+    BOOST_TEST(value(db.counter("visits").get()) == 1);
+    BOOST_TEST(value(db.stats()).root == before.root);
+
+    fails(db.batch([](Batch& batch) -> Result<void> {
+        for (int i = 0; i < 3; ++i) {
+            SYNCLINE_CHECK(
+                batch.string(std::to_string(i)).set(Bytes(limits::value_bytes_max, 'v')));
+        }
+        return {};
+    }),
+          Code::limit);
+    BOOST_TEST(value(db.size()) == 2U);
+    done(db.batch([](Batch&) -> Result<void> { return {}; }));
+    BOOST_TEST(value(db.stats()).transactions_local == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(calls_from_inside_callbacks_are_errors) {
+    std::optional<CounterHandle> kept;
+    done(db.batch([&](Batch& batch) -> Result<void> {
+        kept = batch.counter("visits");
+        fails(db.counter("visits").add(1), Code::unavailable);
+        fails(db.batch([](Batch&) -> Result<void> { return {}; }), Code::unavailable);
+        fails(db.close(), Code::unavailable);
+        fails(db.watch("visits", [](const Change&) {}), Code::unavailable);
+        // Another thread has no part in it.
+        fails(std::async(std::launch::async, [&]() { return kept->add(1); }).get(),
+              Code::unavailable);
+        return {};
+    }));
+    fails(kept->add(1), Code::unavailable);
+
+    done(db.read([&](Reader& reader) -> Result<void> {
+        fails(db.counter("visits").get(), Code::unavailable);
+        fails(reader.counter("visits").add(1), Code::invalid_argument);
+        return {};
+    }));
+
+    std::promise<Code> heard;
+    const Watch watch = value(db.watch("visits", [&](const Change&) {
+        const Result<std::int64_t> answer = db.counter("visits").get();
+        heard.set_value(answer ? Code::io : answer.error().code);
+    }));
+    value(db.counter("visits").add(1));
+    BOOST_TEST((heard.get_future().get() == Code::unavailable));
+}
+
+BOOST_AUTO_TEST_CASE(threads_commit_together) {
+    constexpr int threads_count = 8;
+    constexpr int adds_count = 50;
+    std::vector<std::thread> threads;
+    std::atomic<int> failures = 0;
+    for (int i = 0; i < threads_count; ++i) {
+        threads.emplace_back([&, i]() {
+            for (int j = 0; j < adds_count; ++j) {
+                if (!db.counter("visits").add(1)) ++failures;
+                if (!db.set("who").add(std::to_string(i))) ++failures;
+            }
+        });
+    }
+    for (std::thread& thread : threads) thread.join();
+    BOOST_TEST(failures == 0);
+    BOOST_TEST(value(db.counter("visits").get()) == threads_count * adds_count);
+    const DatabaseStats stats = value(db.stats());
+    BOOST_TEST(stats.transactions_local == 2U * threads_count * adds_count);
+    BOOST_TEST(stats.flushes < stats.transactions_local);  // some shared a sync
+    reopen();
+    BOOST_TEST(value(db.counter("visits").get()) == threads_count * adds_count);
+}
+
+BOOST_AUTO_TEST_CASE(readers_see_batches_whole_while_others_write) {
+    std::atomic<bool> over = false;
+    std::atomic<int> broken = 0;
+    std::atomic<int> reads = 0;
+    std::vector<std::thread> readers;
+    for (int i = 0; i < 3; ++i) {
+        readers.emplace_back([&]() {
+            while (!over) {
+                const Result<void> read = db.read([&](Reader& reader) -> Result<void> {
+                    SYNCLINE_TRY(const std::int64_t left, reader.counter("left").get());
+                    SYNCLINE_TRY(const std::int64_t right, reader.counter("right").get());
+                    if (left + right != 0) ++broken;
+                    return {};
+                });
+                if (!read) ++broken;
+                ++reads;
+            }
+        });
+    }
+    for (int i = 1; i <= 100; ++i) {
+        done(db.batch([&](Batch& batch) -> Result<void> {
+            SYNCLINE_CHECK(batch.counter("left").add(i));
+            SYNCLINE_CHECK(batch.counter("right").add(-i));
+            return {};
+        }));
+    }
+    over = true;
+    for (std::thread& reader : readers) reader.join();
+    BOOST_TEST(broken == 0);
+    BOOST_TEST(reads > 0);
+}
+
+BOOST_AUTO_TEST_CASE(watches_are_told_before_the_call_returns) {
+    std::vector<Change> changes;
+    Watch watch = value(db.watch("team", [&](const Change& change) { changes.push_back(change); }));
+    value(db.set("team").add("ann"));
+    BOOST_REQUIRE(changes.size() == 1U);
+    BOOST_TEST(changes[0].key == "team");
+    BOOST_TEST(changes[0].local);
+    BOOST_TEST((changes[0].origin->actor == value(db.stats()).actor));
+    BOOST_TEST(changes[0].origin->counter == 1U);
+
+    value(db.set("other").add("x"));
+    BOOST_TEST(changes.size() == 1U);
+    done(db.batch([](Batch& batch) -> Result<void> {  // one transaction, one change
+        SYNCLINE_CHECK(batch.set("team").add("bob"));
+        SYNCLINE_CHECK(batch.set("team").add("cid"));
+        return {};
+    }));
+    BOOST_TEST(changes.size() == 2U);
+    value(db.remove("team"));
+    BOOST_TEST(changes.size() == 3U);
+
+    watch.stop();
+    value(db.set("team").add("dan"));
+    BOOST_TEST(changes.size() == 3U);
+}
+
+BOOST_AUTO_TEST_CASE(a_watch_may_stop_itself_and_outlive_the_database) {
+    std::optional<Watch> watch;
+    int calls = 0;
+    watch = value(db.watch("k", [&](const Change&) {
+        ++calls;
+        watch->stop();
+    }));
+    value(db.counter("k").add(1));
+    value(db.counter("k").add(1));
+    BOOST_TEST(calls == 1);
+
+    Watch survivor = value(db.watch("k", [](const Change&) {}));
+    const CounterHandle handle = db.counter("k");
+    done(db.close());
+    fails(handle.add(1), Code::unavailable);
+    fails(db.counter("k").get(), Code::unavailable);
+    fails(db.watch("k", [](const Change&) {}), Code::unavailable);
+    done(db.close());  // again
+}
+
+BOOST_AUTO_TEST_CASE(a_directory_is_open_once) {
+    fails(Database::open({.path = path()}), Code::locked);
+    done(db.close());
+    Database again = open();
+    fails(Database::open({.path = path()}), Code::locked);
+    db = std::move(again);
+    value(db.counter("visits").add(1));
+}
+
+BOOST_AUTO_TEST_CASE(a_named_cluster_is_the_same_everywhere) {
+    const Database a = open_other("a", "shop");
+    const Database b = open_other("b", "shop");
+    const Database c = open_other("c", "bank");
+    BOOST_TEST(value(a.stats()).cluster == value(b.stats()).cluster);
+    BOOST_TEST(value(a.stats()).cluster != value(c.stats()).cluster);
+    BOOST_TEST(value(a.stats()).replica == "a");
+
+    value(db.counter("visits").add(1));
+    done(db.close());
+    fails(Database::open({.path = path(), .cluster = "shop"}), Code::invalid_argument);
+    db = open();  // the refusal left nothing locked
+}
+
+BOOST_AUTO_TEST_CASE(a_storage_failure_is_the_answer_to_every_later_call) {
+    value(db.counter("visits").add(1));
+    {
+        const WritesFail writes_fail;
+        fails(db.counter("visits").add(1), Code::io);
+    }
+    fails(db.counter("visits").add(1), Code::io);
+    fails(db.counter("visits").get(), Code::io);
+    fails(db.close(), Code::io);
+    db = open();
+    BOOST_TEST(value(db.counter("visits").add(1)) == 2);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace syncline
