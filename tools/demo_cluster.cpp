@@ -1,18 +1,13 @@
 #include "tools/demo_cluster.hpp"
 
+#include "tools/reply.hpp"
+
 namespace syncline {
 namespace {
 
 constexpr std::uint64_t command_ms_max = 30000;
 
 }  // namespace
-
-const RespValue* reply_field(const RespValue& reply, std::string_view name) {
-    for (std::size_t i = 0; i + 1 < reply.elements.size(); i += 2) {
-        if (reply.elements[i].text == name) return &reply.elements[i + 1];
-    }
-    return nullptr;
-}
 
 Result<std::unique_ptr<DemoCluster>> DemoCluster::start(bool keep) {
     SYNCLINE_TRY(std::unique_ptr<LocalCluster> processes,

@@ -51,7 +51,4 @@ private:
     std::vector<Node> nodes_;
 };
 
-/// The value of a field in a reply that is a map, or a flat list as RESP2 has them; null if absent.
-const RespValue* reply_field(const RespValue& reply, std::string_view name);
-
 }  // namespace syncline

@@ -11,6 +11,7 @@
 #include "tools/config.hpp"
 #include "tools/demo.hpp"
 #include "tools/exit_codes.hpp"
+#include "tools/inspect.hpp"
 #include "tools/serve.hpp"
 
 namespace {
@@ -45,6 +46,11 @@ constexpr Subcommand subcommands[] = {
      "  source <(syncline completion bash)\n"
      "  syncline completion fish > ~/.config/fish/completions/syncline.fish",
      syncline::add_completion},
+    {"inspect", "Ask replicas: status, peers, a key; each question over all nodes",
+     "Examples:\n"
+     "  syncline inspect status --connect host-a:7379,host-b:7379\n"
+     "  syncline inspect key cart:7",
+     syncline::add_inspect},
 };
 
 std::string version_text() {

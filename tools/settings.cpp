@@ -26,18 +26,6 @@ Result<std::uint16_t> parse_port(const std::string& text) {
     return port;
 }
 
-/// "host:port", "192.0.2.1:7380", "[2001:db8::1]:7380".
-Result<TcpEndpoint> parse_endpoint(const std::string& text) {
-    const std::size_t colon = text.rfind(':');
-    if (colon == std::string::npos || colon == 0) {
-        return usage("'" + text + "' is no address; write HOST:PORT");
-    }
-    std::string host = text.substr(0, colon);
-    if (host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
-    SYNCLINE_TRY(const std::uint16_t port, parse_port(text.substr(colon + 1)));
-    return TcpEndpoint{std::move(host), port};
-}
-
 template <typename T>
 struct Choice {
     const char* name;
@@ -296,6 +284,17 @@ std::optional<std::vector<std::string>> values_of(const Setting& setting, const 
 }
 
 }  // namespace
+
+Result<TcpEndpoint> parse_endpoint(const std::string& text) {
+    const std::size_t colon = text.rfind(':');
+    if (colon == std::string::npos || colon == 0) {
+        return usage("'" + text + "' is no address; write HOST:PORT");
+    }
+    std::string host = text.substr(0, colon);
+    if (host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
+    SYNCLINE_TRY(const std::uint16_t port, parse_port(text.substr(colon + 1)));
+    return TcpEndpoint{std::move(host), port};
+}
 
 void add_settings(CLI::App& app, GivenSettings& given) {
     for (const Setting& setting : settings_table) {

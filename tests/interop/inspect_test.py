@@ -1,0 +1,175 @@
+"""syncline inspect on three real replicas: before, while and after one of them is cut off."""
+
+import json
+import os
+import socket
+import subprocess
+import time
+import unittest
+
+import cluster
+
+BINARY = os.environ["SYNCLINE_BINARY"]
+SECONDS = 30
+
+
+def inspect(*arguments, env=None):
+    """The finished process of `syncline inspect ...`."""
+    return subprocess.run([BINARY, "inspect", *arguments], capture_output=True, text=True,
+                          timeout=60, check=False, env={**os.environ, **(env or {})})
+
+
+def inspect_json(*arguments):
+    """Exit code and parsed JSON."""
+    done = inspect(*arguments, "--json")
+    return done.returncode, json.loads(done.stdout)
+
+
+def linked(replica, count):
+    """Whether a replica has links to so many named peers."""
+    with replica.connect() as connection:
+        peers = connection.command("CRDT.PEERS")
+    fields = [dict(zip(peer[::2], peer[1::2])) for peer in peers if peer]
+    return sum(peer[b"link"] == b"up" and peer[b"name"] != b"" for peer in fields) >= count
+
+
+class Inspect(unittest.TestCase):
+    """One cluster for all tests; each leaves the links up."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.cluster = cluster.Cluster(3)
+        cls.cluster.__enter__()
+        cls.addClassCleanup(cls.cluster.__exit__, None, None, None)
+        cls.replicas = cls.cluster.replicas
+        cls.nodes = ",".join(f"127.0.0.1:{replica.port}" for replica in cls.replicas)
+        cls.wait_links()
+
+    @classmethod
+    def wait_links(cls):
+        """Until everybody is linked to everybody."""
+        deadline = time.monotonic() + SECONDS
+        while not all(linked(replica, 2) for replica in cls.replicas):
+            if time.monotonic() > deadline:
+                raise RuntimeError("the replicas do not find each other")
+            time.sleep(0.05)
+
+    def run_on(self, index, *arguments):
+        """One command on one replica."""
+        with self.replicas[index].connect() as connection:
+            return connection.command(*arguments)
+
+    def cut(self, up):
+        """Links between the third replica and the others."""
+        for index in (0, 1):
+            self.run_on(index, "CRDT.LINK", "n3", up)
+            self.run_on(2, "CRDT.LINK", f"n{index + 1}", up)
+
+    def converge(self):
+        """Until all hold the same."""
+        cluster.wait_converged(self.replicas, SECONDS)
+
+    def test_status_and_key_around_a_cut(self):
+        self.run_on(0, "SET", "k", "before")
+        self.converge()
+        code, status = inspect_json("status", "--connect", self.nodes)
+        self.assertEqual(code, 0)
+        self.assertEqual(status["agreement"]["state"], "equal")
+        self.assertEqual([node["name"] for node in status["nodes"]], ["n1", "n2", "n3"])
+
+        self.cut("down")
+        try:
+            self.run_on(0, "SET", "k", "left")
+            self.run_on(2, "SET", "k", "right")
+            cluster.wait_converged(self.replicas[:2], SECONDS)
+            code, status = inspect_json("status", "--connect", self.nodes)
+            self.assertEqual(code, 4)
+            self.assertEqual(status["agreement"]["state"], "behind")
+            self.assertEqual([node["events_missing"] for node in status["nodes"]], [1, 1, 1])
+            code, key = inspect_json("key", "k", "--connect", self.nodes)
+            self.assertEqual(code, 4)
+            self.assertEqual([variant["nodes"] for variant in key["cells"][0]["variants"]],
+                             [["n1", "n2"], ["n3"]])
+            text = inspect("peers", "--connect", self.nodes)
+            self.assertEqual(text.returncode, 0)
+            self.assertIn("1 behind, blocked", text.stdout)
+            code, peers = inspect_json("peers", "--connect", self.nodes)
+            seen = {(one["node"], one["of"]): one for one in peers["seen"]}
+            self.assertEqual(seen["n1", "n3"]["events_missing"], 1)
+            self.assertEqual(seen["n1", "n2"]["events_missing"], 0)
+            self.assertEqual(seen["n3", "n1"]["link"], "blocked")
+        finally:
+            self.cut("up")
+
+        self.converge()
+        code, key = inspect_json("key", "k", "--connect", self.nodes)
+        self.assertEqual(code, 0)
+        dots = key["cells"][0]["variants"][0]["cell"]["dots"]
+        self.assertEqual(sorted(dot["value"] for dot in dots), ["left", "right"])
+        self.assertEqual(sorted(dot["origin"] for dot in dots), ["n1", "n3"])
+        self.assertEqual(sum(dot["winner"] for dot in dots), 1)
+
+    def test_counters_show_what_each_node_added(self):
+        self.run_on(0, "INCRBY", "n", 5)
+        self.run_on(1, "INCRBY", "n", -2)
+        self.converge()
+        code, key = inspect_json("key", "n", "--connect", self.nodes)
+        self.assertEqual(code, 0)
+        cell = key["cells"][0]["variants"][0]["cell"]
+        self.assertEqual(cell["value"], "3")
+        self.assertEqual({part["origin"]: part["adds"] for part in cell["counter"]},
+                         {"n1": 5, "n2": -2})
+
+    def test_one_field_of_a_hash(self):
+        self.run_on(0, "HSET", "h", "f", "1", "g", "2")
+        _, key = inspect_json("key", "h", "--field", "g",
+                              "--connect", f"127.0.0.1:{self.replicas[0].port}")
+        self.assertEqual([cell["field"] for cell in key["cells"]], ["g"])
+
+    def test_values_cannot_steer_the_terminal(self):
+        self.run_on(0, "SET", "evil", b"\x1b[2J\xff")
+        node = f"127.0.0.1:{self.replicas[0].port}"
+        text = inspect("key", "evil", "--connect", node)
+        self.assertNotIn("\x1b", text.stdout)
+        self.assertIn(r'"\x1b[2J\xff"', text.stdout)
+        _, key = inspect_json("key", "evil", "--connect", node)
+        dot = key["cells"][0]["variants"][0]["cell"]["dots"][0]
+        self.assertEqual(dot["value"], {"hex": "1b5b324aff"})
+
+    def test_colors_are_for_those_who_want_them(self):
+        node = f"127.0.0.1:{self.replicas[0].port}"
+        self.assertNotIn("\x1b", inspect("status", "--connect", node).stdout)
+        colored = inspect("status", "--connect", node, "--color", "always")
+        self.assertIn("\x1b[32m", colored.stdout)
+
+    def test_nodes_that_do_not_answer_are_named(self):
+        with socket.socket() as taken:  # bound and not listening: refused
+            taken.bind(("127.0.0.1", 0))
+            gone = f"127.0.0.1:{taken.getsockname()[1]}"
+            done = inspect("status", "--connect", gone)
+            self.assertEqual(done.returncode, 3)
+            self.assertIn(f"no answer from {gone}", done.stdout)
+            code, status = inspect_json("status", "--connect", f"{self.nodes},{gone}")
+            self.assertIn(code, (0, 4))
+            self.assertEqual([node["reachable"] for node in status["nodes"]],
+                             [True, True, True, False])
+            self.assertEqual(inspect("key", "k", "--connect", gone).returncode, 3)
+            self.assertEqual(inspect("peers", "--connect", gone).returncode, 3)
+
+    def test_wrong_flags_are_usage_errors(self):
+        for arguments in ([], ["nonsense"], ["status", "--nonsense"], ["key"],
+                          ["status", "--connect", "no-port"], ["status", "--color", "pink"],
+                          ["status", "--connect", "a:1,a:1"], ["status", "--timeout-ms", "0"]):
+            done = inspect(*arguments)
+            self.assertEqual(done.returncode, 2, arguments)
+            self.assertNotEqual(done.stdout + done.stderr, "", arguments)
+
+    def test_help_has_an_example(self):
+        for question in ("status", "peers", "key"):
+            done = inspect(question, "--help")
+            self.assertEqual(done.returncode, 0)
+            self.assertIn("Example:", done.stdout)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,178 @@
+/// syncline inspect: one question about running replicas each, answered from all of them.
+#include "tools/inspect.hpp"
+
+#include <fmt/core.h>
+
+#include <CLI/CLI.hpp>
+#include <memory>
+#include <optional>
+
+#include "tools/exit_codes.hpp"
+#include "tools/inspect_key.hpp"
+#include "tools/inspect_nodes.hpp"
+#include "tools/inspect_source.hpp"
+#include "tools/settings.hpp"
+
+namespace syncline {
+namespace {
+
+constexpr std::uint64_t timeout_ms_default = 5000;
+constexpr std::size_t nodes_max = 64;
+
+struct InspectSettings {
+    std::vector<std::string> connect;
+    bool json = false;
+    std::string color = "auto";
+    std::uint64_t timeout_ms = timeout_ms_default;
+    KeyQuestion key;
+    std::string field;
+};
+
+using Sources = std::vector<std::unique_ptr<InspectSource>>;
+
+Result<Sources> open_sources(const InspectSettings& settings) {
+    std::vector<std::string> addresses = settings.connect;
+    if (addresses.empty()) addresses = {"127.0.0.1:7379"};
+    if (addresses.size() > nodes_max) {
+        return Error{Code::invalid_argument,
+                     fmt::format("{} nodes are too many; at most {}", addresses.size(), nodes_max)};
+    }
+    Sources sources;
+    for (const std::string& address : addresses) {
+        SYNCLINE_TRY(const TcpEndpoint endpoint, parse_endpoint(address));
+        for (const auto& other : sources) {
+            if (other->address() != address) continue;
+            return Error{Code::invalid_argument, "'" + address + "' is given twice"};
+        }
+        sources.push_back(live_source(endpoint, settings.timeout_ms));
+    }
+    return sources;
+}
+
+/// What the sources answer, and how it is printed.
+struct Session {
+    const InspectSettings& settings;
+    Sources sources;
+    std::vector<NodeView> nodes;
+    ConsoleStyle style;
+
+    [[nodiscard]] bool reached() const {
+        return std::any_of(nodes.begin(), nodes.end(),
+                           [](const NodeView& node) { return node.error.empty(); });
+    }
+};
+
+void print(const std::string& text) {
+    (void)std::fwrite(text.data(), 1, text.size(), stdout);  // nobody is harmed when nobody listens
+    (void)std::fflush(stdout);
+}
+
+bool differs(const std::vector<NodeView>& nodes) {
+    const Agreement::State state = agreement(nodes).state;
+    return state != Agreement::State::equal && state != Agreement::State::unknown;
+}
+
+int show_status(Session& session) {
+    print(session.settings.json ? status_json(session.nodes)
+                                : status_text(session.nodes, session.style));
+    if (!session.reached()) return exit_unreachable;
+    return differs(session.nodes) ? exit_different : exit_ok;
+}
+
+int show_peers(Session& session) {
+    print(session.settings.json ? peers_json(session.nodes)
+                                : peers_text(session.nodes, session.style));
+    return session.reached() ? exit_ok : exit_unreachable;
+}
+
+int show_key(Session& session) {
+    const KeyQuestion& question = session.settings.key;
+    std::vector<Bytes> command{"CRDT.EXPLAIN", question.key};
+    if (question.field) command.push_back(*question.field);
+    std::vector<KeyView> views;
+    bool told = false;
+    for (std::size_t i = 0; i < session.nodes.size(); ++i) {
+        const std::string& error = session.nodes[i].error;
+        views.push_back(parse_key(i, error.empty()
+                                         ? session.sources[i]->command(command)
+                                         : Result<RespValue>(Error{Code::unavailable, error})));
+        told = told || views.back().error.empty();
+    }
+    print(session.settings.json ? key_json(question, session.nodes, views)
+                                : key_text(question, session.nodes, views, session.style));
+    if (!told) return session.reached() ? exit_failed : exit_unreachable;
+    return all_equal(compare_key(views)) ? exit_ok : exit_different;
+}
+
+int run(const InspectSettings& settings, int (*show)(Session&)) {
+    Result<Sources> sources = open_sources(settings);
+    if (!sources) {
+        fmt::print(stderr, "syncline inspect: {}\n", sources.error().message);
+        return sources.error().code == Code::invalid_argument ? exit_usage : exit_failed;
+    }
+    Session session{settings, std::move(*sources), {}, console_style(settings.color)};
+    for (const auto& source : session.sources) session.nodes.push_back(ask_node(*source));
+    return show(session);
+}
+
+struct Question {
+    const char* name;
+    const char* summary;
+    const char* example;
+    int (*show)(Session&);
+    void (*add)(CLI::App&, InspectSettings&);
+};
+
+void add_nothing(CLI::App& /*app*/, InspectSettings& /*settings*/) {}
+
+void add_key(CLI::App& app, InspectSettings& settings) {
+    app.add_option("key", settings.key.key, "The key")->required()->type_name("KEY");
+    app.add_option("--field", settings.key.field, "One field or member of it alone")
+        ->type_name("FIELD");
+}
+
+constexpr Question questions[] = {
+    {"status", "Do the nodes answer, and do they hold the same?",
+     "Example:\n  syncline inspect status --connect host-a:7379,host-b:7379\n"
+     "Exit code 4 if they hold different data, or events are on their way.",
+     show_status, add_nothing},
+    {"peers", "Who sees whom: lag in events, links, bytes",
+     "Example:\n  syncline inspect peers --connect host-a:7379,host-b:7379", show_peers,
+     add_nothing},
+    {"key", "Why does a key look as it does, on each node?",
+     "Example:\n  syncline inspect key cart:7 --field apples --connect host-a:7379,host-b:7379\n"
+     "Exit code 4 if nodes hold it differently.",
+     show_key, add_key},
+};
+
+void add_common(CLI::App& app, InspectSettings& settings) {
+    app.add_option("--connect", settings.connect,
+                   "A node's client port; several, or repeated (default 127.0.0.1:7379)")
+        ->delimiter(',')
+        ->type_name("HOST:PORT");
+    app.add_flag("--json", settings.json, "Print JSON");
+    app.add_option("--color", settings.color, "auto, always or never")
+        ->check(CLI::IsMember({"auto", "always", "never"}))
+        ->type_name("WHEN");
+    app.add_option("--timeout-ms", settings.timeout_ms, "How long to wait for a node")
+        ->check(CLI::Range(1, 600000))
+        ->capture_default_str();
+}
+
+}  // namespace
+
+std::function<int()> add_inspect(CLI::App& app) {
+    const auto settings = std::make_shared<InspectSettings>();
+    const auto chosen = std::make_shared<int (*)(Session&)>(nullptr);
+    app.require_subcommand(1);
+    for (const Question& question : questions) {
+        CLI::App* const parser = app.add_subcommand(question.name, question.summary);
+        parser->footer(question.example);
+        question.add(*parser, *settings);
+        add_common(*parser, *settings);
+        parser->callback([chosen, show = question.show]() { *chosen = show; });
+    }
+    return [settings, chosen]() { return run(*settings, *chosen); };
+}
+
+}  // namespace syncline
