@@ -85,6 +85,18 @@ Result<void> Database::read(const std::function<Result<void>(Reader&)>& read) co
     return engine_->read([&](Transaction& txn) { return run_scope<Reader>(txn, false, read); });
 }
 
+Result<std::optional<Bytes>> Database::next_message(const std::string& peer) const {
+    return engine_->next_message(peer);
+}
+
+Result<void> Database::receive(const std::string& peer, BytesView message) const {
+    return engine_->receive(peer, message);
+}
+
+Result<void> Database::restart_exchange(const std::string& peer) const {
+    return engine_->restart_exchange(peer);
+}
+
 Result<DatabaseStats> Database::stats() const {
     return engine_->stats();
 }

@@ -117,6 +117,29 @@ public:
     /// durable, which no commit can do without meanwhile. Error unavailable (closed).
     Result<Watch> watch(BytesView key, std::function<void(const Change&)> on_change) const;
 
+    /// For replicas without a network between them: the next message for a peer, or nothing when
+    /// there is nothing to tell. Carry it there, hand it to receive(), and carry back what that
+    /// side's next_message() answers, in order, until both sides answer nothing: then both have
+    /// all that either had. `peer` is any name that the caller gives the other side.
+    ///
+    /// A message that is lost, repeated, late or damaged does no harm: at the latest the one after
+    /// it makes both sides begin anew. One lost at the very end shows only in stats(): `version`
+    /// and `root` of the two sides differ; restart_exchange() on one side begins anew. A peer that
+    /// is so far behind that the log does not reach back any more (1 GiB) needs a comparison of
+    /// rows, whose messages must not be under way for longer than some seconds each.
+    /// Messages are of about 1 MiB. They are neither secret nor signed: who can hand bytes to
+    /// receive() can write. Errors: unavailable, limit (4096 names), the storage's.
+    Result<std::optional<Bytes>> next_message(const std::string& peer) const;
+    /// Takes a peer's message; what it brings is durable when it returns. A database without a
+    /// cluster becomes a member of the peer's. Errors: corrupt, version, causality (the bytes are
+    /// damaged, or of no correct replica; nothing changed), unauthorized (another cluster),
+    /// invalid_argument (of this database itself, or the name stands for another one), unavailable,
+    /// limit, the storage's.
+    Result<void> receive(const std::string& peer, BytesView message) const;
+    /// Begins the exchange with a peer anew, from what both sides have by now. The name may stand
+    /// for another replica from now on.
+    Result<void> restart_exchange(const std::string& peer) const;
+
     /// Error: those of a read.
     Result<DatabaseStats> stats() const;
     /// One line of it, for logs.

@@ -191,10 +191,13 @@ void DatabaseEngine::turn_end(Waiter* current) {
     hand_out(due(), current);
 }
 
-/// Starts jobs; answers what may leave the replica now.
+/// Starts jobs; messages go where they belong, in order. Answers with the replies that may leave.
 Committed DatabaseEngine::due() {
     jobs_->start(*replica_);
-    return replica_->committed();
+    Committed committed = replica_->committed();
+    for (Outgoing& message : committed.messages) exchanges_.queue(std::move(message));
+    for (const auto& [link, reason] : committed.closed) exchanges_.close(link, reason, *replica_);
+    return committed;
 }
 
 void DatabaseEngine::hand_out(const Committed& committed, Waiter* current) {

@@ -11,6 +11,7 @@
 #include "core/database_watches.hpp"
 #include "core/engine/data_directory.hpp"
 #include "core/engine/storage_jobs.hpp"
+#include "core/protocol/exchange.hpp"
 
 namespace syncline {
 
@@ -46,6 +47,10 @@ public:
     Result<DatabaseStats> stats();
     Result<void> close();
 
+    Result<std::optional<Bytes>> next_message(const std::string& peer);
+    Result<void> receive(const std::string& peer, BytesView bytes);
+    Result<void> restart_exchange(const std::string& peer);
+
     /// Error unavailable: this thread is inside a callback of this database.
     [[nodiscard]] Result<void> check_caller() const;
     [[nodiscard]] Result<void> check_open();
@@ -80,6 +85,9 @@ private:
     [[nodiscard]] Result<void> usable() const;
     Result<void> wait_for(Waiter& waiter, Lock& lock);
     void turn_end(Waiter* current);
+    Result<void> join(const Uuid& peer_cluster);
+    [[nodiscard]] Error other_cluster(const Uuid& peer_cluster) const;
+    Result<void> settle(Lock& lock);
     Committed due();
     void hand_out(const Committed& committed, Waiter* current);
     void fail_waiters(const Error& error);
@@ -97,6 +105,7 @@ private:
     DataDirectory data_;
     std::unique_ptr<Virgin> virgin_;
     std::unique_ptr<Replica> replica_;  // null: of no cluster yet, or closed
+    Exchanges exchanges_{Env{clock_, random_}};
     std::map<std::uint64_t, Waiter*> waiters_;
     std::uint64_t next_client_ = 1;
     bool closing_ = false;

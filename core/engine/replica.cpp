@@ -175,8 +175,9 @@ Committed Replica::committed() {
 
 // --- Links
 
-void Replica::link_up(LinkId link, const Uuid& peer) {
-    const auto [it, inserted] = links_.emplace(link, std::make_unique<Link>(*this, link, peer));
+void Replica::link_up(LinkId link, const Uuid& peer, Carrier carrier) {
+    const auto [it, inserted] =
+        links_.emplace(link, std::make_unique<Link>(*this, link, peer, carrier));
     SYNCLINE_ASSERT(inserted);
     it->second->start();
 }
@@ -260,6 +261,11 @@ void Replica::fail(const Error& error) {
     failure_ = error;
     syncline::log(LogLevel::error, "replica.failed",
                   {{"code", std::string(code_name(error.code))}, {"reason", error.message}});
+}
+
+bool Replica::busy(Position position) const {
+    return log_->durable() < position || checkpointing_ || snapshot_wanted_ || flush_hold_ ||
+           (session_wanted_ && !pulling_);
 }
 
 bool Replica::overloaded() const {

@@ -24,6 +24,10 @@ struct Snapshot;
 /// A connection to a peer, named by whoever runs the replica; never reused.
 using LinkId = std::uint64_t;
 
+/// What carries a link's frames: a connection, which may lose and reorder them, and on which
+/// silence has a meaning; or messages carried by hand, in order and complete, at any pace.
+enum class Carrier : std::uint8_t { connection, hand };
+
 struct ReplicaOptions {
     Identity identity;
     unsigned leaf_bits = 16;  ///< a constant of the cluster
@@ -120,7 +124,7 @@ public:
     Result<void> execute(Client& client, const Operation& operation);
 
     /// A link exists and its peer has proved its identity. HELLO goes out.
-    void link_up(LinkId link, const Uuid& peer);
+    void link_up(LinkId link, const Uuid& peer, Carrier carrier = Carrier::connection);
     void link_down(LinkId link);
     /// One frame from a peer. Bad bytes close the link (see Committed::closed), nothing else.
     void receive(LinkId link, std::uint8_t type, BytesView payload);
@@ -141,6 +145,9 @@ public:
     /// Everything that may leave now.
     Committed committed();
 
+    /// Work is under way that began before the log's position, or that a session waits for: more
+    /// may leave when it is done.
+    [[nodiscard]] bool busy(Position position) const;
     /// A storage failure after which nothing may be served any more.
     [[nodiscard]] const std::optional<Error>& failure() const { return failure_; }
     /// Too much waits for a checkpoint: read no more client requests for now.

@@ -13,8 +13,8 @@ constexpr std::uint64_t silent_bytes_max = 64 * limits::kib;
 
 }  // namespace
 
-Link::Link(Replica& replica, LinkId id, const Uuid& peer)
-    : replica_(replica), id_(id), peer_(peer) {}
+Link::Link(Replica& replica, LinkId id, const Uuid& peer, Carrier carrier)
+    : replica_(replica), id_(id), peer_(peer), carrier_(carrier) {}
 
 void Link::start() {
     send_hello();
@@ -269,6 +269,12 @@ void Link::on_durable() {
 
 void Link::tick() {
     const std::uint64_t now = replica_.env_.clock.steady_ms();
+    if (carrier_ == Carrier::hand) {
+        // Nothing is lost and nothing is late, so that nothing is repeated.
+        const bool waits = ready() && paused_ && !replica_.session_active();
+        if (waits && now - paused_ms_ > stall_ms) pull();
+        return;
+    }
     if (!confirmed_ && now - hello_ms_ >= limits::heartbeat_ms) send_hello();
     if (!ready()) return;
     if (now - ack_ms_ >= limits::heartbeat_ms) send_ack();

@@ -18,7 +18,7 @@ namespace syncline {
 /// Nothing is ever skipped. Confined to one thread.
 class Link {
 public:
-    Link(Replica& replica, LinkId id, const Uuid& peer);
+    Link(Replica& replica, LinkId id, const Uuid& peer, Carrier carrier);
 
     void start();
     Result<void> receive(const Message& message);
@@ -62,6 +62,7 @@ private:
     Replica& replica_;
     LinkId id_;
     Uuid peer_;
+    Carrier carrier_;
     std::optional<Hello> hello_;
     bool confirmed_ = false;  // the peer has our HELLO
     std::uint64_t hello_ms_ = 0;

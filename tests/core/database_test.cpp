@@ -10,47 +10,10 @@
 #include <thread>
 
 #include "core/base/limits.hpp"
-#include "tests/support/cluster.hpp"
+#include "tests/core/database_fixture.hpp"
 
 namespace syncline {
 namespace {
-
-/// A database in a directory that is gone with it.
-struct Fixture {
-    ScratchDirectory scratch;
-    Database db = open();
-
-    [[nodiscard]] std::string path(const std::string& name = "db") const {
-        return (scratch.path() / name).string();
-    }
-    [[nodiscard]] Database open(const DatabaseOptions& options) const {
-        Result<Database> opened = Database::open(options);
-        BOOST_REQUIRE_MESSAGE(opened, (opened ? "" : opened.error().message));
-        return std::move(*opened);
-    }
-    [[nodiscard]] Database open() const { return open({.path = path()}); }
-    [[nodiscard]] Database open_other(const std::string& name, const std::string& cluster) const {
-        return open({.path = path(name), .replica = name, .cluster = cluster});
-    }
-    void reopen() {
-        BOOST_REQUIRE(db.close());
-        db = open();
-    }
-};
-
-template <typename T>
-T value(Result<T> result) {
-    BOOST_REQUIRE_MESSAGE(result, (result ? "" : result.error().message));
-    return std::move(*result);
-}
-void done(const Result<void>& result) {
-    BOOST_REQUIRE_MESSAGE(result, (result ? "" : result.error().message));
-}
-template <typename T>
-void fails(const Result<T>& result, Code code) {
-    BOOST_REQUIRE(!result);
-    BOOST_TEST(code_name(result.error().code) == code_name(code));
-}
 
 /// While it lives, no file of this process can be written.
 class WritesFail {
@@ -72,7 +35,7 @@ private:
 
 }  // namespace
 
-BOOST_FIXTURE_TEST_SUITE(database, Fixture)
+BOOST_FIXTURE_TEST_SUITE(database, DatabaseFixture)
 
 BOOST_AUTO_TEST_CASE(handles_do_what_they_say) {
     BOOST_TEST(value(db.counter("visits").add(3)) == 3);

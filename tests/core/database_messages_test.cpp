@@ -1,0 +1,237 @@
+// Messages between databases, carried by hand.
+#include <boost/test/data/monomorphic.hpp>
+#include <boost/test/data/test_case.hpp>
+#include <random>
+
+#include "core/protocol/exchange.hpp"
+#include "tests/core/database_fixture.hpp"
+
+namespace syncline {
+namespace {
+
+/// Two databases and the road between them.
+struct Road : DatabaseFixture {
+    Database a = open_other("a", "shop");
+    Database b = open_other("b", "shop");
+
+    /// Carries messages until both sides have nothing to tell. Number of messages.
+    std::size_t carry() const { return carry(a, b); }
+    static std::size_t carry(const Database& left, const Database& right) {
+        std::size_t count = 0;
+        for (bool more = true; more;) {
+            more = false;
+            while (const std::optional<Bytes> message = value(left.next_message("right"))) {
+                done(right.receive("left", *message));
+                more = true;
+                ++count;
+            }
+            while (const std::optional<Bytes> message = value(right.next_message("left"))) {
+                done(left.receive("right", *message));
+                more = true;
+                ++count;
+            }
+            BOOST_REQUIRE(count < 10000U);
+        }
+        return count;
+    }
+    static bool same(const Database& left, const Database& right) {
+        const DatabaseStats one = value(left.stats());
+        const DatabaseStats other = value(right.stats());
+        return one.root == other.root && one.version == other.version;
+    }
+    void check_same() const {
+        BOOST_TEST_INFO(value(a.describe()));
+        BOOST_TEST_INFO(value(b.describe()));
+        BOOST_TEST(same(a, b));
+        BOOST_TEST(value(a.stats()).divergence_alarms == 0U);
+        BOOST_TEST(value(b.stats()).divergence_alarms == 0U);
+    }
+};
+
+}  // namespace
+
+BOOST_FIXTURE_TEST_SUITE(database_messages, Road)
+
+BOOST_AUTO_TEST_CASE(two_databases_meet) {
+    value(a.counter("visits").add(2));
+    value(b.counter("visits").add(3));
+    value(a.set("team").add("ann"));
+    value(b.set("team").add("bob"));
+    BOOST_TEST(carry() < 12U);
+    check_same();
+    BOOST_TEST(value(a.counter("visits").get()) == 5);
+    BOOST_TEST(value(b.set("team").size()) == 2U);
+
+    // Nothing to tell, again and again.
+    BOOST_TEST(carry() == 0U);
+    value(b.set("team").remove("ann"));
+    BOOST_TEST(carry() > 0U);
+    BOOST_TEST(!value(a.set("team").contains("ann")));
+    check_same();
+}
+
+BOOST_AUTO_TEST_CASE(concurrent_values_are_siblings_on_both_sides) {
+    done(a.string("name").set("Ann"));
+    done(b.string("name").set("Anna"));
+    carry();
+    const Siblings siblings = value(a.string("name").siblings());
+    BOOST_REQUIRE(siblings.values.size() == 2U);
+    BOOST_TEST(siblings.values[0].value == *value(a.string("name").get()));
+    BOOST_TEST(siblings.values[0].value == *value(b.string("name").get()));
+    BOOST_TEST((siblings.values[0].origin.actor != siblings.values[1].origin.actor));
+    BOOST_TEST(siblings.values[0].wall_ms > 0U);
+    done(a.string("name").set("Ann"));
+    carry();
+    BOOST_TEST(value(b.string("name").siblings()).values.size() == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(a_watch_tells_of_changes_made_elsewhere) {
+    std::vector<Change> changes;
+    const Watch watch =
+        value(b.watch("team", [&](const Change& change) { changes.push_back(change); }));
+    value(a.set("team").add("ann"));
+    carry();
+    BOOST_REQUIRE(changes.size() == 1U);
+    BOOST_TEST(!changes[0].local);
+    BOOST_TEST((changes[0].origin->actor == value(a.stats()).actor));
+}
+
+BOOST_AUTO_TEST_CASE(much_data_goes_in_messages_of_bounded_size) {
+    for (int i = 0; i < 60; ++i) {
+        done(a.string("big:" + std::to_string(i)).set(Bytes(200000, 'x')));
+    }
+    std::size_t largest = 0;
+    for (bool more = true; more;) {
+        more = false;
+        if (const std::optional<Bytes> message = value(a.next_message("b"))) {
+            largest = std::max(largest, message->size());
+            done(b.receive("a", *message));
+            more = true;
+        }
+        if (const std::optional<Bytes> message = value(b.next_message("a"))) {
+            done(a.receive("b", *message));
+            more = true;
+        }
+    }
+    BOOST_TEST(largest < 2U * limits::mib);
+    check_same();
+}
+
+BOOST_AUTO_TEST_CASE(a_new_database_becomes_a_member_of_the_peers_cluster) {
+    const Database fresh = open({.path = path("fresh")});
+    value(a.counter("visits").add(1));
+    carry(a, fresh);
+    BOOST_TEST(same(a, fresh));
+    BOOST_TEST(value(fresh.stats()).cluster == value(a.stats()).cluster);
+
+    // Two new ones have nothing to tell until one writes.
+    const Database other = open({.path = path("other")});
+    const Database another = open({.path = path("another")});
+    BOOST_TEST(carry(other, another) < 4U);
+    BOOST_TEST(value(other.stats()).cluster == "");
+    value(other.counter("visits").add(1));
+    carry(another, other);
+    BOOST_TEST(same(other, another));
+    BOOST_TEST(value(another.counter("visits").get()) == 1);
+}
+
+BOOST_AUTO_TEST_CASE(other_clusters_and_own_messages_are_refused) {
+    const Database bank = open_other("bank", "bank");
+    const Bytes message = *value(bank.next_message("a"));
+    fails(a.receive("bank", message), Code::unauthorized);
+    fails(bank.receive("bank", message), Code::invalid_argument);
+
+    // One name, two replicas.
+    done(b.receive("peer", *value(a.next_message("b"))));
+    const Database c = open_other("c", "shop");
+    const Bytes of_c = *value(c.next_message("b"));
+    fails(b.receive("peer", of_c), Code::invalid_argument);
+    done(b.restart_exchange("peer"));
+    done(b.receive("peer", of_c));
+}
+
+BOOST_AUTO_TEST_CASE(an_exchange_survives_reopening) {
+    value(a.counter("visits").add(1));
+    carry();
+    done(b.close());
+    b = open_other("b", "shop");
+    value(a.counter("visits").add(1));
+    value(b.counter("visits").add(1));
+    carry();
+    check_same();
+    BOOST_TEST(value(b.counter("visits").get()) == 3);
+}
+
+BOOST_AUTO_TEST_CASE(garbage_changes_nothing) {
+    value(a.counter("visits").add(1));
+    const Bytes message = *value(a.next_message("b"));
+    const DatabaseStats before = value(b.stats());
+    for (std::size_t i = 0; i < message.size(); ++i) {
+        Bytes damaged = message;
+        damaged[i] = static_cast<char>(damaged[i] ^ 0x10);
+        BOOST_TEST(!b.receive("a", damaged));
+        BOOST_TEST(!b.receive("a", message.substr(0, i)));
+    }
+    BOOST_TEST(!b.receive("a", ""));
+    BOOST_TEST(!b.receive("a", message + "x"));
+    BOOST_TEST(value(b.stats()).root == before.root);
+    done(b.receive("a", message));
+    carry();
+    check_same();
+}
+
+BOOST_DATA_TEST_CASE(messages_are_lost_repeated_and_late, boost::unit_test::data::xrange(20)) {
+    std::mt19937 random(static_cast<unsigned>(sample));
+    const auto chance = [&](unsigned percent) { return random() % 100 < percent; };
+    std::vector<Bytes> to_a;
+    std::vector<Bytes> to_b;
+    const auto deliver = [&](const Database& to, const char* from, std::vector<Bytes>& road) {
+        if (road.empty()) return;
+        const std::size_t index = random() % std::min<std::size_t>(road.size(), 3);
+        const Bytes message = road[index];
+        if (!chance(15)) road.erase(road.begin() + static_cast<std::ptrdiff_t>(index));
+        if (chance(15)) return;
+        done(to.receive(from, message));
+    };
+    for (int i = 0; i < 150; ++i) {
+        if (chance(30)) value(a.counter("visits").add(1));
+        if (chance(30)) value(b.set("team").add(std::to_string(i)));
+        if (chance(70)) {
+            if (std::optional<Bytes> message = value(a.next_message("right"))) {
+                to_b.push_back(*message);
+            }
+        }
+        if (chance(70)) {
+            if (std::optional<Bytes> message = value(b.next_message("left"))) {
+                to_a.push_back(*message);
+            }
+        }
+        deliver(b, "left", to_b);
+        deliver(a, "right", to_a);
+    }
+    // From here on nothing is lost; a last restart makes up for what was lost at the end.
+    for (const Bytes& message : to_b) done(b.receive("left", message));
+    for (const Bytes& message : to_a) done(a.receive("right", message));
+    carry();
+    done(a.restart_exchange("right"));
+    carry();
+    check_same();
+}
+
+BOOST_AUTO_TEST_CASE(carried_messages_round_trip) {
+    CarriedMessage message;
+    message.node.bytes[3] = 7;
+    message.epoch = 5;
+    message.sequence = 6;
+    message.heard = 7;
+    message.restart_above = 8;
+    message.frames = {{16, "hello"}, {18, Bytes(1000, 'x')}};
+    BOOST_TEST((value(decode_carried(encode_carried(message))) == message));
+    Bytes other = encode_carried(message);
+    other[3] = '2';
+    fails(decode_carried(other), Code::version);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace syncline
