@@ -83,12 +83,24 @@ Result<void> Server::open_data() {
     const bool virgin = data_.identity.cluster.is_nil();
     if (virgin && !options_.init && !options_.peers.empty()) return {};
     if (virgin) SYNCLINE_CHECK(data_.join_cluster(random_uuid(env_.random)));
+    founds_ = virgin || options_.init;
     return open_replica();
+}
+
+std::string Server::client_address() const {
+    return options_.bind + ":" + std::to_string(listener_ ? listener_->port() : options_.port);
 }
 
 Result<void> Server::open_replica() {
     ReplicaOptions options;
     options.checkpoint_interval_ms = options_.checkpoint_interval_ms;
+    options.primary_backup.mode = options_.replication;
+    options.primary_backup.acks = options_.acks;
+    options.primary_backup.ack_timeout_ms = options_.ack_timeout_ms;
+    options.primary_backup.hold_suffix = options_.hold_suffix;
+    options.primary_backup.founds = founds_;
+    options.primary_backup.peers_configured = static_cast<unsigned>(options_.peers.size());
+    options.primary_backup.client_address = client_address();
     SYNCLINE_TRY(replica_, data_.open_replica(std::move(options), env_));
     figures_.cluster = to_string(data_.identity.cluster);
     log(LogLevel::info, "replica.open",
@@ -128,6 +140,8 @@ void Server::describe_settings() {
     figures_.data_dir = options_.data_dir;
     figures_.port = port();
     figures_.peer_port = peer_port().value_or(0);
+    if (replica_) replica_->set_client_address(client_address());
+    config_.set("replication", to_string(options_.replication));
     config_.set("port", std::to_string(port()));
     config_.set("bind", options_.bind);
     config_.set("dir", options_.data_dir);

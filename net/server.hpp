@@ -30,6 +30,10 @@ struct ServerOptions {
     std::string peer_secret_file;  ///< empty: no peer port, no peers
     bool init = false;             ///< founds a cluster although peers are given
     std::uint64_t checkpoint_interval_ms = limits::checkpoint_interval_ms;
+    ReplicationMode replication = ReplicationMode::multi_master;
+    std::optional<unsigned> acks = 0;     ///< backups that must hold a write; nothing: all
+    std::uint64_t ack_timeout_ms = 5000;  ///< then the client hears that it is unconfirmed
+    bool hold_suffix = false;             ///< of an old primary; else it is merged
 };
 
 /// What is wrong with the options, in a sentence for whoever starts the server.
@@ -73,6 +77,7 @@ private:
 
     Result<void> open_data();
     Result<void> open_replica();
+    [[nodiscard]] std::string client_address() const;
     Result<void> open_ports(std::optional<Secret> secret);
     void describe_settings();
     void accept(std::unique_ptr<TcpConnection> connection);
@@ -126,6 +131,8 @@ private:
     std::uint64_t next_client_ = 1;
     std::map<std::uint64_t, std::unique_ptr<ClientSession>> sessions_;
     std::vector<std::uint64_t> touched_;  // ids of sessions that finish_turn() is due for
+    bool founds_ = false;                 // primary-backup: primary of the first term
+    bool promotion_seen_ = false;         // one was under way; clients may wait for its end
     bool held_ = false;                   // sessions wait for may_run()
     std::unique_ptr<Peers> peers_;        // null: no secret, no peers
     std::unique_ptr<TcpListener> listener_;

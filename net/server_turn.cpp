@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "core/base/log.hpp"
+#include "net/commands/errors.hpp"
 #include "net/server.hpp"
 
 namespace syncline {
@@ -62,6 +63,11 @@ void Server::turn_end() {
 }
 
 void Server::run_sessions() {
+    const bool standing = replica_ && replica_->primary_backup().standing();
+    if (promotion_seen_ && !standing) {
+        for (const auto& [id, session] : sessions_) touched(*session);
+    }
+    promotion_seen_ = standing;
     if (held_) {
         held_ = false;
         if (may_run()) {
@@ -86,8 +92,12 @@ void Server::route(Committed committed) {
 void Server::deliver(const Reply& reply) {
     const auto found = sessions_.find(reply.client);
     if (found == sessions_.end()) return;  // the client is gone
-    figures_.bytes_out += reply.bytes.size();
-    found->second->deliver(reply.bytes);
+    // Pieces of a sliced command have no bytes, and stay silent.
+    const bool done = reply.outcome == Outcome::done || reply.bytes.empty();
+    const Bytes bytes = done ? reply.bytes : "-" + outcome_error(reply.outcome) + "\r\n";
+    if (!done) ++figures_.errors_replied;
+    figures_.bytes_out += bytes.size();
+    found->second->deliver(bytes, reply.bytes.size());
     touched(*found->second);
 }
 

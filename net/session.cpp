@@ -52,11 +52,12 @@ void ClientSession::start() {
 }
 
 bool ClientSession::may_run() const {
-    return !over_ && !state_.closing && state_.owed < owed_max &&
+    return !over_ && !state_.closing && !state_.awaits_promotion && state_.owed < owed_max &&
            unsent_bytes() < unsent_bytes_pause && owner_.may_run();
 }
 
 void ClientSession::run() {
+    if (state_.awaits_promotion) owner_.dispatcher().resume_promotion(state_);
     if (state_.sliced && may_run()) owner_.dispatcher().resume(state_, slice_budget_ms);
     while (!idle_ && !state_.sliced && may_run()) {
         Result<std::optional<Request>> request = parser_.next();
@@ -72,9 +73,9 @@ void ClientSession::run() {
     state_.input_bytes = parser_.buffered_bytes();
 }
 
-void ClientSession::deliver(const Bytes& bytes) {
+void ClientSession::deliver(const Bytes& bytes, std::size_t produced) {
     --state_.owed;
-    state_.output_bytes -= bytes.size();
+    state_.output_bytes -= produced;
     output_ += bytes;
 }
 

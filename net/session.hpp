@@ -42,7 +42,8 @@ public:
     /// becomes true, or replies have left.
     void run();
     /// A reply from the replica.
-    void deliver(const Bytes& bytes);
+    /// `produced`: bytes of the reply as the command wrote it, when another takes its place.
+    void deliver(const Bytes& bytes, std::size_t produced);
     /// Sends the output of the turn; pauses, resumes or ends reading. True: requests are left that
     /// could run, so another turn should follow.
     bool finish_turn();

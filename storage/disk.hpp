@@ -1,6 +1,7 @@
 #pragma once
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -38,5 +39,10 @@ public:
 /// A directory of the file system, created (mode 0700) when missing. pread, pwrite, fdatasync;
 /// never stdio. Errors: Code::io with the path and errno's text, Code::no_space for ENOSPC.
 Result<std::unique_ptr<Disk>> open_posix_disk(const std::string& path);
+
+/// A small file as a whole; nothing when there is none.
+Result<std::optional<Bytes>> read_file(Disk& disk, const std::string& name, std::size_t bytes_max);
+/// Replaces a small file, atomically and durably, by way of the file NAME.new.
+Result<void> replace_file(Disk& disk, const std::string& name, BytesView bytes);
 
 }  // namespace syncline

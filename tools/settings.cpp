@@ -154,6 +154,60 @@ std::vector<std::string> show_log_format(const ServeSettings& settings) {
     return name_in(log_formats, settings.log_format);
 }
 
+constexpr Choice<ReplicationMode> modes[] = {{"multi-master", ReplicationMode::multi_master},
+                                             {"primary-backup", ReplicationMode::primary_backup}};
+constexpr Choice<bool> suffix_policies[] = {{"merge", false}, {"hold", true}};
+
+template <typename T>
+Result<T> parse_number(const std::string& text) {
+    T number = 0;
+    const char* const end = text.data() + text.size();
+    const auto [stop, error] = std::from_chars(text.data(), end, number);
+    if (error != std::errc() || stop != end) return usage("'" + text + "' is no number");
+    return number;
+}
+
+Result<void> set_mode(ServeSettings& settings, const std::string& text) {
+    SYNCLINE_TRY(settings.server.replication, choose(modes, text));
+    return {};
+}
+
+std::vector<std::string> show_mode(const ServeSettings& settings) {
+    return name_in(modes, settings.server.replication);
+}
+
+Result<void> set_acks(ServeSettings& settings, const std::string& text) {
+    settings.server.acks = 0;
+    if (text == "async") return {};
+    settings.server.acks.reset();
+    if (text == "all") return {};
+    const Result<unsigned> count = parse_number<unsigned>(text);
+    if (!count || *count > limits::actors_max) {
+        return usage("'" + text + "' is none of: async, all, a number of backups");
+    }
+    settings.server.acks = *count;
+    return {};
+}
+
+std::vector<std::string> show_acks(const ServeSettings& settings) {
+    const std::optional<unsigned>& acks = settings.server.acks;
+    return {!acks ? "all" : *acks == 0 ? "async" : std::to_string(*acks)};
+}
+
+Result<void> set_ack_timeout(ServeSettings& settings, const std::string& text) {
+    SYNCLINE_TRY(settings.server.ack_timeout_ms, parse_number<std::uint64_t>(text));
+    return {};
+}
+
+Result<void> set_suffix_policy(ServeSettings& settings, const std::string& text) {
+    SYNCLINE_TRY(settings.server.hold_suffix, choose(suffix_policies, text));
+    return {};
+}
+
+std::vector<std::string> show_suffix_policy(const ServeSettings& settings) {
+    return name_in(suffix_policies, settings.server.hold_suffix);
+}
+
 template <auto ServerOptions::*member>
 constexpr Access text{set_text<member>, show<member>};
 template <auto ServerOptions::*member>
@@ -181,6 +235,15 @@ constexpr Setting settings_table[] = {
      text<&ServerOptions::peer_secret_file>},
     {"init", nullptr, "Found the cluster; for the first of several replicas",
      boolean<&ServerOptions::init>, Kind::boolean},
+    {"replication", "MODE",
+     "multi-master, or primary-backup: one replica takes writes [multi-master]",
+     Access{set_mode, show_mode}},
+    {"ack", "async|all|N", "Backups that must hold a write before it is acknowledged [async]",
+     Access{set_acks, show_acks}},
+    {"ack-timeout", "MS", "How long a client waits for these backups [5000]",
+     Access{set_ack_timeout, show<&ServerOptions::ack_timeout_ms>}, Kind::number},
+    {"unreplicated", "merge|hold", "What an old primary does with writes nobody else has [merge]",
+     Access{set_suffix_policy, show_suffix_policy}},
     {"durability", "always", "When a write is replied to: when it is durable [always]",
      Access{check_durability, show_durability}},
     {"log-level", "LEVEL", "debug, info, warning, error or off [info]",

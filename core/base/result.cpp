@@ -28,6 +28,8 @@ std::string_view code_name(Code code) {
             return "locked";
         case Code::causality:
             return "causality";
+        case Code::read_only:
+            return "read_only";
     }
     return "unknown";
 }

@@ -25,6 +25,7 @@ enum class Code : std::uint8_t {
     unavailable,       ///< not now: not joined, busy, closed
     locked,            ///< another process holds the data directory
     causality,         ///< an event arrived before its causal past
+    read_only,         ///< only the primary takes writes
 };
 
 /// The name of a code, as it stands in logs.

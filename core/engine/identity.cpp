@@ -10,7 +10,6 @@ namespace {
 
 constexpr std::uint64_t identity_version = 1;
 const char* const file_name = "identity";
-const char* const file_name_new = "identity.new";
 constexpr std::size_t file_bytes_max = 4096;
 
 Error damaged() {
@@ -78,12 +77,8 @@ std::uint32_t node_id_of(const Uuid& node) {
 }
 
 Result<Identity> load_identity(Disk& disk, Random& random) {
-    SYNCLINE_TRY(const std::vector<std::string> names, disk.list());
-    if (std::find(names.begin(), names.end(), file_name) != names.end()) {
-        SYNCLINE_TRY(const std::unique_ptr<File> file, disk.open(file_name));
-        SYNCLINE_TRY(const Bytes bytes, file->read_at(0, file_bytes_max));
-        return parse(bytes);
-    }
+    SYNCLINE_TRY(const std::optional<Bytes> bytes, read_file(disk, file_name, file_bytes_max));
+    if (bytes) return parse(*bytes);
     Identity identity;
     identity.node = random_uuid(random);
     identity.node_id = node_id_of(identity.node);
@@ -102,19 +97,7 @@ Result<void> save_identity(Disk& disk, const Identity& identity) {
     Bytes bytes;
     ByteWriter(bytes).u64(hash64(body));
     bytes += body;
-
-    // A half-written file of an earlier attempt must not shine through behind shorter contents.
-    SYNCLINE_TRY(const std::vector<std::string> names, disk.list());
-    if (std::find(names.begin(), names.end(), file_name_new) != names.end()) {
-        SYNCLINE_CHECK(disk.remove(file_name_new));
-    }
-    {
-        SYNCLINE_TRY(const std::unique_ptr<File> file, disk.open(file_name_new));
-        SYNCLINE_CHECK(file->write_at(0, bytes));
-        SYNCLINE_CHECK(file->sync());
-    }
-    SYNCLINE_CHECK(disk.rename(file_name_new, file_name));
-    return disk.sync_directory();
+    return replace_file(disk, file_name, bytes);
 }
 
 }  // namespace syncline

@@ -45,6 +45,8 @@ Result<void> Replica::recover(Disk& disk) {
             actor_.incarnation = std::max(actor_.incarnation, entry.first.incarnation);
         }
     }
+    SYNCLINE_TRY(primary_backup_, PrimaryBackup::open(options_.primary_backup, options_.identity,
+                                                      disk, group_->vv(), log_->end()));
     checkpoint_ms_ = env_.clock.steady_ms();
     store_.end_turn();
     return {};
@@ -78,22 +80,17 @@ Result<void> Replica::execute(Client& client, const Operation& operation) {
     Transaction txn(*group_, actor_);
     SYNCLINE_TRY(Bytes bytes, operation(txn));
     Position required = 0;
-    if (!txn.empty()) {
+    const bool wrote = !txn.empty();
+    if (wrote) {
         SYNCLINE_TRY(required, apply_local(txn));
     }
     if (txn.saw_all()) required = log_->end();
-    required = std::max({required, store_.take_seen(), client.floor});
-    client.floor = required;
-    Reply reply{client.id, std::move(bytes)};
-    if (required <= log_->durable()) {
-        outbox_.replies.push_back(std::move(reply));
-    } else {
-        replies_.emplace(required, std::move(reply));
-    }
+    queue_reply(client, std::max(required, store_.take_seen()), wrote, std::move(bytes));
     return {};
 }
 
 Result<Position> Replica::apply_local(Transaction& txn) {
+    if (primary_backup_->read_only()) return primary_backup_->read_only_error();
     SYNCLINE_TRY(const Event event, txn.finish(group_->clock().tick(env_.clock.wall_ms())));
     const Bytes bytes = encode_event(event);
     if (bytes.size() > limits::transaction_bytes_max) {
@@ -156,13 +153,10 @@ void Replica::advance_durable() {
         } else if (record.dot.counter > 0) {
             durable_vv_.add(record.dot);
         }
+        primary_backup_->record_durable(record.end, record.dot, record.barrier);
         undurable_.pop_front();
     }
-    const auto ready = replies_.upper_bound(durable);
-    for (auto it = replies_.begin(); it != ready; ++it) {
-        outbox_.replies.push_back(std::move(it->second));
-    }
-    replies_.erase(replies_.begin(), ready);
+    release_replies();
     for (auto& [id, link] : links_) link->on_durable();
 }
 
@@ -197,7 +191,7 @@ void Replica::receive(LinkId link_id, std::uint8_t type, BytesView payload) {
     Result<void> received;
     if (!session) {
         received = link->receive(*message);
-    } else if (link->ready()) {
+    } else if (link->admitted()) {
         received = receive_session(link_id, *message);
         if (type != static_cast<std::uint8_t>(MessageType::session_rows)) {
             stats_.session_metadata_bytes += payload.size();
@@ -209,6 +203,7 @@ void Replica::receive(LinkId link_id, std::uint8_t type, BytesView payload) {
 
 void Replica::tick() {
     if (failure_) return;
+    drive_promotion();
     drive_sessions();
     for (auto& [id, link] : links_) link->tick();
 }

@@ -11,6 +11,7 @@
 #include "core/engine/identity.hpp"
 #include "core/engine/transaction.hpp"
 #include "core/protocol/message.hpp"
+#include "core/protocol/primary_backup.hpp"
 #include "storage/log.hpp"
 #include "storage/store.hpp"
 
@@ -36,18 +37,29 @@ struct ReplicaOptions {
     std::uint64_t checkpoint_interval_ms = limits::checkpoint_interval_ms;
     std::size_t batch_bytes_target = limits::batch_bytes_target;
     unsigned session_fanout = 4;  ///< children a Merkle node: 4 or 16
+    PrimaryBackupOptions primary_backup;
     LogOptions log;
 };
 
 /// One client's place in the order of replies: no reply overtakes an earlier one.
 struct Client {
     std::uint64_t id = 0;
-    Position floor = 0;  ///< kept by the replica
+    Position floor = 0;          ///< kept by the replica
+    std::uint64_t since_ms = 0;  ///< kept by the replica
+};
+
+/// What became of what a reply rests on.
+enum class Outcome : std::uint8_t {
+    done,
+    write_unconfirmed,  ///< kept here durably; too few backups confirmed it in time
+    read_unconfirmed,   ///< rests on such a write
+    stepped_down,       ///< another replica was promoted before backups confirmed it
 };
 
 struct Reply {
     std::uint64_t client = 0;
     Bytes bytes;
+    Outcome outcome = Outcome::done;  ///< not done: an error must go out instead of `bytes`
 };
 
 /// One message for one peer; the type is the frame's type.
@@ -89,6 +101,8 @@ struct ReplicaStats {
     std::uint64_t divergence_alarms = 0;
     std::uint64_t causality_errors = 0;
     std::uint64_t clock_pauses = 0;
+    std::uint64_t batches_refused = 0;  ///< of another term
+    std::uint64_t replies_unconfirmed = 0;
 };
 
 struct PeerStatus {
@@ -99,6 +113,9 @@ struct PeerStatus {
     VersionVector vv;    ///< last known durable vector of the peer
     std::uint64_t sent_position = 0;
     std::uint64_t acked_position = 0;
+    std::uint64_t term = 0;
+    bool admitted = false;       ///< in the own term
+    std::uint64_t heard_ms = 0;  ///< steady; the last acknowledgement
     std::string describe;
 };
 
@@ -132,6 +149,25 @@ public:
     void tick();
     /// Starts a Merkle session with this peer as soon as possible, whatever the log could do.
     void request_session(LinkId link);
+
+    // Primary-backup mode: core/engine/replica_term.cpp
+    [[nodiscard]] const PrimaryBackup& primary_backup() const { return *primary_backup_; }
+    /// Where clients find this replica, for HELLO.
+    void set_client_address(std::string address);
+    /// Makes this replica the primary of a new term. With `force` at once; else when a majority of
+    /// the known replicas have confirmed, see PrimaryBackup::standing() and candidacy_failure().
+    /// Errors: invalid_argument (multi-master mode; a suffix is held), unavailable (too few peers
+    /// are connected, or a promotion is under way).
+    Result<void> promote(bool force);
+    /// Strikes a peer that will not come back from those that are counted. Error invalid_argument.
+    Result<void> forget(BytesView name_or_uuid);
+    /// Lets held events of the suffix go. Error invalid_argument: none are held.
+    Result<void> merge_suffix();
+    /// Own events of the unreplicated suffix that are still in the log, oldest first, at most
+    /// `count_max`. Reads the log. Errors: of the disk, corrupt.
+    Result<std::vector<Event>> suffix_events(std::size_t count_max);
+    /// A peer holds this event durably, as far as was ever said.
+    [[nodiscard]] bool known_elsewhere(const Dot& dot) const;
 
     // Storage jobs. At most one flush and one checkpoint are under way at a time.
     std::optional<Log::Flush> begin_flush();
@@ -185,6 +221,14 @@ private:
         Position position = 0;
     };
 
+    /// A reply that waits for durability, here or at backups.
+    struct Waiting {
+        Reply reply;
+        Position own = 0;  // what it rests on; it stands in the queue by its client's floor
+        std::uint64_t since_ms = 0;
+        bool wrote = false;
+    };
+
     /// The one session in which this replica pulls.
     struct Pulling {
         LinkId link = 0;
@@ -211,6 +255,21 @@ private:
     void check_rollback(const VersionVector& peer_vv);
     /// Equal vectors must mean equal rows; anything else is an alarm, never merged away.
     void check_settled(const Uuid& peer, const Ack& ack);
+
+    // Terms and acknowledgement: core/engine/replica_term.cpp
+    void queue_reply(Client& client, Position own, bool wrote, Bytes bytes);
+    /// Lets go of what is durable and confirmed, and of what has waited too long.
+    void release_replies();
+    void give_up_replies();
+    Result<void> introduce(const PrimaryBackup::Member& member);
+    Result<void> adopt_term(const Term& term);
+    Result<bool> vote(const Term& wanted);
+    Result<void> count_vote(const Uuid& peer, const Vote& vote);
+    void peer_durable(const Uuid& peer, const VersionVector& vv);
+    void term_changed();
+    void drive_promotion();
+    [[nodiscard]] Result<void> storage(const Result<void>& done);
+    [[nodiscard]] Position suffix_position() const;
 
     // Checkpoints: core/engine/replica_checkpoint.cpp
     void prepare_checkpoint(Position position);
@@ -241,11 +300,12 @@ private:
     std::unique_ptr<Group> group_;
     std::unique_ptr<Log> log_;
     Actor actor_;
+    std::unique_ptr<PrimaryBackup> primary_backup_;
     std::optional<Error> failure_;
 
     VersionVector durable_vv_;
     std::deque<Undurable> undurable_;
-    std::multimap<Position, Reply> replies_;  // by the position that must be durable first
+    std::multimap<Position, Waiting> replies_;  // by the position that must be durable first
     Committed outbox_;
 
     std::map<LinkId, std::unique_ptr<Link>> links_;

@@ -19,6 +19,8 @@ constexpr std::size_t samples_max = 128;
 bool Replica::checkpoint_due() const {
     if (checkpoint_requested_ || snapshot_wanted_) return true;
     if (log_->end() - checkpoint_position_ >= options_.checkpoint_log_bytes) return true;
+    // Rows that backups have not confirmed stay in the overlay, where readers see their positions.
+    if (primary_backup_->released() < log_->end()) return false;
     return !store_.overlay_empty() &&
            env_.clock.steady_ms() - checkpoint_ms_ >= options_.checkpoint_interval_ms;
 }

@@ -30,7 +30,7 @@ void Replica::drive_sessions() {
     const std::uint64_t now = env_.clock.steady_ms();
     if (!pulling_ && session_wanted_ && now >= session_retry_ms_) {
         const Link* const link = find(*session_wanted_);
-        if (link != nullptr && link->ready())
+        if (link != nullptr && link->admitted())
             pulling_ = Pulling{*session_wanted_, nullptr, {}, now};
         if (link == nullptr) session_wanted_.reset();
     }
@@ -94,8 +94,8 @@ void Replica::serve(LinkId link, Serving& serving) {
 Result<void> Replica::receive_session(LinkId link, const Message& message) {
     const std::uint64_t now = env_.clock.steady_ms();
     if (const auto* open = std::get_if<SessionOpen>(&message)) {
-        const bool waiting = pulling_ && !pulling_->session;
-        if (waiting && !snapshot_.expired()) {
+        const bool waiting = pulling_ && !pulling_->session && !snapshot_.expired();
+        if (waiting || primary_backup_->holds_suffix()) {
             SessionOpened busy;
             busy.session = static_cast<std::uint16_t>(open->nonce);
             send(link, frame_type(busy), encode_message(busy));

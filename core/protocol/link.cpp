@@ -34,6 +34,11 @@ void Link::send_hello() {
     hello.log_base = replica_.log_->base();
     hello.base_vv = replica_.base_vv();
     hello.leaf_bits = replica_.options_.leaf_bits;
+    const PrimaryBackup& mode = *replica_.primary_backup_;
+    hello.mode = mode.options().mode;
+    hello.term = mode.term();
+    hello.name = replica_.options_.identity.name;
+    hello.client_address = mode.options().client_address;
     hello_ms_ = replica_.env_.clock.steady_ms();
     send(hello);
 }
@@ -45,6 +50,7 @@ void Link::send_sync_needed(std::uint64_t generation) {
 void Link::send_ack() {
     const Group& group = *replica_.group_;
     Ack ack;
+    ack.term = replica_.primary_backup_->term().id;
     ack.generation = pulling_ ? generation_ : 0;
     ack.position = expected_;
     ack.vv = replica_.durable_vv_;
@@ -63,6 +69,9 @@ Result<void> Link::receive(const Message& message) {
     if (const auto* pull_message = std::get_if<Pull>(&message)) return on_pull(*pull_message);
     if (const auto* batch = std::get_if<LogBatch>(&message)) return on_batch(*batch);
     if (const auto* ack = std::get_if<Ack>(&message)) return on_ack(*ack);
+    if (const auto* notice = std::get_if<TermNotice>(&message)) return on_term_notice(notice->term);
+    if (const auto* request = std::get_if<VoteRequest>(&message)) return on_vote_request(*request);
+    if (const auto* vote = std::get_if<Vote>(&message)) return on_vote(*vote);
     if (const auto* needed = std::get_if<SyncNeeded>(&message)) {
         if (needed->generation == generation_) {
             hello_->log_base = needed->log_base;
@@ -83,17 +92,26 @@ Result<void> Link::on_hello(const Hello& hello) {
         return Error{Code::version,
                      "the peer's Merkle tree has 2^" + std::to_string(hello.leaf_bits) + " leaves"};
     }
+    const ReplicationMode mode = replica_.primary_backup_->options().mode;
+    if (hello.mode != mode) {
+        return Error{Code::version, "the peer is in mode " + to_string(hello.mode) + " (term " +
+                                        std::to_string(hello.term.id.number) +
+                                        "), this replica in mode " + to_string(mode) +
+                                        ": all replicas need the same --replication"};
+    }
     if (hello_) return {};  // repeated
     hello_ = hello;
     peer_vv_.join(hello.vv);
     peer_durable_vv_ = hello.vv;
     replica_.check_rollback(hello.vv);
-    pull();
+    SYNCLINE_CHECK(replica_.introduce({peer_, hello.name, hello.client_address}));
+    SYNCLINE_CHECK(on_term_notice(hello.term));
+    if (!pulling_) pull();
     return {};
 }
 
 void Link::pull() {
-    if (!hello_) return;
+    if (!hello_ || !admitted()) return;
     const auto cursor = replica_.cursors_.find(peer_);
     const bool known = cursor != replica_.cursors_.end() &&
                        cursor->second.log_id == hello_->log_id &&
@@ -117,7 +135,12 @@ void Link::resume() {
 // --- Consumer
 
 Result<void> Link::on_batch(const LogBatch& batch) {
-    if (!pulling_ || paused_ || batch.generation != generation_) return {};
+    if (batch.term != replica_.primary_backup_->term().id) {
+        ++replica_.stats_.batches_refused;
+        on_peer_term(batch.term);
+        return {};
+    }
+    if (!admitted() || !pulling_ || paused_ || batch.generation != generation_) return {};
     const std::uint64_t now = replica_.env_.clock.steady_ms();
     if (batch.from != expected_) {
         // One before this was lost or comes later; a repeated one needs nothing.
@@ -203,6 +226,7 @@ Result<bool> Link::consume_event(BytesView bytes) {
 
 Result<void> Link::on_pull(const Pull& request) {
     const Log& log = *replica_.log_;
+    if (!admitted() || replica_.primary_backup_->holds_suffix()) return {};
     if (stream_ && request.generation <= stream_->generation) return {};
     if (request.log_id != log.id() || request.position < log.base() ||
         request.position > log.durable()) {
@@ -222,7 +246,11 @@ Result<void> Link::stream() {
             stream_.reset();
             break;
         }
-        LogBatch batch{stream_->generation, stream_->sent, stream_->sent, {}};
+        LogBatch batch{replica_.primary_backup_->term().id,
+                       stream_->generation,
+                       stream_->sent,
+                       stream_->sent,
+                       {}};
         std::size_t bytes = 0;
         while (bytes < replica_.options_.batch_bytes_target && stream_->read < log.durable()) {
             SYNCLINE_TRY(std::optional<LogRecord> record, log.read(stream_->read));
@@ -249,8 +277,11 @@ Result<void> Link::stream() {
 }
 
 Result<void> Link::on_ack(const Ack& ack) {
+    heard_ms_ = replica_.env_.clock.steady_ms();
     peer_vv_.join(ack.vv);
     peer_durable_vv_.join(ack.vv);
+    on_peer_term(ack.term);
+    if (admitted()) replica_.peer_durable(peer_, peer_durable_vv_);
     replica_.check_settled(peer_, ack);
     if (stream_ && ack.generation == stream_->generation && ack.position <= stream_->sent) {
         stream_->acked = std::max(stream_->acked, ack.position);
@@ -278,9 +309,67 @@ void Link::tick() {
     if (!confirmed_ && now - hello_ms_ >= limits::heartbeat_ms) send_hello();
     if (!ready()) return;
     if (now - ack_ms_ >= limits::heartbeat_ms) send_ack();
-    if (replica_.session_active()) return;
+    if (replica_.session_active() || !admitted()) return;
     const bool behind = !replica_.group_->vv().covers(peer_durable_vv_);
     if (paused_ ? now - paused_ms_ > stall_ms : behind && now - progress_ms_ > stall_ms) pull();
+}
+
+// --- Terms
+
+bool Link::admitted() const {
+    return ready() && replica_.primary_backup_->admits(peer_term_);
+}
+
+void Link::send_term() {
+    send(TermNotice{replica_.primary_backup_->term()});
+}
+
+void Link::request_vote(const Term& wanted) {
+    if (ready()) send(VoteRequest{wanted});
+}
+
+/// Whoever is behind gets the term as a whole; both sides find out who that is.
+void Link::on_peer_term(const TermId& id) {
+    peer_term_ = id;
+    const PrimaryBackup& mode = *replica_.primary_backup_;
+    if (mode.on() && !mode.stands_for(id) && id != mode.term().id) send_term();
+}
+
+Result<void> Link::on_term_notice(const Term& term) {
+    const TermId own = replica_.primary_backup_->term().id;
+    if (replica_.primary_backup_->on() && term.id > own &&
+        !replica_.primary_backup_->stands_for(term.id)) {
+        peer_term_ = term.id;
+        return replica_.adopt_term(term);
+    }
+    const bool before = admitted();
+    peer_term_ = term.id;
+    if (term.id < own) {
+        send_term();
+    } else if (!before && admitted()) {
+        pull();
+    }
+    return {};
+}
+
+Result<void> Link::on_vote_request(const VoteRequest& request) {
+    SYNCLINE_TRY(const bool granted, replica_.vote(request.term));
+    // The peer is in that term when it says so: it may still fail to find a majority.
+    send(Vote{request.term.id, granted});
+    return {};
+}
+
+Result<void> Link::on_vote(const Vote& vote) {
+    return replica_.count_vote(peer_, vote);
+}
+
+void Link::on_term() {
+    if (!ready()) return;
+    stream_.reset();
+    pulling_ = false;
+    paused_ = false;
+    send_term();
+    pull();
 }
 
 PeerStatus Link::status() const {
@@ -288,6 +377,9 @@ PeerStatus Link::status() const {
     status.link = id_;
     status.uuid = peer_;
     status.ready = ready();
+    status.term = peer_term_.number;
+    status.admitted = admitted();
+    status.heard_ms = heard_ms_;
     if (hello_) status.actor = hello_->actor;
     status.vv = peer_durable_vv_;
     if (stream_) {
@@ -300,6 +392,7 @@ PeerStatus Link::status() const {
 
 std::string Link::describe() const {
     if (!ready()) return "greeting";
+    if (!admitted()) return "in another term";
     std::string text = paused_ ? "paused" : pulling_ ? "pulling" : "waiting for a session";
     text += " at " + std::to_string(expected_);
     if (stream_) {

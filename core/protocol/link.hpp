@@ -35,6 +35,12 @@ public:
     [[nodiscard]] bool ready() const { return hello_.has_value(); }
     /// Precondition: ready().
     [[nodiscard]] std::uint64_t peer_log_id() const { return hello_->log_id; }
+    /// The own term changed, or held events may go: what came before counts no more.
+    void on_term();
+    /// Asks the peer for its vote.
+    void request_vote(const Term& wanted);
+    /// The peer is in the own term: events may go both ways.
+    [[nodiscard]] bool admitted() const;
     [[nodiscard]] PeerStatus status() const;
     [[nodiscard]] std::string describe() const;
 
@@ -50,6 +56,12 @@ private:
     Result<void> on_pull(const Pull& pull);
     Result<void> on_batch(const LogBatch& batch);
     Result<void> on_ack(const Ack& ack);
+    Result<void> on_vote_request(const VoteRequest& request);
+    Result<void> on_vote(const Vote& vote);
+    /// The peer says which term it is in.
+    void on_peer_term(const TermId& id);
+    Result<void> on_term_notice(const Term& term);
+    void send_term();
     Result<bool> consume(const LogBatch::Item& item);
     Result<bool> consume_event(BytesView bytes);
     Result<void> stream();
@@ -64,6 +76,7 @@ private:
     Uuid peer_;
     Carrier carrier_;
     std::optional<Hello> hello_;
+    TermId peer_term_;
     bool confirmed_ = false;  // the peer has our HELLO
     std::uint64_t hello_ms_ = 0;
 
@@ -83,6 +96,7 @@ private:
     Position ack_first_ = 0;  // due when the own log is durable up to here,
     Position ack_last_ = 0;   // and again up to here
     std::uint64_t ack_ms_ = 0;
+    std::uint64_t heard_ms_ = 0;  // the last ACK
 };
 
 }  // namespace syncline

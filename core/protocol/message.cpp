@@ -22,6 +22,44 @@ Uuid unpack_uuid(Unpacker& in) {
     return *uuid;
 }
 
+/// A name for people, or an address.
+constexpr std::size_t text_bytes_max = 256;
+
+Bytes unpack_text(Unpacker& in) {
+    const BytesView text = in.bin();
+    if (text.size() > text_bytes_max) in.fail();
+    return Bytes(text.substr(0, text_bytes_max));
+}
+
+void pack(Packer& out, const TermId& id) {
+    out.uint(id.number);
+    out.bin(id.number == 0 ? Bytes() : to_bytes(id.primary));
+}
+
+/// Number 0 has no primary: nothing else would be the same bytes again.
+TermId unpack_term_id(Unpacker& in) {
+    TermId id;
+    id.number = in.uint();
+    if (id.number > 0) {
+        id.primary = unpack_uuid(in);
+    } else if (!in.bin().empty()) {
+        in.fail();
+    }
+    return id;
+}
+
+void pack(Packer& out, const Term& term) {
+    pack(out, term.id);
+    pack(out, term.began);
+}
+
+Term unpack_term(Unpacker& in) {
+    Term term;
+    term.id = unpack_term_id(in);
+    term.began = unpack_version_vector(in);
+    return term;
+}
+
 // The messages of a Merkle session pack their lists of small numbers into one bin: msgpack would
 // spend a byte or two on each number, and these bytes are what a repair costs.
 
@@ -87,7 +125,7 @@ void unpack_body(Unpacker& in, Read read) {
 }
 
 void encode(Packer& out, const Hello& hello) {
-    out.array(9);
+    out.array(15);
     out.uint(hello.version);
     pack(out, hello.cluster);
     pack(out, hello.node);
@@ -98,10 +136,14 @@ void encode(Packer& out, const Hello& hello) {
     out.uint(hello.log_base);
     pack(out, hello.base_vv);
     out.uint(hello.leaf_bits);
+    out.uint(static_cast<std::uint8_t>(hello.mode));
+    pack(out, hello.term);
+    out.bin(hello.name);
+    out.bin(hello.client_address);
 }
 
 void decode(Unpacker& in, Hello& hello) {
-    in.array_of(9);
+    in.array_of(15);
     hello.version = in.uint();
     hello.cluster = unpack_uuid(in);
     hello.node = unpack_uuid(in);
@@ -112,6 +154,10 @@ void decode(Unpacker& in, Hello& hello) {
     hello.log_base = in.uint();
     hello.base_vv = unpack_version_vector(in);
     hello.leaf_bits = in.uint();
+    hello.mode = static_cast<ReplicationMode>(in.uint_at_most(1));
+    hello.term = unpack_term(in);
+    hello.name = unpack_text(in);
+    hello.client_address = unpack_text(in);
 }
 
 void encode(Packer& out, const Pull& pull) {
@@ -129,7 +175,8 @@ void decode(Unpacker& in, Pull& pull) {
 }
 
 void encode(Packer& out, const LogBatch& batch) {
-    out.array(4);
+    out.array(6);
+    pack(out, batch.term);
     out.uint(batch.generation);
     out.uint(batch.from);
     out.uint(batch.to);
@@ -141,7 +188,8 @@ void encode(Packer& out, const LogBatch& batch) {
 }
 
 void decode(Unpacker& in, LogBatch& batch) {
-    in.array_of(4);
+    in.array_of(6);
+    batch.term = unpack_term_id(in);
     batch.generation = in.uint();
     batch.from = in.uint();
     batch.to = in.uint();
@@ -157,7 +205,8 @@ void decode(Unpacker& in, LogBatch& batch) {
 }
 
 void encode(Packer& out, const Ack& ack) {
-    out.array(8);
+    out.array(10);
+    pack(out, ack.term);
     out.uint(ack.generation);
     out.uint(ack.position);
     pack(out, ack.vv);
@@ -169,7 +218,8 @@ void encode(Packer& out, const Ack& ack) {
 }
 
 void decode(Unpacker& in, Ack& ack) {
-    in.array_of(8);
+    in.array_of(10);
+    ack.term = unpack_term_id(in);
     ack.generation = in.uint();
     ack.position = in.uint();
     ack.vv = unpack_version_vector(in);
@@ -192,6 +242,38 @@ void decode(Unpacker& in, SyncNeeded& needed) {
     needed.generation = in.uint();
     needed.log_base = in.uint();
     needed.base_vv = unpack_version_vector(in);
+}
+
+void encode(Packer& out, const TermNotice& notice) {
+    out.array(3);
+    pack(out, notice.term);
+}
+
+void decode(Unpacker& in, TermNotice& notice) {
+    in.array_of(3);
+    notice.term = unpack_term(in);
+}
+
+void encode(Packer& out, const VoteRequest& request) {
+    out.array(3);
+    pack(out, request.term);
+}
+
+void decode(Unpacker& in, VoteRequest& request) {
+    in.array_of(3);
+    request.term = unpack_term(in);
+}
+
+void encode(Packer& out, const Vote& vote) {
+    out.array(3);
+    pack(out, vote.term);
+    out.boolean(vote.granted);
+}
+
+void decode(Unpacker& in, Vote& vote) {
+    in.array_of(3);
+    vote.term = unpack_term_id(in);
+    vote.granted = in.boolean();
 }
 
 void encode(Packer& out, const SessionOpen& open) {
@@ -400,19 +482,14 @@ Result<Message> decode_as(BytesView payload) {
 
 MessageType message_type(const Message& message) {
     constexpr MessageType types[] = {
-        MessageType::hello,
-        MessageType::pull,
-        MessageType::batch,
-        MessageType::ack,
-        MessageType::sync_needed,
-        MessageType::session_open,
-        MessageType::session_opened,
-        MessageType::session_level,
-        MessageType::session_tags_request,
-        MessageType::session_tags,
-        MessageType::session_rows_request,
-        MessageType::session_rows,
-        MessageType::session_close,
+        MessageType::hello,         MessageType::pull,
+        MessageType::batch,         MessageType::ack,
+        MessageType::sync_needed,   MessageType::term,
+        MessageType::vote_request,  MessageType::vote,
+        MessageType::session_open,  MessageType::session_opened,
+        MessageType::session_level, MessageType::session_tags_request,
+        MessageType::session_tags,  MessageType::session_rows_request,
+        MessageType::session_rows,  MessageType::session_close,
     };
     static_assert(std::size(types) == std::variant_size_v<Message>);
     return types[message.index()];
@@ -443,6 +520,12 @@ Result<Message> decode_message(std::uint8_t type, BytesView payload) {
             return decode_as<Ack>(payload);
         case MessageType::sync_needed:
             return decode_as<SyncNeeded>(payload);
+        case MessageType::term:
+            return decode_as<TermNotice>(payload);
+        case MessageType::vote_request:
+            return decode_as<VoteRequest>(payload);
+        case MessageType::vote:
+            return decode_as<Vote>(payload);
         case MessageType::session_open:
             return decode_as<SessionOpen>(payload);
         case MessageType::session_opened:

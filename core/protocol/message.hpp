@@ -4,6 +4,7 @@
 
 #include "core/engine/identity.hpp"
 #include "core/merkle/leaf_sums.hpp"
+#include "core/protocol/term.hpp"
 #include "crdt/hlc.hpp"
 #include "crdt/version_vector.hpp"
 #include "storage/log.hpp"
@@ -11,7 +12,7 @@
 namespace syncline {
 
 /// Version of everything below; in every HELLO. Peers of another version are refused.
-constexpr std::uint64_t protocol_version = 1;
+constexpr std::uint64_t protocol_version = 2;
 
 /// Frame types of messages between replicas; smaller numbers belong to the handshake.
 enum class MessageType : std::uint8_t {
@@ -20,6 +21,9 @@ enum class MessageType : std::uint8_t {
     batch = 18,
     ack = 19,
     sync_needed = 20,
+    term = 21,
+    vote_request = 22,
+    vote = 23,
     session_open = 32,
     session_opened = 33,
     session_level = 34,
@@ -41,6 +45,10 @@ struct Hello {
     Position log_base = 0;
     VersionVector base_vv;  ///< covers everything trimmed from the log
     std::uint64_t leaf_bits = 0;
+    ReplicationMode mode = ReplicationMode::multi_master;
+    Term term;
+    Bytes name;            ///< of the replica, for people
+    Bytes client_address;  ///< where its clients connect; empty: not known
 
     bool operator==(const Hello&) const = default;
 };
@@ -62,6 +70,7 @@ struct LogBatch {
 
         bool operator==(const Item&) const = default;
     };
+    TermId term;
     std::uint64_t generation = 0;
     Position from = 0;
     Position to = 0;
@@ -72,6 +81,7 @@ struct LogBatch {
 
 /// "I hold this durably, and have consumed your log up to here." Also the heartbeat.
 struct Ack {
+    TermId term;
     std::uint64_t generation = 0;  ///< of the pull that is being consumed; 0: none yet
     Position position = 0;
     VersionVector vv;      ///< durable
@@ -91,6 +101,28 @@ struct SyncNeeded {
     VersionVector base_vv;
 
     bool operator==(const SyncNeeded&) const = default;
+};
+
+/// "This is the term I am in." Sent when it changed, and to peers that show another.
+struct TermNotice {
+    Term term;
+
+    bool operator==(const TermNotice&) const = default;
+};
+
+/// "May I begin this term?"
+struct VoteRequest {
+    Term term;
+
+    bool operator==(const VoteRequest&) const = default;
+};
+
+/// The answer. Granted: the sender is in that term, durably, and refuses all lower ones.
+struct Vote {
+    TermId term;
+    bool granted = false;
+
+    bool operator==(const Vote&) const = default;
 };
 
 // Merkle session: the puller opens, the server only holds a snapshot. The nonce salts the session's
@@ -193,9 +225,9 @@ struct SessionClose {
     bool operator==(const SessionClose&) const = default;
 };
 
-using Message =
-    std::variant<Hello, Pull, LogBatch, Ack, SyncNeeded, SessionOpen, SessionOpened, SessionLevel,
-                 SessionTagsRequest, SessionTags, SessionRowsRequest, SessionRows, SessionClose>;
+using Message = std::variant<Hello, Pull, LogBatch, Ack, SyncNeeded, TermNotice, VoteRequest, Vote,
+                             SessionOpen, SessionOpened, SessionLevel, SessionTagsRequest,
+                             SessionTags, SessionRowsRequest, SessionRows, SessionClose>;
 
 MessageType message_type(const Message& message);
 /// The frame's payload.

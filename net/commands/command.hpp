@@ -98,6 +98,7 @@ struct ClientState {
     std::vector<Queued> queued;
     std::size_t queued_bytes = 0;    ///< of the arguments in `queued`
     std::optional<Sliced> sliced;    ///< under way; nothing else of this client runs meanwhile
+    bool awaits_promotion = false;   ///< that it asked for; nothing else of it runs meanwhile
     std::uint64_t owed = 0;          ///< replies that are not out yet
     bool closing = false;            ///< ends after the replies it is owed; reads no more
     std::uint64_t input_bytes = 0;   ///< read, not yet run

@@ -71,6 +71,9 @@ void Dispatcher::run(ClientState& client, Arguments arguments) {
             error = "ERR Command not allowed inside a transaction";
         } else if (host_.replica() == nullptr && !name.command->has(command_flag::loading)) {
             error = error_text::loading;
+        } else if (name.command->has(command_flag::write) &&
+                   host_.replica()->primary_backup().read_only()) {
+            error = error_reply(host_.replica()->primary_backup().read_only_error());
         }
     }
     if (!error.empty()) {
@@ -103,6 +106,12 @@ void Dispatcher::resume(ClientState& client, std::uint64_t budget_ms) {
             return;
         }
     }
+}
+
+void Dispatcher::resume_promotion(ClientState& client) {
+    const Replica* const replica = host_.replica();
+    if (replica == nullptr || replica->primary_backup().standing()) return;
+    run_now(client, client.last_command, {Bytes("crdt.promote")});
 }
 
 void Dispatcher::run_now(ClientState& client, const CommandName& name, const Arguments& arguments) {

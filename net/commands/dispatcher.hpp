@@ -16,6 +16,8 @@ public:
     void run(ClientState& client, Arguments arguments);
     /// Goes on with a sliced command for at most about `budget_ms`.
     void resume(ClientState& client, std::uint64_t budget_ms);
+    /// Replies to a client that waits for a promotion, if that is over.
+    void resume_promotion(ClientState& client);
     /// Sends an error in its place among the replies of the client; for protocol errors.
     void refuse(ClientState& client, BytesView error);
 

@@ -19,6 +19,7 @@ constexpr ErrorText error_texts[] = {
     {Code::no_space, "OOM command not allowed: ", true},
     {Code::unavailable, "LOADING ", true},
     {Code::unauthorized, "NOPERM ", true},
+    {Code::read_only, "READONLY ", true},
     {Code::io, "MISCONF storage failed: ", true},
     {Code::corrupt, "MISCONF stored data are damaged: ", true},
 };
@@ -31,6 +32,24 @@ std::string error_reply(const Error& error) {
         return std::string(entry.text) + (entry.with_message ? error.message : std::string());
     }
     return "ERR " + std::string(code_name(error.code)) + ": " + error.message;
+}
+
+std::string outcome_error(Outcome outcome) {
+    switch (outcome) {
+        case Outcome::done:
+            break;
+        case Outcome::write_unconfirmed:
+            return "NOREPLICAS Not enough backups confirmed the write in time. It is kept on this "
+                   "replica, unconfirmed.";
+        case Outcome::read_unconfirmed:
+            return "NOREPLICAS The data rest on a write that not enough backups have confirmed in "
+                   "time.";
+        case Outcome::stepped_down:
+            return "NOREPLICAS Another replica became the primary before backups confirmed the "
+                   "write. It is kept on this replica, unconfirmed.";
+    }
+    SYNCLINE_ASSERT(outcome != Outcome::done);
+    return {};
 }
 
 }  // namespace syncline

@@ -1,5 +1,6 @@
 #pragma once
 #include "core/base/result.hpp"
+#include "core/engine/replica.hpp"
 
 /// Error replies, in the words of Redis 7.0.15 where it has words for them.
 namespace syncline::error_text {
@@ -19,5 +20,8 @@ namespace syncline {
 /// The reply for an error of the layers below: Redis's text where it has one, else "ERR " and the
 /// message. Never holds a value of a user.
 std::string error_reply(const Error& error);
+
+/// The error for a reply whose ground backups did not confirm. Precondition: not done.
+std::string outcome_error(Outcome outcome);
 
 }  // namespace syncline

@@ -12,22 +12,6 @@
 namespace syncline {
 namespace {
 
-/// Lines "name:value" of INFO.
-class Lines {
-public:
-    void title(BytesView text) {
-        text_ += (text_.empty() ? "# " : "\r\n# ") + Bytes(text) + "\r\n";
-    }
-    void add(BytesView name, BytesView value) {
-        text_ += Bytes(name) + ":" + Bytes(value) + "\r\n";
-    }
-    void add(BytesView name, std::uint64_t value) { add(name, std::to_string(value)); }
-    [[nodiscard]] const std::string& text() const { return text_; }
-
-private:
-    std::string text_;
-};
-
 /// "1.50M", as Redis writes sizes for people.
 std::string human(std::uint64_t bytes) {
     constexpr BytesView units[] = {"B", "K", "M", "G", "T"};
@@ -47,7 +31,7 @@ std::uint64_t resident_bytes() {
     return resident * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
 }
 
-void server_section(const CommandContext& context, Lines& lines) {
+void server_section(const CommandContext& context, InfoLines& lines) {
     const ServerFigures& figures = context.host.figures();
     const Env env = context.host.env();
     utsname system{};
@@ -69,14 +53,14 @@ void server_section(const CommandContext& context, Lines& lines) {
     lines.add("hz", 10);
 }
 
-void clients_section(const CommandContext& context, Lines& lines) {
+void clients_section(const CommandContext& context, InfoLines& lines) {
     lines.title("Clients");
     lines.add("connected_clients", context.host.clients().size());
     lines.add("maxclients", limits::clients_max);
     lines.add("blocked_clients", 0);
 }
 
-void memory_section(const CommandContext& context, Lines& lines) {
+void memory_section(const CommandContext& context, InfoLines& lines) {
     const struct mallinfo2 heap = mallinfo2();
     const std::uint64_t used = heap.uordblks + heap.hblkhd;
     rusage usage{};
@@ -95,7 +79,7 @@ void memory_section(const CommandContext& context, Lines& lines) {
     }
 }
 
-void persistence_section(const CommandContext& context, Lines& lines) {
+void persistence_section(const CommandContext& context, InfoLines& lines) {
     Replica* const replica = context.host.replica();
     lines.title("Persistence");
     lines.add("loading", replica == nullptr ? 1 : 0);
@@ -112,7 +96,7 @@ void persistence_section(const CommandContext& context, Lines& lines) {
     lines.add("log_flushes", context.host.figures().flushes);
 }
 
-void stats_section(const CommandContext& context, Lines& lines) {
+void stats_section(const CommandContext& context, InfoLines& lines) {
     const ServerFigures& figures = context.host.figures();
     lines.title("Stats");
     lines.add("total_connections_received", figures.connections_received);
@@ -128,17 +112,7 @@ void stats_section(const CommandContext& context, Lines& lines) {
     lines.add("total_error_replies", figures.errors_replied);
 }
 
-/// In Redis's terms every replica is a master without replicas: all of them take writes.
-void replication_section(const CommandContext& context, Lines& lines) {
-    lines.title("Replication");
-    lines.add("role", "master");
-    lines.add("connected_slaves", 0);
-    lines.add("master_replid", context.host.figures().node);
-    Replica* const replica = context.host.replica();
-    lines.add("master_repl_offset", replica == nullptr ? 0 : replica->log().durable());
-}
-
-void cpu_section(const CommandContext& /*context*/, Lines& lines) {
+void cpu_section(const CommandContext& /*context*/, InfoLines& lines) {
     rusage usage{};
     (void)getrusage(RUSAGE_SELF, &usage);  // cannot fail with a valid buffer
     const auto seconds = [](const timeval& time) {
@@ -151,7 +125,7 @@ void cpu_section(const CommandContext& /*context*/, Lines& lines) {
     lines.add("used_cpu_user", seconds(usage.ru_utime));
 }
 
-void keyspace_section(const CommandContext& context, Lines& lines) {
+void keyspace_section(const CommandContext& context, InfoLines& lines) {
     lines.title("Keyspace");
     Replica* const replica = context.host.replica();
     if (replica == nullptr || replica->group().keys_count() == 0) return;
@@ -159,7 +133,7 @@ void keyspace_section(const CommandContext& context, Lines& lines) {
               "keys=" + std::to_string(replica->group().keys_count()) + ",expires=0,avg_ttl=0");
 }
 
-void add_replica(const Replica& replica, Group& group, Lines& lines) {
+void add_replica(const Replica& replica, Group& group, InfoLines& lines) {
     const ReplicaStats& stats = replica.stats();
     const LeafSum& root = group.leaf_sums().root();
     lines.add("actor", to_string(replica.actor()));
@@ -188,7 +162,7 @@ void add_replica(const Replica& replica, Group& group, Lines& lines) {
     for (const auto& [name, value] : counters) lines.add(name, value);
 }
 
-void syncline_section(const CommandContext& context, Lines& lines) {
+void syncline_section(const CommandContext& context, InfoLines& lines) {
     const ServerFigures& figures = context.host.figures();
     const std::vector<PeerView> peers = context.host.peers();
     lines.title("Syncline");
@@ -223,7 +197,7 @@ void syncline_section(const CommandContext& context, Lines& lines) {
 
 struct Section {
     BytesView name;
-    void (*write)(const CommandContext&, Lines&);
+    void (*write)(const CommandContext&, InfoLines&);
 };
 constexpr Section sections[] = {
     {"server", server_section},     {"clients", clients_section},
@@ -249,7 +223,7 @@ bool wanted(const CommandContext& context, BytesView section) {
 }  // namespace
 
 Result<void> info_command(CommandContext& context) {
-    Lines lines;
+    InfoLines lines;
     for (const Section& section : sections) {
         if (wanted(context, section.name)) section.write(context, lines);
     }

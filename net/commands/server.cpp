@@ -54,14 +54,6 @@ Result<void> flush_command(CommandContext& context) {
     return {};
 }
 
-Result<void> role_command(CommandContext& context) {
-    context.reply.array(3);
-    context.reply.bulk("master");
-    context.reply.integer(0);
-    context.reply.array(0);
-    return {};
-}
-
 constexpr BytesView group = "server";
 constexpr BytesView per_row = "O(N) with N rows";
 
@@ -81,7 +73,7 @@ const Command commands[] = {
     {"info", -1, flag::loading, {}, group, "1.0.0", "O(1)",
      "Returns figures about the server, by section", info_command, {}},
     {"role", 1, flag::loading | flag::fast, {}, group, "2.8.12", "O(1)",
-     "Answers master: every replica takes writes", role_command, {}},
+     "Answers who takes writes, and who is behind", role_command, {}},
     {"time", 1, flag::loading | flag::fast, {}, group, "2.6.0", "O(1)",
      "Returns the time in seconds and microseconds", time_command, {}},
 };

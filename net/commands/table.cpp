@@ -10,8 +10,8 @@ namespace {
 
 using Family = std::span<const Command> (*)();
 constexpr Family families[] = {
-    connection_commands, server_commands, key_commands,         string_commands,
-    hash_commands,       set_commands,    transaction_commands, crdt_commands,
+    connection_commands, server_commands,      key_commands,  string_commands,      hash_commands,
+    set_commands,        transaction_commands, crdt_commands, replication_commands,
 };
 
 /// Longer names than any command has are not looked up.

@@ -20,9 +20,28 @@ std::span<const Command> hash_commands();
 std::span<const Command> set_commands();
 std::span<const Command> transaction_commands();
 std::span<const Command> crdt_commands();
+std::span<const Command> replication_commands();
+
+/// Lines "name:value" of INFO.
+class InfoLines {
+public:
+    void title(BytesView text) {
+        text_ += (text_.empty() ? "# " : "\r\n# ") + Bytes(text) + "\r\n";
+    }
+    void add(BytesView name, BytesView value) {
+        text_ += Bytes(name) + ":" + Bytes(value) + "\r\n";
+    }
+    void add(BytesView name, std::uint64_t value) { add(name, std::to_string(value)); }
+    [[nodiscard]] const std::string& text() const { return text_; }
+
+private:
+    std::string text_;
+};
+void replication_section(const CommandContext& context, InfoLines& lines);
 
 /// Handlers that stand in another file than their row.
 Result<void> info_command(CommandContext& context);
+Result<void> role_command(CommandContext& context);
 Result<void> command_command(CommandContext& context);
 Result<void> explain_command(CommandContext& context);
 

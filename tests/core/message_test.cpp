@@ -24,17 +24,24 @@ Uuid some_uuid(std::uint8_t first) {
     return uuid;
 }
 
+Term some_term() {
+    return Term{TermId{3, some_uuid(5)}, some_vv()};
+}
+
 /// One message of each type, with every member set.
 std::vector<Message> samples() {
     const Hlc hlc = Hlc::at_ms(1'700'000'000'000);
     const LeafSum root{Hash128{0x0123456789abcdef, 0xfedcba9876543210}, 70000};
     return {
-        Hello{protocol_version, some_uuid(1), some_uuid(2), ann, some_vv(), 99, 4096, some_vv(),
-              16},
+        Hello{protocol_version, some_uuid(1), some_uuid(2), ann, some_vv(), 99, 4096, some_vv(), 16,
+              ReplicationMode::primary_backup, some_term(), "ann", "127.0.0.1:7379"},
         Pull{3, 99, 4096},
-        LogBatch{3, 4096, 5000, {{1, "event bytes"}, {2, "barrier bytes"}}},
-        Ack{3, 5000, some_vv(), true, root.sum, root.count, hlc},
+        LogBatch{some_term().id, 3, 4096, 5000, {{1, "event bytes"}, {2, "barrier bytes"}}},
+        Ack{TermId{}, 3, 5000, some_vv(), true, root.sum, root.count, hlc},
         SyncNeeded{3, 4096, some_vv()},
+        TermNotice{some_term()},
+        VoteRequest{some_term()},
+        Vote{some_term().id, true},
         SessionOpen{0xaabbccddeeff0011, 2, some_vv(), 0x1122334455},
         SessionOpened{17,
                       SessionOpened::Verdict::descend,
@@ -112,20 +119,22 @@ BOOST_AUTO_TEST_CASE(unknown_types_and_versions_are_refused_by_name) {
     const Result<Message> unknown = decode_message(200, "");
     BOOST_TEST((unknown.error().code == Code::version));
     Hello hello = std::get<Hello>(samples()[0]);
-    hello.version = 2;
+    hello.version = 1;
     const Result<Message> newer = decode_message(16, encode_message(hello));
     BOOST_TEST((newer.error().code == Code::version));
-    BOOST_TEST(newer.error().message == "the peer speaks protocol version 2, this build speaks 1");
+    BOOST_TEST(newer.error().message == "the peer speaks protocol version 1, this build speaks 2");
 }
 
-/// Bytes of version 1 on the wire: a change here is a change of the protocol.
+/// Bytes of version 2 on the wire: a change here is a change of the protocol.
 BOOST_AUTO_TEST_CASE(golden_bytes) {
     const auto hex = [](std::size_t index) { return to_hex(encode_message(samples()[index])); };
     BOOST_TEST(hex(1) == "930363cd1000");
     BOOST_TEST(hex(2) ==
-               "9403cd1000cd13889401c40b6576656e7420627974657302c40d626172726965722062797465"
+               "9603c410050000000000000000000000000000ee03cd1000cd13889401c40b6576656e7420627974657"
+               "302c40d626172726965722062797465"
                "73");
-    BOOST_TEST(hex(13) == "11");
+    BOOST_TEST(hex(16) == "11");
+    BOOST_TEST(hex(7) == "9303c410050000000000000000000000000000eec3");
     BOOST_TEST((decode_message(17, from_hex("930363cd1000")).value() == samples()[1]));
 }
 

@@ -54,6 +54,9 @@ def wrong_settings(scratch):
             os.path.join(scratch, "missing"))
     refused(2, "must hold 16 to 1024 bytes", *data, "--peer-secret-file",
             write(os.path.join(scratch, "short"), "short"))
+    refused(2, "--replication: 'x' is none of: multi-master, primary-backup", *data,
+            "--replication", "x")
+    refused(2, "--ack: '-1' is none of: async, all, a number", *data, "--ack=-1")
     refused(2, "--protected-mode", *data, "--bind", "0.0.0.0")
     assert not os.path.exists(os.path.join(scratch, "unused")), "it had not checked first"
 

@@ -164,6 +164,9 @@ void TestCluster::pump(std::uint64_t ms) {
             at(i).settle();
             Committed out = at(i)->committed();
             for (auto& [link, error] : out.closed) closed.push_back(error);
+            for (const Reply& reply : out.replies) {
+                if (on_reply) on_reply(i, reply);
+            }
             for (Outgoing& message : out.messages) {
                 const auto wire = wires_.find(message.link);
                 if (wire == wires_.end()) continue;

@@ -85,6 +85,8 @@ public:
     std::vector<Error> closed;  ///< reasons of links that replicas wanted closed
     /// Sees each frame before it is delivered; false drops it.
     std::function<bool(std::size_t from, std::size_t to, std::uint8_t type, Bytes& payload)> filter;
+    /// Sees each reply as it leaves.
+    std::function<void(std::size_t from, const Reply& reply)> on_reply;
     std::uint64_t payload_bytes = 0;
 
 private:
