@@ -35,7 +35,8 @@ PeerLink::PeerLink(Loop& loop, LinkId id, PeerAuth::Role role,
                     fail(Error{Code::unavailable, "the handshake took too long"});
                 }),
       address_(connection_->remote_address()),
-      since_ms_(loop.now_ms()) {}
+      since_ms_(loop.now_ms()),
+      heard_ms_(since_ms_) {}
 
 void PeerLink::start() {
     connection_->keep_alive(keep_alive_s);
@@ -76,6 +77,7 @@ void PeerLink::fail(const Error& error) {
 
 void PeerLink::receive(BytesView bytes) {
     bytes_in_ += bytes.size();
+    heard_ms_ = loop_.now_ms();
     reader_.feed(bytes);
     while (!over_) {
         const Result<std::optional<Frame>> frame = reader_.next();

@@ -58,11 +58,15 @@ public:
     [[nodiscard]] bool over() const { return over_; }
     /// Precondition: ready.
     [[nodiscard]] const PeerIdentity& peer() const { return auth_.peer(); }
+    /// Who the other side says it is; nil before its hello. To be trusted only when ready.
+    [[nodiscard]] const Uuid& claimed_node() const { return auth_.peer().node; }
     [[nodiscard]] const std::string& peer_name() const { return peer_name_; }
     [[nodiscard]] const std::string& address() const { return address_; }
     [[nodiscard]] std::uint64_t bytes_in() const { return bytes_in_; }
     [[nodiscard]] std::uint64_t bytes_out() const { return bytes_out_; }
     [[nodiscard]] std::uint64_t since_ms() const { return since_ms_; }
+    /// When bytes last came, in the loop's time.
+    [[nodiscard]] std::uint64_t heard_ms() const { return heard_ms_; }
 
 private:
     void receive(BytesView bytes);
@@ -86,6 +90,7 @@ private:
     std::uint64_t bytes_in_ = 0;
     std::uint64_t bytes_out_ = 0;
     std::uint64_t since_ms_;
+    std::uint64_t heard_ms_;
     bool ready_ = false;
     bool over_ = false;
 };

@@ -151,6 +151,7 @@ void Peers::drop(PeerLink& link, LogLevel level, const std::string& reason) {
         Known& known = known_[link.peer().node];
         known.bytes_in += link.bytes_in();
         known.bytes_out += link.bytes_out();
+        known.heard_ms = link.heard_ms();
     }
     Target* const target = target_of(link.id());
     // The same refusal again and again, as of a wrong secret, is news only once.
@@ -162,6 +163,11 @@ void Peers::drop(PeerLink& link, LogLevel level, const std::string& reason) {
     log(repeated ? LogLevel::debug : level, was_up ? "peer.down" : "peer.refused",
         {{"address", target != nullptr ? target->address : link.address()}, {"reason", reason}});
     if (target != nullptr) {
+        // A peer that is connected the other way round lets this side go before it has proved
+        // itself. What it said is enough to dial no more while that link lives.
+        if (!was_up && live_link(link.claimed_node()) != nullptr) {
+            target->uuid = link.claimed_node();
+        }
         if (!was_up) target->reported = true;
         if (lived) target->pause_ms = pause_ms_min;
         target->link.reset();
@@ -322,12 +328,14 @@ PeerView Peers::view_of(const Uuid& uuid, const Known& known) const {
     view.blocked = is_blocked(names_of(uuid));
     view.bytes_in = known.bytes_in;
     view.bytes_out = known.bytes_out;
+    view.silent_ms = loop_.now_ms() - known.heard_ms;
     if (const PeerLink* const link = live_link(uuid); link != nullptr) {
         view.connected = true;
         view.outgoing = link->outgoing();
         view.bytes_in += link->bytes_in();
         view.bytes_out += link->bytes_out();
         view.connected_ms = loop_.now_ms() - link->since_ms();
+        view.silent_ms = loop_.now_ms() - link->heard_ms();
         view.link = link->id();
     }
     return view;

@@ -118,6 +118,8 @@ struct PeerView {
     std::uint64_t bytes_in = 0;
     std::uint64_t bytes_out = 0;
     std::uint64_t connected_ms = 0;  ///< for how long
+    /// Since anything was heard; nothing: never.
+    std::optional<std::uint64_t> silent_ms;
     std::optional<LinkId> link;      ///< while it is connected
 };
 
