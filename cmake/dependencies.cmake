@@ -6,6 +6,7 @@ pkg_check_modules(uv REQUIRED IMPORTED_TARGET libuv)
 pkg_check_modules(lmdb REQUIRED IMPORTED_TARGET lmdb)
 pkg_check_modules(xxhash REQUIRED IMPORTED_TARGET libxxhash)
 pkg_check_modules(zstd REQUIRED IMPORTED_TARGET libzstd)
+pkg_check_modules(prometheus REQUIRED IMPORTED_TARGET prometheus-cpp-core)
 
 find_package(Threads REQUIRED)
 find_package(fmt REQUIRED)
@@ -30,6 +31,13 @@ endif()
 add_library(msgpack_cxx INTERFACE)
 target_include_directories(msgpack_cxx SYSTEM INTERFACE "${MSGPACK_CXX_INCLUDE_DIR}")
 target_compile_definitions(msgpack_cxx INTERFACE MSGPACK_NO_BOOST)
+
+# http-parser comes with neither a CMake nor a pkg-config file.
+find_path(HTTP_PARSER_INCLUDE_DIR http_parser.h REQUIRED)
+find_library(HTTP_PARSER_LIBRARY http_parser REQUIRED)
+add_library(http_parser INTERFACE)
+target_include_directories(http_parser SYSTEM INTERFACE "${HTTP_PARSER_INCLUDE_DIR}")
+target_link_libraries(http_parser INTERFACE "${HTTP_PARSER_LIBRARY}")
 
 # syncline_version.hpp, written anew at each build and touched only when it changes.
 set(generated "${CMAKE_BINARY_DIR}/generated")

@@ -73,3 +73,17 @@ function(syncline_mutations name)
   endif()
   set_target_properties(${name} PROPERTIES EXCLUDE_FROM_ALL ON)
 endfunction()
+
+# Makes the files FILES part of a library: net/http/web_files.hpp finds them by name.
+function(syncline_web name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "FILES")
+  file(GLOB files CONFIGURE_DEPENDS RELATIVE "${CMAKE_SOURCE_DIR}" ${arg_FILES})
+  set(output "${CMAKE_BINARY_DIR}/generated/web_files.cpp")
+  list(TRANSFORM files PREPEND "${CMAKE_SOURCE_DIR}/" OUTPUT_VARIABLE paths)
+  add_custom_command(OUTPUT "${output}"
+    COMMAND ${CMAKE_COMMAND} "-DFILES=${files}" -DSOURCE=${CMAKE_SOURCE_DIR} -DOUTPUT=${output}
+      -P ${CMAKE_SOURCE_DIR}/cmake/web.cmake
+    DEPENDS ${paths} "${CMAKE_SOURCE_DIR}/cmake/web.cmake"
+    COMMENT "Files of the web page" VERBATIM)
+  target_sources(${name} PRIVATE "${output}")
+endfunction()

@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <csignal>
+#include <filesystem>
 #include <utility>
 
 #include "core/base/log.hpp"
 #include "net/commands/table.hpp"
+#include "net/http/api.hpp"
 
 namespace syncline {
 namespace {
@@ -16,6 +18,10 @@ constexpr std::uint64_t rate_span_ms = 1000;
 
 bool is_loopback(const std::string& address) {
     return address.rfind("127.", 0) == 0 || address == "::1";
+}
+
+const std::string& http_bind(const ServerOptions& options) {
+    return options.http_bind.empty() ? options.bind : options.http_bind;
 }
 
 Error usage(std::string sentence) {
@@ -41,6 +47,11 @@ Result<void> check(const ServerOptions& options) {
                      " would let everybody on the network read and write, because this version has "
                      "no passwords; bind to 127.0.0.1, or accept that with --protected-mode no");
     }
+    if (options.protected_mode && options.http_port && !is_loopback(http_bind(options))) {
+        return usage("--http-bind " + options.http_bind +
+                     " would let everybody on the network read all data, because this version has "
+                     "no passwords; bind to 127.0.0.1, or accept that with --protected-mode no");
+    }
     if (options.data_dir.empty()) return usage("--data needs a directory");
     return {};
 }
@@ -57,6 +68,7 @@ Server::Server(ServerOptions options, Env env, std::unique_ptr<Loop> loop)
 }
 
 Server::~Server() {
+    web_.reset();
     sessions_.clear();
     peers_.reset();
 }
@@ -115,6 +127,7 @@ Result<void> Server::open_ports(std::optional<Secret> secret) {
                                                 [this](std::unique_ptr<TcpConnection> connection) {
                                                     accept(std::move(connection));
                                                 }));
+    SYNCLINE_CHECK(open_http());
     if (!secret) return {};
     PeerOwner& owner = *this;
     peers_ = std::make_unique<Peers>(*loop_, owner, *std::move(secret), env_);
@@ -126,6 +139,24 @@ Result<void> Server::open_ports(std::optional<Secret> secret) {
                                          peers_->accept(std::move(connection));
                                      }));
     return {};
+}
+
+Result<void> Server::open_http() {
+    if (!options_.http_port) return {};
+    const std::string& address = http_bind(options_);
+    CommandHost& host = *this;
+    auto web = WebApi::listen(*loop_, TcpEndpoint{address, *options_.http_port},
+                              !is_loopback(address), host, dispatcher_);
+    if (!web) {
+        return Error{web.error().code,
+                     web.error().message + "; --http-port takes another port, or off"};
+    }
+    web_ = std::move(*web);
+    return {};
+}
+
+std::optional<std::uint16_t> Server::http_port() const {
+    return web_ ? std::optional(web_->port()) : std::nullopt;
 }
 
 std::optional<std::uint16_t> Server::peer_port() const {
@@ -140,6 +171,7 @@ void Server::describe_settings() {
     figures_.data_dir = options_.data_dir;
     figures_.port = port();
     figures_.peer_port = peer_port().value_or(0);
+    figures_.http_port = http_port().value_or(0);
     if (replica_) replica_->set_client_address(client_address());
     config_.set("replication", to_string(options_.replication));
     config_.set("port", std::to_string(port()));
@@ -173,7 +205,11 @@ void Server::tick() {
     const std::uint64_t now_ms = env_.clock.steady_ms();
     if (replica_) replica_->tick();
     figures_.flushes = jobs_.flushes();
+    observe();
     if (now_ms - rate_ms_ < rate_span_ms) return;
+    std::error_code missing;  // then the size stays unknown, as 0
+    const auto bytes = std::filesystem::file_size(options_.data_dir + "/base/data.mdb", missing);
+    figures_.base_bytes = missing ? 0 : bytes;
     const std::uint64_t commands = figures_.commands_processed;
     const std::uint64_t since = commands - std::min(commands, rate_commands_);
     figures_.commands_per_second = since * 1000 / (now_ms - rate_ms_);

@@ -16,6 +16,8 @@
 
 namespace syncline {
 
+class WebApi;
+
 struct ServerOptions {
     std::string version;  ///< of the program, for INFO
     std::string commit;
@@ -27,8 +29,10 @@ struct ServerOptions {
     std::string peer_bind;                   ///< of the peer port; empty: as `bind`
     std::optional<std::uint16_t> peer_port;  ///< none: 7380 when there is a secret
     std::vector<TcpEndpoint> peers;
-    std::string peer_secret_file;  ///< empty: no peer port, no peers
-    bool init = false;             ///< founds a cluster although peers are given
+    std::string peer_secret_file;            ///< empty: no peer port, no peers
+    std::string http_bind;                   ///< of the HTTP port; empty: as `bind`
+    std::optional<std::uint16_t> http_port;  ///< none: no HTTP port; 0: a free one
+    bool init = false;                       ///< founds a cluster although peers are given
     std::uint64_t checkpoint_interval_ms = limits::checkpoint_interval_ms;
     ReplicationMode replication = ReplicationMode::multi_master;
     std::optional<unsigned> acks = 0;     ///< backups that must hold a write; nothing: all
@@ -66,6 +70,8 @@ public:
     [[nodiscard]] std::uint16_t port() const { return listener_->port(); }
     /// Nothing when there is no peer port.
     [[nodiscard]] std::optional<std::uint16_t> peer_port() const;
+    /// Nothing when it is off.
+    [[nodiscard]] std::optional<std::uint16_t> http_port() const;
     [[nodiscard]] const Identity& identity() const { return data_.identity; }
     [[nodiscard]] const ServerOptions& options() const { return options_; }
 
@@ -79,7 +85,9 @@ private:
     Result<void> open_replica();
     [[nodiscard]] std::string client_address() const;
     Result<void> open_ports(std::optional<Secret> secret);
+    Result<void> open_http();
     void describe_settings();
+    void observe();
     void accept(std::unique_ptr<TcpConnection> connection);
     void tick();
     void turn_end();
@@ -101,6 +109,8 @@ private:
     std::vector<ClientState*> clients() override;
     void kill(ClientState& client, bool at_once) override;
     std::vector<PeerView> peers() override;
+    Health health() override;
+    ReplicationView replication() override;
     Result<void> set_link(BytesView peer, bool up) override;
     Result<void> request_session(BytesView peer) override;
     // SessionOwner
@@ -137,6 +147,9 @@ private:
     std::unique_ptr<Peers> peers_;        // null: no secret, no peers
     std::unique_ptr<TcpListener> listener_;
     std::unique_ptr<TcpListener> peer_listener_;
+    ReplicationTracker tracker_;
+    bool caught_up_ = false;       // once since the start
+    std::unique_ptr<WebApi> web_;  // null: no HTTP port
 
     Phase phase_ = Phase::running;
     std::uint64_t checkpoints_before_ = 0;  // the last one

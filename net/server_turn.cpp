@@ -4,6 +4,7 @@
 
 #include "core/base/log.hpp"
 #include "net/commands/errors.hpp"
+#include "net/http/api.hpp"
 #include "net/server.hpp"
 
 namespace syncline {
@@ -91,7 +92,10 @@ void Server::route(Committed committed) {
 
 void Server::deliver(const Reply& reply) {
     const auto found = sessions_.find(reply.client);
-    if (found == sessions_.end()) return;  // the client is gone
+    if (found == sessions_.end()) {  // the client is gone, or of the HTTP port
+        if (web_) web_->deliver(reply);
+        return;
+    }
     // Pieces of a sliced command have no bytes, and stay silent.
     const bool done = reply.outcome == Outcome::done || reply.bytes.empty();
     const Bytes bytes = done ? reply.bytes : "-" + outcome_error(reply.outcome) + "\r\n";
@@ -133,6 +137,7 @@ void Server::stop() {
     listener_.reset();
     peer_listener_.reset();
     if (peers_) peers_->stop();
+    if (web_) web_->stop();
     for (const auto& [id, session] : sessions_) touched(*session);
 }
 

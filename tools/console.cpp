@@ -186,15 +186,6 @@ std::string harmless(BytesView text, std::size_t columns_max) {
     return rest.empty() ? out : out + "...";
 }
 
-bool is_utf8(BytesView bytes) {
-    while (!bytes.empty()) {
-        const Letter letter = first_letter(bytes);
-        if (!letter.point) return false;
-        bytes.remove_prefix(letter.bytes.size());
-    }
-    return true;
-}
-
 std::string human_bytes(std::uint64_t bytes) {
     constexpr std::array<const char*, 5> units{"B", "KiB", "MiB", "GiB", "TiB"};
     auto value = static_cast<double>(bytes);

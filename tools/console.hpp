@@ -34,8 +34,6 @@ std::string fitted(std::string_view text, std::size_t columns_max);
 std::string quoted(BytesView bytes, std::size_t columns_max = 60);
 /// Text from a server without quotes, equally harmless; cut as fitted() does.
 std::string harmless(BytesView text, std::size_t columns_max = 200);
-/// Well-formed UTF-8 throughout.
-bool is_utf8(BytesView bytes);
 
 /// "1.5 KiB".
 std::string human_bytes(std::uint64_t bytes);

@@ -196,7 +196,8 @@ Result<bool> run(const DemoSettings& settings) {
                history.txns.size(), settings.history);
     SYNCLINE_TRY(const std::unique_ptr<DemoCluster> cluster, DemoCluster::start(settings.keep));
     for (const DemoCluster::Node& node : cluster->nodes()) {
-        fmt::print("  replica {}: redis-cli -p {}, log {}\n", node.name, node.port,
+        fmt::print("  replica {}: redis-cli -p {}, page http://127.0.0.1:{}/, log {}\n", node.name,
+                   node.port, node.http_port,
                    (cluster->directory() / (node.name + ".log")).string());
     }
     (void)std::fflush(stdout);

@@ -18,6 +18,7 @@ Result<std::unique_ptr<DemoCluster>> DemoCluster::start(bool keep) {
         Node& node = cluster->nodes_.emplace_back();
         node.name = process.name;
         node.port = process.port;
+        node.http_port = process.http_port;
         SYNCLINE_TRY(node.client, cluster->processes_->connect(i, command_ms_max));
         SYNCLINE_TRY(const RespValue clock, cluster->command(i, {"CRDT.CLOCK"}));
         const RespValue* const actor = reply_field(clock, "actor");

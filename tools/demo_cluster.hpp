@@ -16,6 +16,7 @@ public:
     struct Node {
         std::string name;
         std::uint16_t port = 0;
+        std::uint16_t http_port = 0;
         std::string actor;
         std::optional<RespClient> client;
         std::size_t awaited = 0;  ///< replies that the transaction under way still owes

@@ -5,7 +5,7 @@ set -euo pipefail
 
 build=(g++ cmake ninja-build pkg-config libuv1-dev liblmdb-dev libxxhash-dev libzstd-dev
     libmsgpack-cxx-dev libfmt-dev libspdlog-dev libssl-dev zlib1g-dev libcli11-dev
-    libtomlplusplus-dev nlohmann-json3-dev)
+    libtomlplusplus-dev nlohmann-json3-dev libhttp-parser-dev prometheus-cpp-dev)
 test=(libboost-test-dev redis-server redis-tools python3 python3-redis openssl)
 fuzz=(clang-14 libclang-rt-14-dev llvm-14)
 

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <charconv>
 #include <chrono>
 
 #include "core/base/env.hpp"
@@ -126,6 +127,7 @@ Result<void> LocalCluster::spawn(std::size_t index) {
     option("--bind", host);
     option("--port", std::to_string(node.port));
     option("--peer-port", std::to_string(node.peer_port));
+    option("--http-port", "0");
     option("--peer-secret-file", (directory_ / "secret").string());
     for (const Node& peer : nodes_) {
         if (peer.name == node.name) continue;
@@ -150,7 +152,14 @@ Result<void> LocalCluster::wait_ready(std::size_t index) {
         Result<RespClient> client = connect(index, ready_ms_max);
         if (!client) continue;
         const Result<RespValue> clock = client->command({"CRDT.CLOCK"});
-        if (clock && !clock->is_error()) return {};
+        if (!clock || clock->is_error()) continue;
+        SYNCLINE_TRY(const RespValue info, client->command({"INFO", "server"}));
+        const BytesView name = "http_port:";
+        const std::size_t found = info.text.find(name);
+        if (found == Bytes::npos) return Error{Code::corrupt, "INFO tells no http_port"};
+        const char* const begin = info.text.data() + found + name.size();
+        std::from_chars(begin, info.text.data() + info.text.size(), node.http_port);
+        return {};
     }
     options_.keep = true;
     return Error{Code::unavailable,

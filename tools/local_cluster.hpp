@@ -24,7 +24,8 @@ public:
         std::string name;
         std::uint16_t port = 0;
         std::uint16_t peer_port = 0;
-        pid_t process = 0;  ///< 0: not running
+        std::uint16_t http_port = 0;  ///< of the process that runs
+        pid_t process = 0;            ///< 0: not running
     };
     struct Options {
         std::string prefix;  ///< of the directory's name

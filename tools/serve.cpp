@@ -34,6 +34,13 @@ void print_banner(const Server& server) {
     fmt::print("  data     {}\n", data);
     fmt::print("  peers    {}\n", peers);
     fmt::print("  clients  {}:{}\n", options.bind, server.port());
+    if (const std::optional<std::uint16_t> http_port = server.http_port()) {
+        const std::string& bind = options.http_bind.empty() ? options.bind : options.http_bind;
+        const bool v6 = bind.find(':') != std::string::npos;
+        fmt::print("  page     http://{}:{}/\n", v6 ? "[" + bind + "]" : bind, *http_port);
+    } else {
+        fmt::print("  page     off; --http-port N serves it\n");
+    }
     fmt::print("Connect with: redis-cli -p {}   Stop with Ctrl-C.\n", server.port());
     (void)std::fflush(stdout);  // nobody is harmed when nobody listens
 }

@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 #include <charconv>
 #include <cstdlib>
+#include <limits>
 #include <optional>
 #include <sstream>
 #include <type_traits>
@@ -125,6 +126,25 @@ Result<void> set_log_format(ServeSettings& settings, const std::string& text) {
     return {};
 }
 
+Result<void> set_http_port(ServeSettings& settings, const std::string& text) {
+    settings.server.http_port.reset();
+    if (text == "off") return {};
+    SYNCLINE_TRY(settings.server.http_port, parse_port(text));
+    return {};
+}
+
+/// Two above the client port, so that replicas on one machine need not be told; 7381 beside 7379.
+std::uint16_t default_http_port(std::uint16_t port) {
+    constexpr unsigned beside = 2;
+    const bool fits = port > 0 && port + beside <= std::numeric_limits<std::uint16_t>::max();
+    return static_cast<std::uint16_t>(fits ? port + beside : 0);
+}
+
+std::vector<std::string> show_http_port(const ServeSettings& settings) {
+    if (!settings.server.http_port) return {"off"};
+    return {std::to_string(*settings.server.http_port)};
+}
+
 std::vector<std::string> show_peers(const ServeSettings& settings) {
     std::vector<std::string> peers;
     for (const TcpEndpoint& peer : settings.server.peers) {
@@ -233,6 +253,11 @@ constexpr Setting settings_table[] = {
      text<&ServerOptions::peer_bind>},
     {"peer-secret-file", "FILE", "What all replicas of the cluster know, and nobody else",
      text<&ServerOptions::peer_secret_file>},
+    {"http-port", "N|off",
+     "Port for the web page, metrics and probes; 0: a free one [port + 2, 7381]",
+     Access{set_http_port, show_http_port}, Kind::number},
+    {"http-bind", "ADDR", "IP address of the HTTP port [as --bind]",
+     text<&ServerOptions::http_bind>},
     {"init", nullptr, "Found the cluster; for the first of several replicas",
      boolean<&ServerOptions::init>, Kind::boolean},
     {"replication", "MODE",
@@ -309,7 +334,8 @@ std::string describe(const Given& given) {
 }
 
 std::string toml_of(const Setting& setting, const std::vector<std::string>& values) {
-    if (setting.kind != Kind::string) return values.front();
+    const bool word = values.front() == "off";
+    if (setting.kind != Kind::string && !word) return values.front();
     toml::array array;
     for (const std::string& value : values) array.push_back(value);
     std::ostringstream out;
@@ -446,6 +472,9 @@ Result<ServeSettings> resolve_settings(const GivenSettings& flags) {
             return usage((place.empty() ? "--" + found->first : place) + ": " +
                          applied.error().message);
         }
+    }
+    if (given.count("http-port") == 0) {
+        settings.server.http_port = default_http_port(settings.server.port);
     }
     return settings;
 }

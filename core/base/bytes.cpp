@@ -118,6 +118,42 @@ std::optional<std::int64_t> parse_integer(BytesView text) {
     return value;
 }
 
+namespace {
+
+/// What the first byte of a letter of several bytes promises; `more` 0: it is no first byte.
+struct Utf8Start {
+    std::size_t more = 0;
+    std::uint32_t bits = 0;
+    std::uint32_t least = 0;  // smaller code points have shorter forms
+};
+
+Utf8Start utf8_start(std::uint32_t byte) {
+    if (byte >= 0xc2 && byte < 0xe0) return {1, byte & 0x1fU, 0x80};
+    if (byte >= 0xe0 && byte < 0xf0) return {2, byte & 0x0fU, 0x800};
+    if (byte >= 0xf0 && byte < 0xf5) return {3, byte & 0x07U, 0x10000};
+    return {};
+}
+
+}  // namespace
+
+bool is_utf8(BytesView bytes) {
+    for (std::size_t i = 0; i < bytes.size(); ++i) {
+        const auto byte = static_cast<unsigned char>(bytes[i]);
+        if (byte < 0x80) continue;
+        const Utf8Start start = utf8_start(byte);
+        if (start.more == 0 || bytes.size() - i <= start.more) return false;
+        std::uint32_t point = start.bits;
+        for (std::size_t j = 0; j < start.more; ++j) {
+            const auto next = static_cast<unsigned char>(bytes[++i]);
+            if ((next & 0xc0U) != 0x80U) return false;
+            point = (point << 6U) | (next & 0x3fU);
+        }
+        const bool surrogate = point >= 0xd800 && point < 0xe000;
+        if (point < start.least || point > 0x10ffff || surrogate) return false;
+    }
+    return true;
+}
+
 std::string to_hex(BytesView bytes) {
     std::string text;
     text.reserve(2 * bytes.size());

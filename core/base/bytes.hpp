@@ -66,6 +66,8 @@ private:
 /// A decimal number exactly as Redis reads it: no blanks, no plus, no needless zero, 64 bits.
 std::optional<std::int64_t> parse_integer(BytesView text);
 
+/// Well-formed UTF-8 throughout: no overlong forms, no surrogates, nothing above U+10FFFF.
+bool is_utf8(BytesView bytes);
 /// Lower-case hexadecimal.
 std::string to_hex(BytesView bytes);
 /// Printable form of a key for messages: at most 64 bytes, others as \xNN.

@@ -8,6 +8,8 @@
 #include "core/base/env.hpp"
 #include "core/engine/replica.hpp"
 #include "net/commands/config.hpp"
+#include "net/health.hpp"
+#include "net/replication.hpp"
 #include "net/resp.hpp"
 
 namespace syncline {
@@ -100,6 +102,7 @@ struct ClientState {
     std::optional<Sliced> sliced;    ///< under way; nothing else of this client runs meanwhile
     bool awaits_promotion = false;   ///< that it asked for; nothing else of it runs meanwhile
     std::uint64_t owed = 0;          ///< replies that are not out yet
+    bool counted = true;             ///< its requests count as commands processed
     bool closing = false;            ///< ends after the replies it is owed; reads no more
     std::uint64_t input_bytes = 0;   ///< read, not yet run
     std::uint64_t output_bytes = 0;  ///< of replies not handed to the connection yet
@@ -120,7 +123,7 @@ struct PeerView {
     std::uint64_t connected_ms = 0;  ///< for how long
     /// Since anything was heard; nothing: never.
     std::optional<std::uint64_t> silent_ms;
-    std::optional<LinkId> link;      ///< while it is connected
+    std::optional<LinkId> link;  ///< while it is connected
 };
 
 /// Figures of the running server, for INFO.
@@ -132,6 +135,7 @@ struct ServerFigures {
     std::string data_dir;
     unsigned port = 0;
     unsigned peer_port = 0;
+    unsigned http_port = 0;
     std::uint64_t started_ms = 0;  ///< steady
     std::uint64_t connections_received = 0;
     std::uint64_t connections_rejected = 0;
@@ -142,7 +146,8 @@ struct ServerFigures {
     std::uint64_t bytes_in = 0;
     std::uint64_t bytes_out = 0;
     std::uint64_t commands_per_second = 0;
-    std::uint64_t flushes = 0;  ///< syncs of the log
+    std::uint64_t flushes = 0;     ///< syncs of the log
+    std::uint64_t base_bytes = 0;  ///< size of the base's file
 };
 
 /// What commands may ask of the server they run in. Implemented by Server, and by a stand-in in
@@ -159,6 +164,10 @@ public:
     /// Ends the connection of a client, at once or after the replies it is owed.
     virtual void kill(ClientState& client, bool at_once) = 0;
     virtual std::vector<PeerView> peers() = 0;
+    /// How the replica is.
+    virtual Health health() = 0;
+    /// Who has whose writes, as known here.
+    virtual ReplicationView replication() = 0;
     /// Closes and refuses the links to a peer, by name, uuid or address, or allows them again.
     /// Error invalid_argument: no such peer.
     virtual Result<void> set_link(BytesView peer, bool up) = 0;

@@ -43,7 +43,7 @@ Result<void> clock_command(CommandContext& context) {
 }
 
 void reply_peer(RespWriter& reply, const PeerView& peer, const PeerStatus* status) {
-    reply.map(status == nullptr ? 8 : 14);
+    reply.map(status == nullptr ? 9 : 15);
     field(reply, "name", peer.name);
     field(reply, "address", peer.address);
     field(reply, "uuid", peer.uuid.is_nil() ? std::string() : to_string(peer.uuid));
@@ -52,6 +52,12 @@ void reply_peer(RespWriter& reply, const PeerView& peer, const PeerStatus* statu
     field(reply, "connected_ms", peer.connected_ms);
     field(reply, "bytes_in", peer.bytes_in);
     field(reply, "bytes_out", peer.bytes_out);
+    reply.bulk("silent_ms");
+    if (peer.silent_ms) {
+        reply.integer(static_cast<std::int64_t>(*peer.silent_ms));
+    } else {
+        reply.null();
+    }
     if (status == nullptr) return;
     field(reply, "actor", to_string(status->actor));
     field(reply, "ready", std::uint64_t{status->ready ? 1U : 0U});
@@ -102,6 +108,51 @@ Result<void> sync_command(CommandContext& context) {
     return {};
 }
 
+Result<void> health_command(CommandContext& context) {
+    const Health health = context.host.health();
+    RespWriter& reply = context.reply;
+    reply.map(3);
+    field(reply, "status", status_name(health.status));
+    field(reply, "ready", std::uint64_t{health.ready() ? 1U : 0U});
+    reply.bulk("reasons");
+    reply.array(health.reasons.size());
+    for (const HealthReason& reason : health.reasons) {
+        reply.map(3);
+        field(reply, "code", reason.code);
+        field(reply, "peer", reason.peer);
+        field(reply, "text", reason.text);
+    }
+    return {};
+}
+
+Result<void> matrix_command(CommandContext& context) {
+    const ReplicationView view = context.host.replication();
+    RespWriter& reply = context.reply;
+    reply.map(2);
+    reply.bulk("nodes");
+    reply.array(view.nodes.size());
+    for (const ReplicationView::Node& node : view.nodes) {
+        reply.map(5);
+        field(reply, "name", node.name);
+        field(reply, "uuid", to_string(node.uuid));
+        field(reply, "connected", std::uint64_t{node.connected ? 1U : 0U});
+        field(reply, "known_ms", node.known_ms);
+        field(reply, "events", node.events);
+    }
+    reply.bulk("pairs");
+    reply.array(view.pairs.size());
+    for (const ReplicationView::Pair& pair : view.pairs) {
+        reply.map(6);
+        field(reply, "from", view.nodes[pair.from].name);
+        field(reply, "to", view.nodes[pair.to].name);
+        field(reply, "from_uuid", to_string(view.nodes[pair.from].uuid));
+        field(reply, "to_uuid", to_string(view.nodes[pair.to].uuid));
+        field(reply, "lag_events", pair.lag_events);
+        field(reply, "lag_ms", pair.lag_ms);
+    }
+    return {};
+}
+
 constexpr BytesView group = "crdt";
 constexpr BytesView since = "0.1.0";
 
@@ -112,8 +163,13 @@ constexpr Command commands[] = {
      "Returns the version vector, the clock and the root of the hash tree", clock_command, {}},
     {"crdt.explain", -2, flag::readonly, {1, 1, 1}, group, since, "O(N) with N cells of the key",
      "Tells why a key, or one field of it, looks as it does", explain_command, {}},
+    {"crdt.health", 1, flag::loading | flag::fast, {}, group, since, "O(N) with N peers",
+     "Tells whether the replica is well, and if not, why", health_command, {}},
     {"crdt.link", 3, flag::admin | flag::loading, {}, group, since, "O(N) with N peers",
      "Cuts the links to a peer, or allows them again; for drills", link_command, {}},
+    {"crdt.matrix", 1, flag::loading, {}, group, since, "O(N^2) with N replicas",
+     "Tells how much each replica lacks of what each other wrote, as known here",
+     matrix_command, {}},
     {"crdt.peers", 1, flag::loading, {}, group, since, "O(N) with N peers",
      "Describes the peers and the links to them", peers_command, {}},
     {"crdt.sync", 2, flag::admin, {}, group, since, "O(1)",

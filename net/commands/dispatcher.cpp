@@ -61,7 +61,7 @@ CommandName Dispatcher::look_up(const Arguments& arguments, Bytes& error) const 
 
 void Dispatcher::run(ClientState& client, Arguments arguments) {
     SYNCLINE_ASSERT(!client.sliced && !arguments.empty());
-    ++host_.figures().commands_processed;
+    if (client.counted) ++host_.figures().commands_processed;
     client.active_ms = host_.env().clock.steady_ms();
     Bytes error;
     const CommandName name = look_up(arguments, error);

@@ -47,6 +47,7 @@ void server_section(const CommandContext& context, InfoLines& lines) {
     lines.add("process_id", static_cast<std::uint64_t>(getpid()));
     lines.add("run_id", figures.node);
     lines.add("tcp_port", figures.port);
+    lines.add("http_port", figures.http_port);
     lines.add("server_time_usec", env.clock.wall_ms() * 1000);
     lines.add("uptime_in_seconds", uptime_s);
     lines.add("uptime_in_days", uptime_s / 86400);

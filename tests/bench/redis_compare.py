@@ -62,7 +62,7 @@ def main():
             start(["redis-server", "--port", str(ports["redis"]), "--appendonly", "yes",
                    "--appendfsync", "always", "--save", ""], directory),
             start([binary, "serve", "--data", directory + "/data", "--port",
-                   str(ports["syncline"])], directory),
+                   str(ports["syncline"]), "--http-port", "off"], directory),
         ]
         try:
             for port, process in zip(ports.values(), processes):

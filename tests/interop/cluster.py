@@ -32,7 +32,8 @@ class Replica:
         self.port = port
         self.log_path = os.path.join(directory, name + ".log")
         self.command = [os.environ["SYNCLINE_BINARY"], "serve", "--node", name,
-                        "--data", os.path.join(directory, name), "--port", str(port), *options]
+                        "--data", os.path.join(directory, name), "--port", str(port),
+                        "--http-port", "0", *options]
         self.process = None
 
     def start(self):
@@ -53,6 +54,12 @@ class Replica:
     def connect(self, timeout=10):
         """A new connection; OSError when nobody listens."""
         return Connection(self.port, timeout)
+
+    def http_port(self):
+        """The port of its page; another one after each start."""
+        with self.connect() as connection:
+            info = connection.command("INFO", "server").decode()
+        return int(info.split("http_port:")[1].split()[0])
 
     def wait_ready(self, seconds=READY_SECONDS):
         """Until it answers DBSIZE, which needs the data."""

@@ -67,7 +67,10 @@ def what_others_hold(scratch):
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        refused(3, str(port), "serve", "--data", os.path.join(scratch, "data"), "--port", port)
+        refused(3, str(port), "serve", "--data", os.path.join(scratch, "data"), "--port", port,
+                "--http-port", "off")
+        refused(3, "--http-port takes another port", "serve", "--data",
+                os.path.join(scratch, "data"), "--port", 0, "--http-port", port)
     with Cluster(1) as cluster:
         replica = cluster.replicas[0]
         directory = os.path.join(cluster.directory, replica.name)

@@ -25,6 +25,8 @@ public:
     ManualClock clock;
     std::vector<std::string> links;  ///< what set_link and request_session were called with
     std::vector<std::uint64_t> killed;
+    Condition condition;  ///< what CRDT.HEALTH judges
+    ReplicationView view;
 
     Env env() override { return Env{clock, random_}; }
     Replica* replica() override { return has_replica_ ? &replica_.replica() : nullptr; }
@@ -33,6 +35,8 @@ public:
     std::vector<ClientState*> clients() override { return {&client, &other}; }
     void kill(ClientState& state, bool at_once) override;
     std::vector<PeerView> peers() override { return {}; }
+    Health health() override { return assess(condition); }
+    ReplicationView replication() override { return view; }
     Result<void> set_link(BytesView peer, bool up) override;
     Result<void> request_session(BytesView peer) override;
 

@@ -38,7 +38,10 @@ OWNERS = {
     r"openssl/.*": r"net/(tls|peer_auth)\.[ch]pp",
     r"spdlog/.*": r"core/base/log\.[ch]pp",
     r"zstd\.h": r"net/.*",
-    r"(CLI|toml\+\+|nlohmann)/.*|toml\.hpp|zlib\.h": r"tools/.*",
+    r"http_parser\.h": r"net/http/parser\.cpp",
+    r"prometheus/.*": r"net/http/metrics\.cpp",
+    r"nlohmann/.*": r"tools/.*|net/http/json\.cpp",
+    r"(CLI|toml\+\+)/.*|toml\.hpp|zlib\.h": r"tools/.*",
     r"boost/.*": r"(?!)",
 }
 
