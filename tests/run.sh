@@ -125,11 +125,11 @@ build release && suite release "${long[@]}"
 
 # With sanitizers a seed is slow and the house rules are known: less of the one, none of the other.
 export SYNCLINE_SIM_SEEDS=20 SYNCLINE_KILLS=5
-build asan && suite asan -LE 'slow|tidy'
+build asan && suite asan -LE 'slow|tidy|browser'
 build fuzz && fuzz "${SYNCLINE_FUZZ_SECONDS:-60}"
 
 if [ "$mode" = all ]; then
-    build tsan && suite tsan -LE 'slow|tidy'
-    build clang && suite clang -LE 'slow|tidy'
+    build tsan && suite tsan -LE 'slow|tidy|browser'
+    build clang && suite clang -LE 'slow|tidy|browser'
 fi
 finish

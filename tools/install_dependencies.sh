@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that Syncline needs, unless they are all there.
-# Usage: tools/install_dependencies.sh [build] [test] [fuzz]      (default: build)
+# Usage: tools/install_dependencies.sh [build] [test] [fuzz] [browser]      (default: build)
 set -euo pipefail
 
 build=(g++ cmake ninja-build pkg-config libuv1-dev liblmdb-dev libxxhash-dev libzstd-dev
@@ -8,6 +8,7 @@ build=(g++ cmake ninja-build pkg-config libuv1-dev liblmdb-dev libxxhash-dev lib
     libtomlplusplus-dev nlohmann-json3-dev libhttp-parser-dev prometheus-cpp-dev)
 test=(libboost-test-dev redis-server redis-tools python3 python3-redis openssl)
 fuzz=(clang-14 libclang-rt-14-dev llvm-14)
+browser=(chromium nodejs npm)
 
 wanted=()
 for group in "${@:-build}"; do
@@ -15,6 +16,7 @@ for group in "${@:-build}"; do
         build) wanted+=("${build[@]}") ;;
         test) wanted+=("${test[@]}") ;;
         fuzz) wanted+=("${fuzz[@]}") ;;
+        browser) wanted+=("${browser[@]}") ;;
         *) sed -n '2,3s/^# //p' "$0" >&2; exit 2 ;;
     esac
 done
