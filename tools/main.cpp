@@ -13,6 +13,7 @@
 #include "tools/exit_codes.hpp"
 #include "tools/inspect.hpp"
 #include "tools/serve.hpp"
+#include "tools/suffix.hpp"
 
 namespace {
 
@@ -51,6 +52,10 @@ constexpr Subcommand subcommands[] = {
      "  syncline inspect status --connect host-a:7379,host-b:7379\n"
      "  syncline inspect key cart:7",
      syncline::add_inspect},
+    {"suffix", "Take writes out of an old primary that nobody else has",
+     "Example:\n"
+     "  syncline suffix export --data data --output suffix.jsonl",
+     syncline::add_suffix},
 };
 
 std::string version_text() {
