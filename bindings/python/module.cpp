@@ -1,0 +1,331 @@
+// The C++ half of the Python module: the embedded database with bytes for keys and values, errors
+// as exceptions, and the interpreter's lock released around everything that waits. What Python
+// programmers see is made of it in the package beside this file.
+#include <pybind11/functional.h>
+#include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "core/database.hpp"
+
+namespace py = pybind11;
+
+namespace syncline {
+namespace {
+
+/// An Error on its way through pybind11, which reports by exceptions; it ends in the translator.
+struct Raised {
+    Error error;
+};
+
+template <typename T>
+T take(Result<T> result) {
+    if (!result) throw Raised{result.error()};
+    return std::move(result).value();
+}
+
+void take(const Result<void>& result) {
+    if (!result) throw Raised{result.error()};
+}
+
+/// Runs without the interpreter's lock: others go on while this waits for a disk or for another
+/// thread. Nothing in it may touch Python.
+template <typename Call>
+auto released(const Call& call) {
+    const py::gil_scoped_release release;
+    return take(call());
+}
+
+py::bytes to_python(const Bytes& bytes) {
+    return py::bytes(bytes);
+}
+
+py::object to_python(const std::optional<Bytes>& bytes) {
+    return bytes ? py::object(to_python(*bytes)) : py::object(py::none());
+}
+
+py::list to_python(const std::vector<Bytes>& items) {
+    py::list list;
+    for (const Bytes& item : items) list.append(to_python(item));
+    return list;
+}
+
+py::list to_python(const Siblings& siblings) {
+    py::list list;
+    for (const Sibling& sibling : siblings.values) {
+        list.append(py::make_tuple(to_python(sibling.value), to_string(sibling.origin),
+                                   static_cast<double>(sibling.wall_ms) / 1000));
+    }
+    return list;
+}
+
+py::object type_name(const std::optional<KeyType>& type) {
+    return type ? py::object(py::str(std::string(key_type_name(*type)))) : py::object(py::none());
+}
+
+/// A transaction as Python holds it, maybe for longer than it lasts.
+class Transaction {
+public:
+    explicit Transaction(const Batch& batch) : batch_(&batch) {}
+    void end() { batch_ = nullptr; }
+    [[nodiscard]] const Keyspace& keys() const {
+        if (batch_ != nullptr) return *batch_;
+        throw Raised{Error{Code::unavailable, "the transaction has ended"}};
+    }
+
+private:
+    const Batch* batch_;
+};
+
+const Keyspace& keys(const Database& database) {
+    return database;
+}
+
+const Keyspace& keys(const Transaction& transaction) {
+    return transaction.keys();
+}
+
+// What a Database and a transaction have in common, key by key.
+
+template <typename Space, typename Class>
+void define_registers(Class& cls) {
+    using S = const Space&;
+    using K = const Bytes&;
+    cls.def("counter_add", [](S space, K key, std::int64_t amount) {
+        return released([&]() { return keys(space).counter(key).add(amount); });
+    });
+    cls.def("counter_get", [](S space, K key) {
+        return released([&]() { return keys(space).counter(key).get(); });
+    });
+    cls.def("counter_set", [](S space, K key, std::int64_t value) {
+        released([&]() { return keys(space).counter(key).set(value); });
+    });
+    cls.def("string_get", [](S space, K key) {
+        return to_python(released([&]() { return keys(space).string(key).get(); }));
+    });
+    cls.def("string_set", [](S space, K key, K value) {
+        released([&]() { return keys(space).string(key).set(value); });
+    });
+    cls.def("string_remove", [](S space, K key) {
+        return released([&]() { return keys(space).string(key).remove(); });
+    });
+    cls.def("string_siblings", [](S space, K key) {
+        return to_python(released([&]() { return keys(space).string(key).siblings(); }));
+    });
+}
+
+template <typename Space, typename Class>
+void define_sets(Class& cls) {
+    using S = const Space&;
+    using K = const Bytes&;
+    cls.def("set_add", [](S space, K key, K member) {
+        return released([&]() { return keys(space).set(key).add(member); });
+    });
+    cls.def("set_remove", [](S space, K key, K member) {
+        return released([&]() { return keys(space).set(key).remove(member); });
+    });
+    cls.def("set_contains", [](S space, K key, K member) {
+        return released([&]() { return keys(space).set(key).contains(member); });
+    });
+    cls.def("set_size",
+            [](S space, K key) { return released([&]() { return keys(space).set(key).size(); }); });
+    cls.def("set_members", [](S space, K key) {
+        return to_python(released([&]() { return keys(space).set(key).members(); }));
+    });
+    cls.def("set_clear",
+            [](S space, K key) { released([&]() { return keys(space).set(key).clear(); }); });
+}
+
+template <typename Space, typename Class>
+void define_maps(Class& cls) {
+    using S = const Space&;
+    using K = const Bytes&;
+    cls.def("map_get", [](S space, K key, K field) {
+        return to_python(released([&]() { return keys(space).map(key).get(field); }));
+    });
+    cls.def("map_put", [](S space, K key, K field, K value) {
+        return released([&]() { return keys(space).map(key).put(field, value); });
+    });
+    cls.def("map_remove", [](S space, K key, K field) {
+        return released([&]() { return keys(space).map(key).remove(field); });
+    });
+    cls.def("map_contains", [](S space, K key, K field) {
+        return released([&]() { return keys(space).map(key).contains(field); });
+    });
+    cls.def("map_size",
+            [](S space, K key) { return released([&]() { return keys(space).map(key).size(); }); });
+    cls.def("map_entries", [](S space, K key) {
+        py::list list;
+        for (const auto& [field, value] :
+             released([&]() { return keys(space).map(key).entries(); })) {
+            list.append(py::make_tuple(to_python(field), to_python(value)));
+        }
+        return list;
+    });
+    cls.def("map_increment", [](S space, K key, K field, std::int64_t amount) {
+        return released([&]() { return keys(space).map(key).increment(field, amount); });
+    });
+    cls.def("map_siblings", [](S space, K key, K field) {
+        return to_python(released([&]() { return keys(space).map(key).siblings(field); }));
+    });
+    cls.def("map_clear",
+            [](S space, K key) { released([&]() { return keys(space).map(key).clear(); }); });
+}
+
+template <typename Space, typename Class>
+void define_keyspace(Class& cls) {
+    define_registers<Space>(cls);
+    define_sets<Space>(cls);
+    define_maps<Space>(cls);
+    using S = const Space&;
+    using K = const Bytes&;
+    cls.def("type", [](S space, K key) {
+        return type_name(released([&]() { return keys(space).type(key); }));
+    });
+    cls.def("exists",
+            [](S space, K key) { return released([&]() { return keys(space).exists(key); }); });
+    cls.def("remove",
+            [](S space, K key) { return released([&]() { return keys(space).remove(key); }); });
+    cls.def("size", [](S space) { return released([&]() { return keys(space).size(); }); });
+    cls.def("keys", [](S space, std::uint64_t cursor, std::size_t count) {
+        const KeyPage page = released([&]() { return keys(space).keys(cursor, count); });
+        py::list keys;
+        for (const KeyPage::Entry& entry : page.keys) keys.append(to_python(entry.key));
+        return py::make_tuple(keys, page.cursor);
+    });
+}
+
+/// A Python function that any thread may call and let go of, without the interpreter's lock.
+class Callback {
+public:
+    explicit Callback(py::function function) : held_(std::make_shared<Held>(std::move(function))) {}
+
+    void operator()(const Change& change) const {
+        if (Py_IsInitialized() == 0) return;
+        const py::gil_scoped_acquire acquire;
+        try {
+            held_->function(to_python(change.key),
+                            change.origin ? py::object(py::str(to_string(*change.origin)))
+                                          : py::object(py::none()),
+                            change.local);
+        } catch (py::error_already_set& error) {
+            error.discard_as_unraisable("syncline watch");  // the commit must go on
+        }
+    }
+
+private:
+    struct Held {
+        py::function function;
+
+        explicit Held(py::function given) : function(std::move(given)) {}
+        Held(const Held&) = delete;
+        Held& operator=(const Held&) = delete;
+        ~Held() {
+            const py::handle object = function.release();
+            if (Py_IsInitialized() == 0) return;  // the interpreter is gone, and its objects
+            const py::gil_scoped_acquire acquire;
+            object.dec_ref();
+        }
+    };
+    std::shared_ptr<Held> held_;  // std::function copies its target
+};
+
+py::dict to_python(const DatabaseStats& stats) {
+    py::dict version;
+    for (const auto& [actor, counter] : stats.version.entries()) {
+        version[py::str(to_string(actor))] = counter;
+    }
+    using namespace pybind11::literals;
+    return py::dict("replica"_a = stats.replica, "node"_a = stats.node, "cluster"_a = stats.cluster,
+                    "actor"_a = to_string(stats.actor), "version"_a = version,
+                    "root"_a = stats.root, "rows"_a = stats.rows, "keys"_a = stats.keys,
+                    "transactions_local"_a = stats.transactions_local,
+                    "transactions_remote"_a = stats.transactions_remote,
+                    "flushes"_a = stats.flushes, "checkpoints"_a = stats.checkpoints,
+                    "log_bytes"_a = stats.log_bytes, "overlay_bytes"_a = stats.overlay_bytes,
+                    "divergence_alarms"_a = stats.divergence_alarms);
+}
+
+/// Runs a Python function inside a transaction. What it raises drops the transaction, and is
+/// raised again where the transaction was called.
+void transact(const Database& database, const py::function& write) {
+    std::optional<py::error_already_set> raised;
+    const auto call = [&](Batch& batch) -> Result<void> {
+        const py::gil_scoped_acquire acquire;
+        const auto transaction = std::make_shared<Transaction>(batch);  // Python may keep it
+        try {
+            write(transaction);
+            transaction->end();
+            return {};
+        } catch (py::error_already_set& error) {
+            transaction->end();
+            raised.emplace(std::move(error));
+            return Error{Code::invalid_argument, "the transaction raised an exception"};
+        }
+    };
+    Result<void> done;
+    {
+        const py::gil_scoped_release release;
+        done = database.batch(call);
+    }
+    if (raised) throw std::move(*raised);
+    take(done);
+}
+
+void define_database(py::module_& module) {
+    py::class_<Watch>(module, "Watch").def("stop", [](Watch& watch) {
+        const py::gil_scoped_release release;
+        watch.stop();
+    });
+    py::class_<Transaction, std::shared_ptr<Transaction>> transaction(module, "Transaction");
+    define_keyspace<Transaction>(transaction);
+
+    py::class_<Database> database(module, "Database");
+    define_keyspace<Database>(database);
+    database.def_static("open", [](const DatabaseOptions& options) {
+        return std::make_unique<Database>(released([&]() { return Database::open(options); }));
+    });
+    database.def("transact", &transact);
+    database.def("watch", [](const Database& self, const Bytes& key, py::function function) {
+        return std::make_unique<Watch>(released(
+            [&, callback = Callback(std::move(function))]() { return self.watch(key, callback); }));
+    });
+    database.def("stats", [](const Database& self) {
+        return to_python(released([&]() { return self.stats(); }));
+    });
+    database.def("close", [](Database& self) { released([&]() { return self.close(); }); });
+    database.def("next_message", [](const Database& self, const Bytes& peer) {
+        return to_python(released([&]() { return self.next_message(peer); }));
+    });
+    database.def("receive", [](const Database& self, const Bytes& peer, const Bytes& message) {
+        released([&]() { return self.receive(peer, message); });
+    });
+}
+
+}  // namespace
+}  // namespace syncline
+
+PYBIND11_MODULE(_core, module) {
+    using namespace syncline;
+    py::class_<DatabaseOptions>(module, "DatabaseOptions")
+        .def(py::init<>())
+        .def_readwrite("path", &DatabaseOptions::path)
+        .def_readwrite("replica", &DatabaseOptions::replica)
+        .def_readwrite("cluster", &DatabaseOptions::cluster)
+        .def_readwrite("checkpoint_interval_ms", &DatabaseOptions::checkpoint_interval_ms);
+    define_database(module);
+    py::register_exception_translator([](std::exception_ptr pointer) {
+        try {
+            if (pointer) std::rethrow_exception(pointer);
+        } catch (const Raised& raised) {
+            const py::object make = py::module_::import("syncline._errors").attr("from_code");
+            const py::object error =
+                make(std::string(code_name(raised.error.code)), raised.error.message);
+            PyErr_SetObject(py::type::of(error).ptr(), error.ptr());
+        }
+    });
+}

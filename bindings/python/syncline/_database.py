@@ -1,0 +1,271 @@
+"""Database, its transactions, and watches."""
+
+import atexit
+import contextlib
+import os
+import queue
+import weakref
+from typing import NamedTuple
+
+from . import _core
+from ._errors import InvalidArgument
+from ._handles import Keyspace
+from ._text import decoder, encode
+
+# Closed at exit: their threads must not outlive the interpreter.
+_open_databases = weakref.WeakSet()
+# What a watch that nobody reads holds at most; older changes are dropped.
+_WATCH_CHANGES_MAX = 10000
+
+
+class Transaction(Keyspace):
+    """A transaction being made: reads see its own writes. Of no use after its function ended."""
+
+    def __init__(self, space):
+        self._space = space
+
+
+class Batch:
+    """Writes that become one transaction when the `with` block ends, and nothing if it raises.
+
+    It takes down what to do and does it at the end: methods return None, and reading belongs into
+    Database.transact().
+    """
+
+    class _Recorder:
+        _WRITES = {"counter_add", "counter_set", "string_set", "string_remove", "set_add",
+                   "set_remove", "set_clear", "map_put", "map_remove", "map_increment",
+                   "map_clear", "remove"}
+
+        def __init__(self):
+            self.calls = []
+
+        def __getattr__(self, name):
+            if name not in self._WRITES:
+                raise InvalidArgument("a batch only writes; read in Database.transact()")
+
+            def record(*arguments):
+                self.calls.append((name, arguments))
+                # Removals answer as if it had been there: nobody knows yet.
+                return True if name.endswith("remove") else None
+
+            return record
+
+    def __init__(self):
+        self._recorder = Batch._Recorder()
+        self._keyspace = Transaction(self._recorder)
+
+    def counter(self, key):
+        """The counter under a key."""
+        return self._keyspace.counter(key)
+
+    def string(self, key):
+        """The register under a key."""
+        return self._keyspace.string(key)
+
+    def set(self, key):
+        """The set under a key."""
+        return self._keyspace.set(key)
+
+    def map(self, key):
+        """The map under a key."""
+        return self._keyspace.map(key)
+
+    def remove(self, key):
+        """Removes what this replica sees of a key, whatever it holds."""
+        self._recorder.remove(encode(key))
+
+
+class Change(NamedTuple):
+    """A change of a watched key.
+
+    Attributes:
+        key: the key.
+        origin: the transaction that made it, "node.incarnation:counter"; None when many were taken
+            over at once, after a comparison with a peer: then the key may have changed.
+        local: made here.
+    """
+
+    key: object
+    origin: str
+    local: bool
+
+
+class Watch:
+    """Changes of one key, in order, from when it was made; an iterator that waits for the next.
+
+    Holds the last 10,000 changes that nobody took; `missed` counts those that were dropped.
+    """
+
+    def __init__(self, core, key, text):
+        self._changes = queue.Queue()
+        self._done = False
+        self.missed = 0
+        decode = decoder(text)
+        reference = weakref.ref(self)
+
+        def on_change(changed, origin, local):
+            watch = reference()
+            if watch is not None:
+                watch._put(Change(decode(changed), origin, local))
+
+        self._core = core.watch(encode(key), on_change)
+
+    def _put(self, change):
+        if self._changes.qsize() >= _WATCH_CHANGES_MAX:
+            with contextlib.suppress(queue.Empty):
+                self._changes.get_nowait()
+                self.missed += 1
+        self._changes.put(change)
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        change = None if self._done and self._changes.empty() else self._changes.get()
+        if change is None:
+            raise StopIteration
+        return change
+
+    def get(self, timeout=None):
+        """The next change.
+
+        Args:
+            timeout: seconds to wait for it; None: as long as it takes.
+
+        Raises:
+            TimeoutError: none came.
+        """
+        try:
+            change = self._changes.get(timeout=timeout)
+        except queue.Empty:
+            raise TimeoutError(f"no change within {timeout} s") from None
+        if change is None:
+            raise StopIteration
+        return change
+
+    def stop(self):
+        """Ends it: an iteration that waits ends, too."""
+        if not self._done:
+            self._core.stop()
+            self._done = True
+            self._changes.put(None)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+
+    def __del__(self):
+        if not getattr(self, "_done", True):
+            self.stop()
+
+
+class Database(Keyspace):
+    """An embedded replica: all data here, durable, complete without a network.
+
+    A call that writes returns when its transaction is on disk; calls of several threads share one
+    sync. May be used by many threads; no call holds the interpreter's lock while it waits. Not
+    across fork(): open it in the child.
+    """
+
+    def __init__(self, core, path):
+        self._space = core
+        self._process = os.getpid()
+        self.path = path
+        _open_databases.add(self)
+
+    def transact(self, function):
+        """Runs function(transaction) as one transaction, and returns what it returns.
+
+        What it raises drops the transaction. It runs alone: others wait meanwhile, and calls to the
+        database itself, instead of the transaction, raise Unavailable.
+        """
+        results = []
+        self._space.transact(lambda space: results.append(function(Transaction(space))))
+        return results[0]
+
+    @contextlib.contextmanager
+    def batch(self):
+        """A Batch, committed as one transaction when the block ends, dropped when it raises."""
+        batch = Batch()
+        yield batch
+        calls = batch._recorder.calls
+        if calls:
+            self._space.transact(lambda space: [getattr(space, name)(*arguments)
+                                                for name, arguments in calls])
+
+    def watch(self, key, text=True):
+        """A Watch of a key."""
+        return Watch(self._space, key, text)
+
+    def stats(self):
+        """What this database is and has done: identity, version vector, root hash, figures."""
+        return self._space.stats()
+
+    def next_message(self, peer):
+        """What to carry to the replica called `peer` (a name of your choice), or None.
+
+        Hand it to receive() there, carry back what next_message() answers there, in order, until
+        both answer None: then both have seen the same.
+        """
+        return self._space.next_message(encode(peer))
+
+    def receive(self, peer, message):
+        """Takes in a message of a peer.
+
+        Raises:
+            Corrupt: it is damaged; nothing has changed.
+        """
+        self._space.receive(encode(peer), message)
+
+    def close(self):
+        """Makes a last checkpoint and lets go of the directory. A second time does nothing."""
+        if self._process == os.getpid():
+            self._space.close()
+        _open_databases.discard(self)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def __repr__(self):
+        return f"<syncline.Database {self.path!r}>"
+
+    __hash__ = object.__hash__
+
+    def __eq__(self, other):
+        return self is other
+
+
+def open(path, replica="", *, cluster="", checkpoint_interval=5.0):
+    """Opens a data directory, or makes one.
+
+    Args:
+        path: the directory; the same as a server's (`syncline serve --data`), one at a time.
+        replica: a name for people; empty: as the directory remembers.
+        cluster: a name that replicas share which are to meet. Empty: as the directory remembers; a
+            new one becomes a member of its first peer's cluster, or founds its own.
+        checkpoint_interval: seconds after which changes leave the log for the tables.
+
+    Raises:
+        Locked: it is open already.
+        InvalidArgument: it belongs to another cluster.
+        Corrupt, VersionMismatch, StorageError
+    """
+    options = _core.DatabaseOptions()
+    options.path = os.fsdecode(path)
+    options.replica = replica
+    options.cluster = cluster
+    options.checkpoint_interval_ms = int(checkpoint_interval * 1000)
+    return Database(_core.Database.open(options), options.path)
+
+
+@atexit.register
+def _close_all():
+    for database in list(_open_databases):
+        with contextlib.suppress(Exception):  # nobody is left to tell
+            database.close()

@@ -1,0 +1,87 @@
+"""Exceptions. Each is an Error with a `code`, and the builtin a Python programmer would expect."""
+
+__all__ = ["Error", "InvalidArgument", "WrongType", "Overflow", "Corrupt", "StorageError",
+           "LimitExceeded", "VersionMismatch", "Unauthorized", "Unavailable", "Locked"]
+
+
+class Error(Exception):
+    """What every error of this module is.
+
+    Attributes:
+        code: the kind of error, the same word in all of Syncline ("wrong_type", "locked", ...).
+    """
+
+    code = "error"
+
+
+class InvalidArgument(Error, ValueError):
+    """A value is out of its domain."""
+
+    code = "invalid_argument"
+
+
+class WrongType(Error, TypeError):
+    """The key holds another data type."""
+
+    code = "wrong_type"
+
+
+class Overflow(Error, OverflowError):
+    """A counter would leave the range of 64 bits."""
+
+    code = "overflow"
+
+
+class Corrupt(Error):
+    """Bytes on the disk, or of a message, are not what they must be."""
+
+    code = "corrupt"
+
+
+class StorageError(Error, OSError):
+    """The operating system refused a read, a write or a sync, or the disk is full."""
+
+    code = "io"
+
+
+class LimitExceeded(Error, ValueError):
+    """A key, a value or a transaction is too large."""
+
+    code = "limit"
+
+
+class VersionMismatch(Error):
+    """A data directory or a peer of another version."""
+
+    code = "version"
+
+
+class Unauthorized(Error, PermissionError):
+    """A peer could not prove that it knows the secret."""
+
+    code = "unauthorized"
+
+
+class Unavailable(Error, RuntimeError):
+    """Not now: the database is closed, or is called from inside one of its own calls."""
+
+    code = "unavailable"
+
+
+class Locked(Error, BlockingIOError):
+    """Another process, or another Database of this one, holds the data directory."""
+
+    code = "locked"
+
+
+_BY_CODE = {kind.code: kind for kind in (InvalidArgument, WrongType, Overflow, Corrupt,
+                                         StorageError, LimitExceeded, VersionMismatch,
+                                         Unauthorized, Unavailable, Locked)}
+_BY_CODE["no_space"] = StorageError
+
+
+def from_code(code, message):
+    """The exception for an error of the engine."""
+    error = _BY_CODE.get(code, Error)(message)
+    error.code = code
+    return error

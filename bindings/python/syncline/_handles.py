@@ -1,0 +1,262 @@
+"""Handles: a key, and where its operations run. They have no state of their own."""
+
+from collections.abc import MutableMapping, MutableSet
+from typing import NamedTuple
+
+from ._text import decoder, encode
+
+
+class Sibling(NamedTuple):
+    """One of the concurrent values of a register.
+
+    Attributes:
+        value: what was written.
+        origin: the transaction that wrote it, "node.incarnation:counter".
+        time: when, by the writer's clock; seconds since 1970.
+    """
+
+    value: object
+    origin: str
+    time: float
+
+
+class Handle:
+    """A key of a database. Cheap to make; two handles of one key are equal."""
+
+    def __init__(self, space, key, text=True):
+        self._space = space
+        self._key = encode(key)
+        self._text = text
+        self._decode = decoder(text)
+
+    @property
+    def key(self):
+        """The key, as str or bytes like the values."""
+        return self._decode(self._key)
+
+    def __eq__(self, other):
+        same = isinstance(other, type(self)) and self._space is other._space
+        return same and self._key == other._key
+
+    def __hash__(self):
+        return hash((type(self), id(self._space), self._key))
+
+    def _siblings(self, stored):
+        return tuple(Sibling(self._decode(value), origin, time) for value, origin, time in stored)
+
+
+class Counter(Handle):
+    """A 64-bit number to which replicas add concurrently; no addition is lost."""
+
+    def add(self, amount=1):
+        """Adds, and returns the sum that this replica sees.
+
+        Raises:
+            Overflow: the sum would leave 64 bits.
+            InvalidArgument: the key holds text that is no number.
+        """
+        return self._space.counter_add(self._key, amount)
+
+    @property
+    def value(self):
+        """The sum; 0 for a missing key."""
+        return self._space.counter_get(self._key)
+
+    @value.setter
+    def value(self, number):
+        self._space.counter_set(self._key, number)
+
+    def __int__(self):
+        return self.value
+
+    __index__ = __int__
+
+    def __repr__(self):
+        return f"<syncline.Counter {self.key!r}: {self.value}>"
+
+
+class String(Handle):
+    """A register: the last writer is shown, concurrent values are kept as siblings."""
+
+    def get(self, default=None):
+        """The value, or `default` for a missing key."""
+        stored = self._space.string_get(self._key)
+        return default if stored is None else self._decode(stored)
+
+    def set(self, value):
+        """Replaces all values that this replica sees."""
+        self._space.string_set(self._key, encode(value))
+
+    def remove(self):
+        """Removes all values that this replica sees. True: there was one."""
+        return self._space.string_remove(self._key)
+
+    @property
+    def siblings(self):
+        """All concurrent values, the one that get() shows first."""
+        return self._siblings(self._space.string_siblings(self._key))
+
+    def __repr__(self):
+        return f"<syncline.String {self.key!r}: {self.get()!r}>"
+
+
+class Set(Handle, MutableSet):
+    """An add-wins set of str or bytes: an add survives a concurrent removal."""
+
+    def __contains__(self, member):
+        if not isinstance(member, (str, bytes, bytearray, memoryview)):
+            return False
+        return self._space.set_contains(self._key, encode(member))
+
+    def __iter__(self):
+        return iter([self._decode(member) for member in self._space.set_members(self._key)])
+
+    def __len__(self):
+        return self._space.set_size(self._key)
+
+    def add(self, member):
+        """Adds a member. Adding it again lets it survive removals made elsewhere meanwhile."""
+        self._space.set_add(self._key, encode(member))
+
+    def discard(self, member):
+        """Removes a member if it is there."""
+        self._space.set_remove(self._key, encode(member))
+
+    def remove(self, member):
+        """Removes a member.
+
+        Raises:
+            KeyError: it is not there.
+        """
+        if not self._space.set_remove(self._key, encode(member)):
+            raise KeyError(member)
+
+    def clear(self):
+        """Removes the members that this replica sees, as one change."""
+        self._space.set_clear(self._key)
+
+    @classmethod
+    def _from_iterable(cls, members):
+        return set(members)
+
+    __hash__ = Handle.__hash__
+
+    def __eq__(self, other):
+        if isinstance(other, Set):
+            return Handle.__eq__(self, other) or set(self) == set(other)
+        return set(self) == other
+
+    def __repr__(self):
+        return f"<syncline.Set {self.key!r}: {set(self)!r}>"
+
+
+class Map(Handle, MutableMapping):
+    """Fields with values; each field is a register of its own, or a counter."""
+
+    def __getitem__(self, field):
+        stored = self._space.map_get(self._key, encode(field))
+        if stored is None:
+            raise KeyError(field)
+        return self._decode(stored)
+
+    def __setitem__(self, field, value):
+        self._space.map_put(self._key, encode(field), encode(value))
+
+    def __delitem__(self, field):
+        if not self._space.map_remove(self._key, encode(field)):
+            raise KeyError(field)
+
+    def __contains__(self, field):
+        if not isinstance(field, (str, bytes, bytearray, memoryview)):
+            return False
+        return self._space.map_contains(self._key, encode(field))
+
+    def __iter__(self):
+        return iter([field for field, _ in self._entries()])
+
+    def __len__(self):
+        return self._space.map_size(self._key)
+
+    def _entries(self):
+        entries = self._space.map_entries(self._key)
+        return [(self._decode(field), self._decode(value)) for field, value in entries]
+
+    def copy(self):
+        """All fields at one moment, as a dict."""
+        return dict(self._entries())
+
+    def increment(self, field, amount=1):
+        """Adds to a field that is a counter; returns the sum that this replica sees.
+
+        Raises:
+            Overflow: the sum would leave 64 bits.
+            InvalidArgument: the field holds text that is no number.
+        """
+        return self._space.map_increment(self._key, encode(field), amount)
+
+    def siblings(self, field):
+        """All concurrent values of a field, the one that is shown first."""
+        return self._siblings(self._space.map_siblings(self._key, encode(field)))
+
+    def clear(self):
+        """Removes the fields that this replica sees, as one change."""
+        self._space.map_clear(self._key)
+
+    __hash__ = Handle.__hash__
+
+    def __eq__(self, other):
+        if isinstance(other, Map):
+            return Handle.__eq__(self, other) or self.copy() == other.copy()
+        return self.copy() == other
+
+    def __repr__(self):
+        return f"<syncline.Map {self.key!r}: {self.copy()!r}>"
+
+
+class Keyspace:
+    """The keys of a database, as it and a transaction show them alike."""
+
+    _space = None
+
+    def counter(self, key):
+        """The counter under a key."""
+        return Counter(self._space, key)
+
+    def string(self, key, text=True):
+        """The register under a key; with text=False its values are bytes."""
+        return String(self._space, key, text)
+
+    def set(self, key, text=True):
+        """The set under a key; with text=False its members are bytes."""
+        return Set(self._space, key, text)
+
+    def map(self, key, text=True):
+        """The map under a key; with text=False its fields and values are bytes."""
+        return Map(self._space, key, text)
+
+    def type(self, key):
+        """"string" (a counter is one), "map", "set"; None for a missing key."""
+        return self._space.type(encode(key))
+
+    def __contains__(self, key):
+        return self._space.exists(encode(key))
+
+    def __delitem__(self, key):
+        if not self._space.remove(encode(key)):
+            raise KeyError(key)
+
+    def __len__(self):
+        return self._space.size()
+
+    def __iter__(self):
+        """All keys as str, in slices: keys that come and go meanwhile may be missed."""
+        decode = decoder(True)
+        cursor = 0
+        while True:
+            keys, cursor = self._space.keys(cursor, 1000)
+            yield from map(decode, keys)
+            if cursor == 0:
+                return
+
+    def __bool__(self):
+        return True

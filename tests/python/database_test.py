@@ -1,0 +1,177 @@
+"""Transactions, threads, watches, lives and ends of a database."""
+
+import gc
+import os
+import subprocess
+import sys
+import threading
+
+import pytest
+
+import syncline
+
+
+def test_what_is_acknowledged_is_there_again(tmp_path):
+    with syncline.open(tmp_path / "d") as db:
+        db.counter("n").add(5)
+    with syncline.open(tmp_path / "d") as db:
+        assert int(db.counter("n")) == 5
+
+
+def test_what_is_acknowledged_survives_a_kill(tmp_path):
+    program = ("import sys, syncline\n"
+               "db = syncline.open(sys.argv[1])\n"
+               "while True: print(db.counter('n').add(1), flush=True)\n")
+    path = os.path.dirname(os.path.dirname(syncline.__file__))
+    with subprocess.Popen([sys.executable, "-c", program, tmp_path / "d"], text=True,
+                          stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": path}) as child:
+        lines = [int(child.stdout.readline()) for _ in range(50)]
+        child.kill()
+        lines += [int(line) for line in child.stdout.read().splitlines()]
+    with syncline.open(tmp_path / "d") as db:
+        assert lines[-1] <= int(db.counter("n")) <= lines[-1] + 1
+
+
+def test_a_batch_is_one_transaction(db):
+    before = db.stats()["transactions_local"]
+    with db.batch() as batch:
+        batch.counter("n").add(2)
+        batch.set("s").add("x")
+        batch.map("m")["f"] = "v"
+        batch.set("s").discard("y")
+        assert int(db.counter("n")) == 0
+    assert db.stats()["transactions_local"] == before + 1
+    assert int(db.counter("n")) == 2 and db.set("s") == {"x"} and db.map("m") == {"f": "v"}
+    with db.batch():
+        pass
+    assert db.stats()["transactions_local"] == before + 1
+
+
+def test_a_batch_that_raises_changes_nothing(db):
+    with pytest.raises(ZeroDivisionError), db.batch() as batch:
+        batch.counter("n").add(2)
+        _ = 1 / 0
+    assert int(db.counter("n")) == 0
+    with pytest.raises(syncline.InvalidArgument), db.batch() as batch:
+        batch.counter("n").add(1)
+        _ = batch.counter("n").value
+    assert int(db.counter("n")) == 0
+
+
+def test_a_transaction_reads_its_writes(db):
+    def move(transaction):
+        transaction.counter("a").add(-1)
+        transaction.counter("b").add(1)
+        return transaction.counter("b").value
+
+    assert db.transact(move) == 1 and db.transact(move) == 2
+
+    def fail(transaction):
+        transaction.counter("a").add(-1)
+        raise LookupError("no")
+
+    with pytest.raises(LookupError):
+        db.transact(fail)
+    assert int(db.counter("a")) == -2
+    with pytest.raises(syncline.Unavailable):
+        db.transact(lambda transaction: db.counter("a").value)
+    kept = []
+    db.transact(kept.append)
+    with pytest.raises(syncline.Unavailable):
+        kept[0].counter("a").add(1)
+
+
+def test_threads_commit_together_and_go_on_meanwhile(db):
+    flushes = db.stats()["flushes"]
+
+    def work():
+        for _ in range(50):
+            db.counter("n").add(1)
+
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert int(db.counter("n")) == 400
+    # With the interpreter's lock held while a commit waits there would be one sync for each.
+    assert db.stats()["flushes"] - flushes < 400
+
+
+def test_watch(db):
+    with db.watch("k") as watch:
+        db.counter("k").add(1)
+        change = watch.get(timeout=30)
+        assert change.key == "k" and change.local and ":" in change.origin
+        db.counter("other").add(1)
+        with pytest.raises(TimeoutError):
+            watch.get(timeout=0.01)
+        db.counter("k").add(1)
+        db.counter("k").add(1)
+        watch.stop()
+        assert len(list(watch)) == 2
+    db.counter("k").add(1)
+
+
+def test_a_watch_ends_with_an_iteration_that_waits(db):
+    watch = db.watch("k")
+    seen = []
+    thread = threading.Thread(target=lambda: seen.extend(watch))
+    thread.start()
+    db.counter("k").add(1)
+    watch.stop()
+    thread.join(timeout=30)
+    assert not thread.is_alive() and len(seen) == 1
+
+
+def test_one_at_a_time(tmp_path):
+    with syncline.open(tmp_path / "d"):
+        with pytest.raises(syncline.Locked) as raised:
+            syncline.open(tmp_path / "d")
+        assert raised.value.code == "locked"
+
+
+def test_a_closed_database_says_so(tmp_path):
+    db = syncline.open(tmp_path / "d")
+    counter = db.counter("n")
+    db.close()
+    db.close()
+    with pytest.raises(syncline.Unavailable):
+        counter.add(1)
+
+
+def test_any_order_of_ends(tmp_path):
+    db = syncline.open(tmp_path / "d")
+    watch, handle = db.watch("k"), db.set("s")
+    del db
+    gc.collect()
+    handle.add("x")
+    del watch
+    gc.collect()
+    assert handle == {"x"}
+    program = ("import sys, syncline\n"
+               "db = syncline.open(sys.argv[1]); watch = db.watch('k'); db.counter('k').add(1)\n")
+    path = os.path.dirname(os.path.dirname(syncline.__file__))
+    subprocess.run([sys.executable, "-c", program, tmp_path / "e"], check=True, timeout=60,
+                   env={**os.environ, "PYTHONPATH": path})
+
+
+def test_messages_carried_by_hand(tmp_path):
+    with syncline.open(tmp_path / "a", cluster="c") as one, \
+            syncline.open(tmp_path / "b", cluster="c") as two:
+        one.counter("n").add(1)
+        two.counter("n").add(2)
+        one.set("s").add("x")
+        for _ in range(100):
+            there, back = one.next_message("two"), two.next_message("one")
+            if there is None and back is None:
+                break
+            if there is not None:
+                two.receive("one", there)
+            if back is not None:
+                one.receive("two", back)
+        assert int(one.counter("n")) == int(two.counter("n")) == 3 and two.set("s") == {"x"}
+        assert one.stats()["root"] == two.stats()["root"]
+        with pytest.raises(syncline.Error):
+            one.receive("two", b"garbage")
+        assert int(one.counter("n")) == 3

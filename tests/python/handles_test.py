@@ -1,0 +1,132 @@
+"""Handles behave as the builtins they look like."""
+
+import doctest
+import random
+
+import pytest
+
+import syncline
+
+
+def test_the_example_of_the_package_runs():
+    assert doctest.testmod(syncline).failed == 0
+    assert doctest.testmod(syncline).attempted > 0
+
+
+def test_counter(db):
+    visits = db.counter("visits")
+    assert visits.value == 0 and visits.add(3) == 3 and visits.add() == 4
+    assert int(visits) == 4 and [10, 11, 12, 13, 14][visits] == 14
+    visits.value = -(2**63)
+    with pytest.raises(OverflowError) as raised:
+        visits.add(-1)
+    assert raised.value.code == "overflow" and isinstance(raised.value, syncline.Error)
+    with pytest.raises(TypeError):
+        visits.add("1")
+
+
+def test_string(db):
+    name = db.string("name")
+    assert name.get() is None and name.get("nobody") == "nobody"
+    name.set("Ann")
+    assert name.get() == "Ann" and len(name.siblings) == 1
+    assert name.siblings[0].value == "Ann" and name.siblings[0].time > 1.6e9
+    assert name.remove() and not name.remove()
+    db.string("n").set("no number")
+    with pytest.raises(ValueError):
+        db.counter("n").add(1)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_set_is_a_mutable_set(db, seed):
+    rng, ours, theirs = random.Random(seed), db.set("s"), set()
+    for _ in range(150):
+        member = rng.choice("abcdef")
+        action = rng.choice(["add", "discard", "remove", "ior", "isub", "clear"])
+        if action == "remove" and member not in theirs:
+            with pytest.raises(KeyError):
+                ours.remove(member)
+        elif action in ("add", "discard", "remove"):
+            getattr(ours, action)(member)
+            getattr(theirs, action)(member)
+        elif action == "ior":
+            ours |= {member, "z"}
+            theirs |= {member, "z"}
+        elif action == "isub":
+            ours -= {member}
+            theirs -= {member}
+        elif rng.random() < 0.1:
+            ours.clear()
+            theirs.clear()
+        assert ours == theirs and len(ours) == len(theirs) and sorted(ours) == sorted(theirs)
+        assert (member in ours) == (member in theirs)
+    assert ours & {"a", "q"} == theirs & {"a", "q"} and isinstance(ours | {"q"}, set)
+    assert 1 not in ours
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_map_is_a_mutable_mapping(db, seed):
+    rng, ours, theirs = random.Random(seed), db.map("m"), {}
+    for step in range(150):
+        field = rng.choice("abcdef")
+        action = rng.choice(["set", "del", "pop", "update", "setdefault"])
+        if action == "set":
+            ours[field] = theirs[field] = str(step)
+        elif action == "del":
+            missing = field not in theirs
+            if missing:
+                with pytest.raises(KeyError):
+                    del ours[field]
+            else:
+                del ours[field], theirs[field]
+        elif action == "pop":
+            assert ours.pop(field, None) == theirs.pop(field, None)
+        elif action == "update":
+            ours.update({field: "u", "y": "v"})
+            theirs.update({field: "u", "y": "v"})
+        else:
+            assert ours.setdefault(field, "d") == theirs.setdefault(field, "d")
+        assert ours == theirs and len(ours) == len(theirs) and dict(ours.items()) == theirs
+        assert ours.get(field) == theirs.get(field)
+    assert ours.increment("count", 5) == 5 and ours["count"] == "5"
+    assert ours.siblings("count") == () or ours.siblings("count")[0].value == "5"
+
+
+def test_bytes_and_text_are_lossless(db):
+    raw = bytes(range(256))
+    db.map(raw, text=False)[raw] = raw
+    assert db.map(raw, text=False)[raw] == raw
+    text = db.map(raw)
+    assert [field.encode("utf-8", "surrogateescape") for field in text] == [raw]
+    text[next(iter(text))] = text[next(iter(text))]
+    assert db.map(raw, text=False)[raw] == raw
+    db.set("t").add("Grüße, 世界")
+    assert db.set("t", text=False) == {"Grüße, 世界".encode()}
+    with pytest.raises(TypeError):
+        db.set("t").add(7)
+
+
+def test_keys_of_the_database(db):
+    assert len(db) == 0 and "k" not in db and db
+    for index in range(30):
+        db.string(f"k{index}").set("v")
+    assert sorted(db) == sorted(f"k{index}" for index in range(30)) and len(db) == 30
+    del db["k3"]
+    with pytest.raises(KeyError):
+        del db["k3"]
+    assert "k3" not in db and db.type("k4") == "string" and db.type("k3") is None
+
+
+def test_a_key_of_another_type(db):
+    db.set("s").add("x")
+    with pytest.raises(TypeError) as raised:
+        db.counter("s").add(1)
+    assert isinstance(raised.value, syncline.WrongType) and raised.value.code == "wrong_type"
+    with pytest.raises(syncline.LimitExceeded):
+        db.string("k" * 10_000_000).set("v")
+
+
+def test_handles_are_equal_by_key(db):
+    assert db.counter("a") == db.counter("a") != db.counter("b")
+    assert db.set("a") == db.set("b")  # both are empty
+    assert "a" in repr(db.set("a")) and "visits" in repr(db.counter("visits"))
