@@ -195,8 +195,22 @@ void DatabaseEngine::turn_end(Waiter* current) {
 Committed DatabaseEngine::due() {
     jobs_->start(*replica_);
     Committed committed = replica_->committed();
-    for (Outgoing& message : committed.messages) exchanges_.queue(std::move(message));
-    for (const auto& [link, reason] : committed.closed) exchanges_.close(link, reason, *replica_);
+    for (Outgoing& message : committed.messages) {
+        if (Exchanges::owns(message.link)) {
+            exchanges_.queue(std::move(message));
+        } else {
+            output_.messages.push_back(std::move(message));
+        }
+    }
+    for (auto& [link, reason] : committed.closed) {
+        if (Exchanges::owns(link)) {
+            exchanges_.close(link, reason, *replica_);
+        } else {
+            output_.closed.emplace_back(link, std::move(reason));
+        }
+    }
+    const bool output = !output_.messages.empty() || !output_.closed.empty();
+    if (wake_node_ && (output || replica_->failure())) wake_node_();
     return committed;
 }
 
@@ -280,6 +294,8 @@ Result<void> DatabaseEngine::close() {
         return {};
     }
     closing_ = true;
+    if (wake_node_) wake_node_();
+    progress_.notify_all();
     progress_.wait(lock, [&]() { return waiters_.empty(); });
     const Result<void> result = last_checkpoint(lock);
     std::unique_ptr<StorageJobs> jobs = std::move(jobs_);

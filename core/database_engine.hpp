@@ -51,6 +51,30 @@ public:
     Result<void> receive(const std::string& peer, BytesView bytes);
     Result<void> restart_exchange(const std::string& peer);
 
+    // For Node: the links of connections. What is not possible any more does nothing.
+    struct Output {
+        std::vector<Outgoing> messages;
+        std::vector<std::pair<LinkId, Error>> closed;
+    };
+    /// `wake` is called, with the lock held, when there is output or the database ended.
+    /// Error unavailable: closed, or it has a Node already.
+    Result<void> attach(std::function<void()> wake);
+    void detach();
+    Output take_output();
+    [[nodiscard]] bool open_for_links();
+    [[nodiscard]] Identity identity();
+    [[nodiscard]] Actor actor();
+    /// Becomes a member of the peer's cluster if of none. Error unauthorized (another cluster);
+    /// unavailable (neither is of one).
+    Result<void> admit(const Uuid& peer_cluster);
+    void link_up(LinkId link, const Uuid& peer);
+    void link_down(LinkId link);
+    void receive_frame(LinkId link, std::uint8_t type, BytesView payload);
+    void tick();
+    [[nodiscard]] std::vector<PeerStatus> peer_statuses();
+    /// Of what is durable; nothing when something is not yet.
+    [[nodiscard]] std::optional<VersionVector> settled_version();
+
     /// Error unavailable: this thread is inside a callback of this database.
     [[nodiscard]] Result<void> check_caller() const;
     [[nodiscard]] Result<void> check_open();
@@ -106,6 +130,8 @@ private:
     std::unique_ptr<Virgin> virgin_;
     std::unique_ptr<Replica> replica_;  // null: of no cluster yet, or closed
     Exchanges exchanges_{Env{clock_, random_}};
+    std::function<void()> wake_node_;  // null: no Node
+    Output output_;                    // for it
     std::map<std::uint64_t, Waiter*> waiters_;
     std::uint64_t next_client_ = 1;
     bool closing_ = false;

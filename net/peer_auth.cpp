@@ -232,7 +232,9 @@ Result<void> PeerAuth::check_peer(BytesView nonce) const {
     const bool both_members = !peer_.cluster.is_nil() && !self_.cluster.is_nil();
     if (both_members && peer_.cluster != self_.cluster) {
         return refused("peer belongs to cluster " + to_string(peer_.cluster) +
-                       ", this replica to cluster " + to_string(self_.cluster));
+                       ", this replica to cluster " + to_string(self_.cluster) +
+                       ": their data cannot be merged; begin with an empty data directory on one "
+                       "side");
     }
     return {};
 }

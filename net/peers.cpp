@@ -4,6 +4,8 @@
 #include <optional>
 #include <utility>
 
+#include "net/endpoint.hpp"
+
 namespace syncline {
 namespace {
 
@@ -20,20 +22,12 @@ constexpr std::ptrdiff_t strangers_max = 64;
 /// Refusals of those who dial in are logged this often; they may come from anybody.
 constexpr std::uint64_t refusal_log_ms = 1000;
 
-std::string address_of(const TcpEndpoint& endpoint) {
-    const bool numeric_v6 = endpoint.host.find(':') != std::string::npos;
-    return (numeric_v6 ? "[" + endpoint.host + "]" : endpoint.host) + ":" +
-           std::to_string(endpoint.port);
-}
-
 }  // namespace
 
 /// A configured peer.
 struct Peers::Target {
     Target(Loop& loop, TcpEndpoint to, std::function<void()> on_timer)
-        : endpoint(std::move(to)),
-          address(address_of(endpoint)),
-          timer(loop, std::move(on_timer)) {}
+        : endpoint(std::move(to)), address(to_string(endpoint)), timer(loop, std::move(on_timer)) {}
 
     TcpEndpoint endpoint;
     std::string address;

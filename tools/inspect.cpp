@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 
+#include "net/endpoint.hpp"
 #include "tools/exit_codes.hpp"
 #include "tools/inspect_key.hpp"
 #include "tools/inspect_nodes.hpp"

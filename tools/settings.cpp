@@ -10,21 +10,13 @@
 #include <sstream>
 #include <type_traits>
 
+#include "net/endpoint.hpp"
+
 namespace syncline {
 namespace {
 
 Error usage(std::string sentence) {
     return Error{Code::invalid_argument, std::move(sentence)};
-}
-
-Result<std::uint16_t> parse_port(const std::string& text) {
-    std::uint16_t port = 0;
-    const char* const end = text.data() + text.size();
-    const auto [stop, error] = std::from_chars(text.data(), end, port);
-    if (error != std::errc() || stop != end) {
-        return usage("'" + text + "' is no port; ports are numbers from 0 to 65535");
-    }
-    return port;
 }
 
 template <typename T>
@@ -373,17 +365,6 @@ std::optional<std::vector<std::string>> values_of(const Setting& setting, const 
 }
 
 }  // namespace
-
-Result<TcpEndpoint> parse_endpoint(const std::string& text) {
-    const std::size_t colon = text.rfind(':');
-    if (colon == std::string::npos || colon == 0) {
-        return usage("'" + text + "' is no address; write HOST:PORT");
-    }
-    std::string host = text.substr(0, colon);
-    if (host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
-    SYNCLINE_TRY(const std::uint16_t port, parse_port(text.substr(colon + 1)));
-    return TcpEndpoint{std::move(host), port};
-}
 
 void add_settings(CLI::App& app, GivenSettings& given) {
     for (const Setting& setting : settings_table) {

@@ -53,7 +53,4 @@ Result<ServeSettings> resolve_settings(const GivenSettings& flags);
 /// `given_only`, those that are not at their default.
 Result<std::string> print_settings(const GivenSettings& flags, bool given_only);
 
-/// "host:port", "192.0.2.1:7380", "[2001:db8::1]:7380". Error invalid_argument.
-Result<TcpEndpoint> parse_endpoint(const std::string& text);
-
 }  // namespace syncline
