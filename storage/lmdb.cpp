@@ -23,10 +23,13 @@ namespace {
 // - After a failed data sync LMDB aborts, but would try again with the next commit. The kernel may
 //   have dropped the pages by then, so that the first failure here is the last commit.
 
-constexpr std::uint64_t format_version = 1;
+constexpr std::uint64_t format_version = 2;
+/// Had no table `conflicts`; the rest is the same.
+constexpr std::uint64_t format_without_conflicts = 1;
 constexpr const char* format_table = "format";
 constexpr std::string_view format_key = "version";
-constexpr std::array<const char*, tables_count> table_names = {"cells", "counts", "meta"};
+constexpr std::array<const char*, tables_count> table_names = {"cells", "counts", "meta",
+                                                               "conflicts"};
 constexpr unsigned environment_flags = MDB_NOTLS | MDB_NORDAHEAD;
 constexpr unsigned readers_max = 512;
 constexpr unsigned databases_max = 8;
@@ -273,8 +276,8 @@ Result<void> write_format(const std::string& path, const LmdbOptions& options) {
     return commit_transaction(std::move(transaction));
 }
 
-Result<void> check_format(MDB_txn* transaction, const std::string& path) {
-    MDB_dbi id = 0;
+/// The version of the format, in a transaction in which `id` becomes the table that holds it.
+Result<std::uint64_t> read_format(MDB_txn* transaction, const std::string& path, MDB_dbi& id) {
     MDB_val key = to_val(format_key);
     MDB_val value{};
     int answer = mdb_dbi_open(transaction, format_table, 0, &id);
@@ -283,7 +286,30 @@ Result<void> check_format(MDB_txn* transaction, const std::string& path) {
         return Error{Code::corrupt, "base: " + path + " holds no format version"};
     }
     SYNCLINE_CHECK(check("read the format", answer));
-    const std::uint64_t version = ByteReader(to_view(value)).u64();
+    return ByteReader(to_view(value)).u64();
+}
+
+/// Adds to a base of the first format what the present one has, in one transaction.
+Result<void> upgrade_format(MDB_env* environment, const std::string& path) {
+    SYNCLINE_TRY(Transaction transaction, begin(environment, 0));
+    MDB_dbi id = 0;
+    SYNCLINE_TRY(const std::uint64_t version, read_format(transaction.get(), path, id));
+    if (version != format_without_conflicts) return {};
+    MDB_dbi created = 0;
+    SYNCLINE_CHECK(
+        check("create a table",
+              mdb_dbi_open(transaction.get(), name_of(Table::conflicts), MDB_CREATE, &created)));
+    Bytes bytes;
+    ByteWriter(bytes).u64(format_version);
+    MDB_val key = to_val(format_key);
+    MDB_val value = to_val(bytes);
+    SYNCLINE_CHECK(check("write the format", mdb_put(transaction.get(), id, &key, &value, 0)));
+    return commit_transaction(std::move(transaction));
+}
+
+Result<void> check_format(MDB_txn* transaction, const std::string& path) {
+    MDB_dbi id = 0;
+    SYNCLINE_TRY(const std::uint64_t version, read_format(transaction, path, id));
     if (version != format_version) {
         return Error{Code::version, "base: " + path + " has format version " +
                                         std::to_string(version) + ", this program knows " +
@@ -369,6 +395,7 @@ Result<std::unique_ptr<Base>> open_lmdb_base(const std::string& path, LmdbOption
         return Error{Code::corrupt, "base: " + path + " has lost its data.mdb"};
     }
     SYNCLINE_TRY(Environment environment, open_environment(path, options));
+    SYNCLINE_CHECK(upgrade_format(environment.get(), path));
     SYNCLINE_TRY(const auto tables, open_tables(environment.get(), path));
     return std::unique_ptr<Base>(
         std::make_unique<LmdbBase>(std::move(lock), std::move(environment), tables));

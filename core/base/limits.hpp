@@ -35,6 +35,19 @@ constexpr std::uint64_t checkpoint_interval_ms = 5000;
 /// Above this many bytes of overlay no more client requests are read until a checkpoint ends.
 constexpr std::size_t overlay_bytes_max = 256 * mib;
 
+/// Rows of recorded conflicts; the oldest leave first.
+constexpr std::uint64_t conflict_ring_bytes = 64 * mib;
+/// A value in a conflict record; of longer ones length and hash are kept.
+constexpr std::size_t conflict_value_bytes_max = kib;
+/// Conflicts one event may leave behind; more are counted only. A DEL of a huge set beside as many
+/// adds must not fill the memory.
+constexpr std::size_t conflicts_per_event_max = 65536;
+/// Rows of the other type looked at when types clash.
+constexpr std::size_t clash_rows_max = 16;
+/// One page of records: rows looked at, bytes gathered. Bounds the time a reader takes in a turn.
+constexpr std::size_t conflict_rows_per_page = 10000;
+constexpr std::size_t conflict_page_bytes_target = 1 * mib;
+
 /// Bytes of log a peer may have in flight without an acknowledgement.
 constexpr std::uint64_t link_window_bytes = 4 * mib;
 /// Frames gathered into one BATCH.

@@ -6,11 +6,13 @@ namespace syncline {
 
 enum class Mutation {
     none,
-    partial,     ///< a Merkle session adopts the peer's version vector after half of the rows
-    lww_prune,   ///< concurrent registers lose the older value when merged
-    no_defer,    ///< changes made while a Merkle session is open are not taken into account
-    no_barrier,  ///< no barrier stands in the log after a version vector was adopted
-    ctr_absent,  ///< a fully reset counter entry is dropped at once instead of when stable
+    partial,        ///< a Merkle session adopts the peer's version vector after half of the rows
+    lww_prune,      ///< concurrent registers lose the older value when merged
+    no_defer,       ///< changes made while a Merkle session is open are not taken into account
+    no_barrier,     ///< no barrier stands in the log after a version vector was adopted
+    ctr_absent,     ///< a fully reset counter entry is dropped at once instead of when stable
+    conflict_past,  ///< conflicts are recorded with values that the event has seen
+    conflict_ring,  ///< a checkpoint leaves out where the ring of conflicts stands
 };
 
 #ifdef SYNCLINE_MUTATIONS

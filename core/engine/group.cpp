@@ -68,8 +68,11 @@ Bytes hash_bytes(std::uint64_t hash) {
 
 }  // namespace
 
-Group::Group(Store& store, unsigned leaf_bits, std::uint64_t hash_seed)
-    : store_(store), leaf_sums_(leaf_bits, hash_seed) {}
+Group::Group(Store& store, unsigned leaf_bits, std::uint64_t hash_seed, ConflictOptions conflicts)
+    : store_(store),
+      leaf_sums_(leaf_bits, hash_seed),
+      conflict_options_(conflicts),
+      conflicts_(store, conflicts.ring_bytes) {}
 
 Result<Cell> Group::cell(BytesView key, CellType type, std::optional<BytesView> field) {
     const RowKey row_key = row_key_of(key, type, field);
@@ -202,10 +205,12 @@ Result<void> Group::admit(const Event& event) const {
 
 Result<void> Group::apply(const Event& event, Position position) {
     SYNCLINE_CHECK(admit(event));
+    // An event that has seen everything here, as local ones have, is concurrent with nothing.
+    if (!event.past.covers(vv_)) finder_.emplace(vv_, conflict_options_.capture_values);
     for (const Op& op : event.ops) SYNCLINE_CHECK(apply_op(event, op, position));
     vv_.add(event.dot);
     clock_.observe(event.hlc);
-    return {};
+    return record_conflicts(position);
 }
 
 Result<void> Group::apply_op(const Event& event, const Op& op, Position position) {
@@ -227,8 +232,53 @@ Result<void> Group::apply_op(const Event& event, const Op& op, Position position
     SYNCLINE_TRY(const Cell before, decode_cell(row_key, value, change.type));
     Cell after = before;
     after.apply(change.delta, change.type, event.dot, event.hlc, event.past);
+    if (finder_) {
+        finder_->on_change(row_key, change, before, event);
+        SYNCLINE_CHECK(find_clashes(change, event));
+    }
     const RowName name{change.key, static_cast<std::uint8_t>(change.type), change.field};
     return replace(row_key, name, value, before, after, position);
+}
+
+/// Values of other types under the key, made beside the event. Nothing is looked at unless the
+/// event adds to a key that has another type.
+Result<void> Group::find_clashes(const CellOp& op, const Event& event) {
+    if (!ConflictFinder::adds(op, event)) return {};
+    SYNCLINE_TRY(Counts counts_row, counts(op.key));
+    for (const CellType other : cell_types) {
+        if (other == op.type) continue;
+        if (other != CellType::string && counts_row.of(other) == 0) continue;
+        std::size_t looked = 0;
+        bool found = false;
+        for (const RowRange& range : rows_of_key(op.key, static_cast<std::uint8_t>(other))) {
+            if (found) break;
+            Result<void> status;
+            const auto visit = [&](BytesView row_key, BytesView value) {
+                const Result<Row> row = decode_row(row_key, value);
+                const Result<Cell> cell =
+                    row ? read_cell(row->payload, other) : Result<Cell>(row.error());
+                if (!cell) {
+                    status = cell.error();
+                    return false;
+                }
+                found = finder_->on_other_type(op, row->name, *cell, event);
+                return !found && ++looked < limits::clash_rows_max;
+            };
+            SYNCLINE_CHECK(store_.scan(Table::cells, range.first, range.last, visit));
+            SYNCLINE_CHECK(status);
+            if (looked >= limits::clash_rows_max) break;
+        }
+    }
+    return {};
+}
+
+Result<void> Group::record_conflicts(Position position) {
+    if (!finder_) return {};
+    const std::uint64_t omitted = finder_->omitted();
+    std::vector<ConflictRecord> records = finder_->take();
+    finder_.reset();
+    if (records.empty() && omitted == 0) return {};
+    return conflicts_.append(std::move(records), omitted, clock_.last(), position);
 }
 
 Result<void> Group::clear_range(const RowRange& range, const Event& event, Position position) {
@@ -239,11 +289,12 @@ Result<void> Group::clear_range(const RowRange& range, const Event& event, Posit
             SYNCLINE_TRY(const Row row, decode_row(raw.key, raw.value));
             SYNCLINE_TRY(const CellType type, type_of(row.name));
             SYNCLINE_TRY(const Cell before, read_cell(row.payload, type));
+            const RowKey row_key =
+                encode_row_key(row.name.key, row.name.type, view(row.name.field));
+            if (finder_) finder_->on_clear(row_key, row.name, before, event);
             Cell after = before;
             after.dots.remove_covered(event.past);
             if (after == before) continue;
-            const RowKey row_key =
-                encode_row_key(row.name.key, row.name.type, view(row.name.field));
             SYNCLINE_CHECK(replace(row_key, row.name, raw.value, before, after, position));
         }
         if (rows.size() < slice_rows) return {};
@@ -305,14 +356,17 @@ Result<void> Group::join_row(BytesView row_key, std::optional<BytesView> value,
     if (value) {
         SYNCLINE_TRY(theirs, read_cell(row.payload, type));
     }
+    if (!finder_) finder_.emplace(vv_, conflict_options_.capture_values);
+    finder_->on_join(encoded, row.name, mine, theirs, peer_vv);
     const Cell joined = Cell::join(mine, vv_, theirs, peer_vv);
     if (joined == mine) return {};
     return replace(encoded, row.name, old_value, mine, joined, position);
 }
 
-void Group::adopt(const VersionVector& peer_vv, Hlc peer_hlc) {
+Result<void> Group::adopt(const VersionVector& peer_vv, Hlc peer_hlc, Position position) {
     vv_.join(peer_vv);
     clock_.observe(peer_hlc);
+    return record_conflicts(position);
 }
 
 void Group::save(RowChanges& meta) {
@@ -326,6 +380,7 @@ void Group::save(RowChanges& meta) {
     out.varint(keys_count_);
     out.varint(leaf_sums_.bits());
     meta[Bytes(meta_state)] = std::move(state);
+    conflicts_.save(meta);
     for (auto& [page, bytes] : leaf_sums_.take_dirty_pages()) {
         Bytes key(meta_leaf_prefix);
         ByteWriter(key).u32(page);
@@ -334,6 +389,7 @@ void Group::save(RowChanges& meta) {
 }
 
 Result<void> Group::load() {
+    SYNCLINE_CHECK(conflicts_.load());
     SYNCLINE_TRY(const std::optional<Bytes> vv, store_.get(Table::meta, meta_vv));
     SYNCLINE_TRY(const std::optional<Bytes> state, store_.get(Table::meta, meta_state));
     if (!vv || !state) return Error{Code::corrupt, "the checkpoint lacks its version vector"};

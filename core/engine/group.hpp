@@ -2,6 +2,8 @@
 #include <functional>
 #include <optional>
 
+#include "core/base/limits.hpp"
+#include "core/engine/conflict_ring.hpp"
 #include "core/engine/event.hpp"
 #include "core/merkle/leaf_sums.hpp"
 #include "storage/store.hpp"
@@ -14,6 +16,12 @@ using CellVisitor = std::function<bool(BytesView field, const Cell& cell)>;
 /// Called for existing keys with their visible type; false ends the walk.
 using KeyVisitor = std::function<bool(BytesView key, CellType type)>;
 
+/// What a group records of conflicts.
+struct ConflictOptions {
+    std::uint64_t ring_bytes = limits::conflict_ring_bytes;
+    bool capture_values = true;  ///< false: records keep the length of values only
+};
+
 /// The state of one replication group: cells, version vector, leaf sums and the derived counts,
 /// kept in step by the one way in, apply().
 /// Invariants: the state is a function of the events the version vector covers; every live dot is
@@ -21,7 +29,8 @@ using KeyVisitor = std::function<bool(BytesView key, CellType type)>;
 /// Thread-safety: confined to one thread.
 class Group {
 public:
-    Group(Store& store, unsigned leaf_bits, std::uint64_t hash_seed);
+    Group(Store& store, unsigned leaf_bits, std::uint64_t hash_seed,
+          ConflictOptions conflicts = {});
 
     /// The cell of a key (and field); an empty cell when there is no row.
     Result<Cell> cell(BytesView key, CellType type, std::optional<BytesView> field);
@@ -54,7 +63,11 @@ public:
     /// such row. The version vector is not changed: call adopt() after all rows.
     Result<void> join_row(BytesView row_key, std::optional<BytesView> value,
                           const VersionVector& peer_vv, Position position);
-    void adopt(const VersionVector& peer_vv, Hlc peer_hlc);
+    Result<void> adopt(const VersionVector& peer_vv, Hlc peer_hlc, Position position);
+
+    /// What was recorded here of concurrent transactions, page by page.
+    [[nodiscard]] ConflictRing& conflicts() { return conflicts_; }
+    [[nodiscard]] const ConflictRing& conflicts() const { return conflicts_; }
 
     [[nodiscard]] const VersionVector& vv() const { return vv_; }
     [[nodiscard]] const LeafSums& leaf_sums() const { return leaf_sums_; }
@@ -76,6 +89,8 @@ private:
         std::uint64_t& of(CellType type) { return type == CellType::hash ? hash : set; }
     };
 
+    Result<void> find_clashes(const CellOp& op, const Event& event);
+    Result<void> record_conflicts(Position position);
     Result<void> apply_op(const Event& event, const Op& op, Position position);
     Result<void> clear_range(const RowRange& range, const Event& event, Position position);
     Result<Counts> counts(BytesView key);
@@ -90,6 +105,10 @@ private:
     VersionVector vv_;
     HybridClock clock_;
     std::uint64_t keys_count_ = 0;
+    ConflictOptions conflict_options_;
+    ConflictRing conflicts_;
+    /// While an event with conflicts, or a snapshot, is taken in.
+    std::optional<ConflictFinder> finder_;
 };
 
 }  // namespace syncline

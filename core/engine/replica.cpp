@@ -15,7 +15,8 @@ Replica::Replica(ReplicaOptions options, Env env, Base& base)
       store_(base),
       // Rows are hashed with a seed that clients do not know, the same on all replicas.
       group_(std::make_unique<Group>(store_, options_.leaf_bits,
-                                     hash64(to_bytes(options_.identity.cluster)))),
+                                     hash64(to_bytes(options_.identity.cluster)),
+                                     options_.conflicts)),
       actor_{options_.identity.node_id, 1} {}
 
 Replica::~Replica() = default;

@@ -36,6 +36,7 @@ struct ReplicaOptions {
     std::uint64_t checkpoint_log_bytes = limits::checkpoint_log_bytes;
     std::uint64_t checkpoint_interval_ms = limits::checkpoint_interval_ms;
     std::size_t batch_bytes_target = limits::batch_bytes_target;
+    ConflictOptions conflicts;
     unsigned session_fanout = 4;  ///< children a Merkle node: 4 or 16
     PrimaryBackupOptions primary_backup;
     LogOptions log;

@@ -235,7 +235,11 @@ void Replica::adopt() {
     if (const Result<void> joined = join_snapshots(session, visible); !joined) {
         return fail(joined.error());
     }
-    group_->adopt(session.peer_vv(), session.peer_hlc());
+    if (const Result<void> adopted =
+            group_->adopt(session.peer_vv(), session.peer_hlc(), visible);
+        !adopted) {
+        return fail(adopted.error());
+    }
     stats_.session_rows_received += session.staged().size();
     if (on_adopted) on_adopted(session.peer_vv());
     skip_to_snapshot();

@@ -41,7 +41,7 @@ std::string to_text(const Oracle::Name& name) {
 }
 
 History::History(Timeline& timeline, std::size_t replicas)
-    : timeline_(timeline), views_(replicas) {}
+    : timeline_(timeline), views_(replicas), conflicts_(oracle_, replicas) {}
 
 void History::fail(std::size_t replica, const std::string& sentence) {
     timeline_.fail("replica " + std::to_string(replica) + ": " + sentence);
@@ -91,6 +91,7 @@ void History::applied(std::size_t replica, const Event& event, BytesView bytes) 
                     "applied event " + to_string(event.dot) + " with other bytes than its origin");
     }
     check_durable_at_origin(replica, event.dot);
+    conflicts_.applied(replica, views_[replica].vv, event);
     take(replica, event);
 }
 
@@ -122,6 +123,7 @@ void History::adopted(std::size_t replica, const VersionVector& vv) {
             check_durable_at_origin(replica, Dot{actor, counter});
         }
     }
+    conflicts_.adopted(replica, views_[replica].vv, vv);
     views_[replica].vv.join(vv);
 }
 
@@ -167,6 +169,7 @@ void History::recovered(std::size_t replica, const VersionVector& vv) {
                     "came back with " + to_string(vv) + " having had only " + to_string(view.vv));
     }
     view.vv = vv;
+    conflicts_.recovered(replica, vv);
     forget_lost(replica);
 }
 
@@ -231,6 +234,11 @@ std::size_t History::check_state(std::size_t replica, Replica& production) {
         return 0;
     }
     if (++checks_ % settle_interval == 0) settle();
+    const std::string wrong = conflicts_.compare(replica, production.group().conflicts());
+    if (!wrong.empty()) {
+        fail(replica, wrong);
+        return 0;
+    }
     std::map<Oracle::Name, Expected> expected = oracle_.live_cells(vv);
     const std::size_t cells = expected.size();
     std::string difference;

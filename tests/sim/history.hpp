@@ -3,7 +3,7 @@
 #include <vector>
 
 #include "core/engine/replica.hpp"
-#include "tests/sim/oracle.hpp"
+#include "tests/sim/conflict_oracle.hpp"
 #include "tests/sim/timeline.hpp"
 
 namespace syncline::sim {
@@ -13,6 +13,8 @@ namespace syncline::sim {
 ///   - one name, one event: a dot has the same bytes everywhere and for ever;
 ///   - causality: an event is applied where its past is, each counter after the one before;
 ///   - durability: what left a replica was durable there, and is there after every crash;
+///   - conflicts: the records of each replica are those that the specification gives for what came
+///     to it, in the order in which it came;
 ///   - state: rows are the function of history that the oracle computes.
 /// It keeps its own version vectors and believes none of the replicas'.
 class History {
@@ -40,6 +42,8 @@ public:
     std::size_t check_state(std::size_t replica, Replica& production);
 
     [[nodiscard]] const Oracle& oracle() const { return oracle_; }
+    /// Records of conflicts compared with what they must be, so far.
+    [[nodiscard]] std::size_t conflicts_checked() const { return conflicts_.checked(); }
     /// What the replica has applied.
     [[nodiscard]] const VersionVector& vv(std::size_t replica) const { return views_[replica].vv; }
     /// What must survive any crash of the replica.
@@ -76,6 +80,7 @@ private:
     std::map<Actor, std::vector<Known>> events_;  // by counter - 1
     std::map<std::uint32_t, std::size_t> nodes_;
     Oracle oracle_;
+    ConflictOracle conflicts_;
     std::size_t checks_ = 0;
 };
 

@@ -32,6 +32,7 @@ constexpr char usage[] =
     "  --progress           prints a line for each seed\n"
 #ifdef SYNCLINE_MUTATIONS
     "  --mutation NAME      plants a bug: partial lww_prune no_defer no_barrier ctr_absent\n"
+    "                       conflict_past conflict_ring\n"
     "  --all-mutations      plants each of them in turn; fails unless each is found\n"
     "  --within N           in so many seeds (200)\n"
 #endif
@@ -119,7 +120,9 @@ constexpr NamedMutation mutations[] = {{"partial", Mutation::partial},
                                        {"lww_prune", Mutation::lww_prune},
                                        {"no_defer", Mutation::no_defer},
                                        {"no_barrier", Mutation::no_barrier},
-                                       {"ctr_absent", Mutation::ctr_absent}};
+                                       {"ctr_absent", Mutation::ctr_absent},
+                                       {"conflict_past", Mutation::conflict_past},
+                                       {"conflict_ring", Mutation::conflict_ring}};
 
 bool plant(const std::string& name) {
     for (const NamedMutation& known : mutations) {

@@ -110,11 +110,15 @@ Expected Oracle::evaluate(const VersionVector& vv, const History& history) {
     std::sort(expected.values.begin(), expected.values.end(),
               [](const auto& a, const auto& b) { return a.dot < b.dot; });
     std::uint64_t sum = 0;
+    std::map<Actor, std::uint64_t> latest;
     for (const Item& increment : history.increments) {
         if (!vv.covers(increment.dot) || !alive(increment, vv)) continue;
         expected.counted = true;
         sum += increment.amount;
+        std::uint64_t& counter = latest[increment.dot.actor];
+        counter = std::max(counter, increment.dot.counter);
     }
+    for (const auto& [actor, counter] : latest) expected.latest.push_back(Dot{actor, counter});
     expected.sum = static_cast<std::int64_t>(sum);
     return expected;
 }
@@ -124,6 +128,18 @@ Expected Oracle::cell(const VersionVector& vv, const Name& name) const {
     if (cells == keys_.end()) return {};
     const auto history = cells->second.find({name.type, name.field});
     return history == cells->second.end() ? Expected{} : evaluate(vv, history->second);
+}
+
+std::map<Oracle::Name, Expected> Oracle::live_cells(const VersionVector& vv, BytesView key) const {
+    std::map<Name, Expected> live;
+    const auto cells = keys_.find(key);
+    if (cells == keys_.end()) return live;
+    for (const auto& [name, history] : cells->second) {
+        Expected expected = evaluate(vv, history);
+        if (!expected.live()) continue;
+        live.emplace(Name{Bytes(key), name.first, name.second}, std::move(expected));
+    }
+    return live;
 }
 
 std::map<Oracle::Name, Expected> Oracle::live_cells(const VersionVector& vv) const {

@@ -33,6 +33,7 @@ struct Expected {
     std::vector<Value> values;  ///< concurrent ones are all kept; ascending by dot
     bool counted = false;       ///< increments are visible
     std::int64_t sum = 0;       ///< of the visible increments, mod 2^64
+    std::vector<Dot> latest;    ///< of the visible increments, of each actor; ascending
 
     [[nodiscard]] bool live() const { return counted || !values.empty(); }
 };
@@ -66,6 +67,8 @@ public:
     void settle(const VersionVector& everywhere);
 
     [[nodiscard]] Expected cell(const VersionVector& vv, const Name& name) const;
+    /// The live cells of one key.
+    [[nodiscard]] std::map<Name, Expected> live_cells(const VersionVector& vv, BytesView key) const;
     /// The cells that are live at this vector.
     [[nodiscard]] std::map<Name, Expected> live_cells(const VersionVector& vv) const;
     /// The type a reader of the key sees: the live one of highest precedence.

@@ -107,6 +107,7 @@ Plan make_plan(std::uint64_t seed, const RunOptions& options) {
     choose_storage(plan, random);
     choose_clients(plan, random);
     plan.operation_gap = second / options.rate;
+    if (seed % 3 == 0) plan.replica.conflicts.ring_bytes = 4096;  // so that it wraps
     if (plan.has(Fault::skew)) {
         // Rarely beyond what replicas accept of each other.
         plan.skew_ms_max = choose<std::int64_t>(random, {50, 1000, 4000, 4000, 12000});
