@@ -113,6 +113,7 @@ Result<void> Server::open_replica() {
     options.primary_backup.founds = founds_;
     options.primary_backup.peers_configured = static_cast<unsigned>(options_.peers.size());
     options.primary_backup.client_address = client_address();
+    options.conflicts.capture_values = options_.conflict_values;
     SYNCLINE_TRY(replica_, data_.open_replica(std::move(options), env_));
     figures_.cluster = to_string(data_.identity.cluster);
     log(LogLevel::info, "replica.open",

@@ -263,6 +263,8 @@ constexpr Setting settings_table[] = {
      Access{set_suffix_policy, show_suffix_policy}},
     {"durability", "always", "When a write is replied to: when it is durable [always]",
      Access{check_durability, show_durability}},
+    {"conflict-values", "yes|no", "Keep values up to 1 KiB in records of conflicts [yes]",
+     boolean<&ServerOptions::conflict_values>, Kind::boolean},
     {"log-level", "LEVEL", "debug, info, warning, error or off [info]",
      Access{set_log_level, show_log_level}},
     {"log-format", "FORMAT", "text or json [text]", Access{set_log_format, show_log_format}},

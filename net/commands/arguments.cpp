@@ -1,6 +1,7 @@
 #include "net/commands/arguments.hpp"
 
 #include <algorithm>
+#include <ctime>
 
 #include "core/base/limits.hpp"
 
@@ -12,6 +13,17 @@ char lower(char byte) {
 }
 
 }  // namespace
+
+std::string wall_time(std::uint64_t ms) {
+    const auto seconds = static_cast<std::time_t>(ms / 1000);
+    std::tm time{};
+    char text[32];
+    if (gmtime_r(&seconds, &time) == nullptr) return {};
+    const std::size_t length = std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &time);
+    std::string fraction = std::to_string(ms % 1000);
+    fraction.insert(0, 3 - fraction.size(), '0');
+    return std::string(text, length) + "." + fraction + "Z";
+}
 
 Bytes lower(BytesView text) {
     Bytes lowered(text);

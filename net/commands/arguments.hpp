@@ -7,6 +7,8 @@
 
 namespace syncline {
 
+/// "2026-01-31T12:34:56.789Z".
+std::string wall_time(std::uint64_t ms);
 /// ASCII lower case.
 Bytes lower(BytesView text);
 /// True when the texts are equal but for the case of ASCII letters.

@@ -1,6 +1,4 @@
 // CRDT.EXPLAIN: the cells under a key, the dots and counters in each, and which rule decides.
-#include <ctime>
-
 #include "net/commands/arguments.hpp"
 #include "net/commands/table.hpp"
 
@@ -28,18 +26,6 @@ void field(RespWriter& reply, BytesView name, std::int64_t value) {
 
 std::int64_t number(std::uint64_t value) {
     return static_cast<std::int64_t>(value);
-}
-
-/// "2026-01-31T12:34:56.789Z".
-std::string wall_time(std::uint64_t ms) {
-    const auto seconds = static_cast<std::time_t>(ms / 1000);
-    std::tm time{};
-    char text[32];
-    if (gmtime_r(&seconds, &time) == nullptr) return {};
-    const std::size_t length = std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &time);
-    std::string fraction = std::to_string(ms % 1000);
-    fraction.insert(0, 3 - fraction.size(), '0');
-    return std::string(text, length) + "." + fraction + "Z";
 }
 
 /// The rule that decides what is seen of a cell, in one sentence.

@@ -196,6 +196,21 @@ void syncline_section(const CommandContext& context, InfoLines& lines) {
     }
 }
 
+void conflicts_section(const CommandContext& context, InfoLines& lines) {
+    lines.title("Conflicts");
+    Replica* const replica = context.host.replica();
+    if (replica == nullptr) return;
+    const ConflictRing& ring = replica->group().conflicts();
+    lines.add("conflicts_recorded", ring.recorded());
+    lines.add("conflicts_dropped", ring.dropped());
+    lines.add("conflicts_bytes", ring.bytes());
+    for (const ConflictKind kind : conflict_kinds) {
+        std::string name = "conflicts_" + std::string(conflict_kind_name(kind));
+        std::replace(name.begin(), name.end(), '-', '_');
+        lines.add(name, ring.recorded(kind));
+    }
+}
+
 struct Section {
     BytesView name;
     void (*write)(const CommandContext&, InfoLines&);
@@ -205,7 +220,7 @@ constexpr Section sections[] = {
     {"memory", memory_section},     {"persistence", persistence_section},
     {"stats", stats_section},       {"replication", replication_section},
     {"cpu", cpu_section},           {"keyspace", keyspace_section},
-    {"syncline", syncline_section},
+    {"syncline", syncline_section}, {"conflicts", conflicts_section},
 };
 /// Names that stand for all sections.
 constexpr BytesView all_names[] = {"all", "default", "everything"};

@@ -10,8 +10,9 @@ namespace {
 
 using Family = std::span<const Command> (*)();
 constexpr Family families[] = {
-    connection_commands, server_commands,      key_commands,  string_commands,      hash_commands,
-    set_commands,        transaction_commands, crdt_commands, replication_commands,
+    connection_commands,  server_commands,   key_commands,         string_commands,
+    hash_commands,        set_commands,      transaction_commands, crdt_commands,
+    replication_commands, conflict_commands,
 };
 
 /// Longer names than any command has are not looked up.

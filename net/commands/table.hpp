@@ -21,6 +21,7 @@ std::span<const Command> set_commands();
 std::span<const Command> transaction_commands();
 std::span<const Command> crdt_commands();
 std::span<const Command> replication_commands();
+std::span<const Command> conflict_commands();
 
 /// Lines "name:value" of INFO.
 class InfoLines {
