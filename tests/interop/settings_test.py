@@ -79,11 +79,11 @@ def what_others_hold(scratch):
         base = os.path.join(directory, "base", "data.mdb")
         with open(base, "rb") as file:
             content = file.read()
-        known = b"version" + bytes(7) + b"\x01"
+        known = b"version" + bytes(7) + b"\x02"
         assert known in content
         with open(base, "wb") as file:
             file.write(content.replace(known, known[:-1] + b"\x07"))
-        refused(3, "has format version 7, this program knows 1", "serve", "--data", directory,
+        refused(3, "has format version 7, this program knows", "serve", "--data", directory,
                 "--port", free_ports(1)[0])
 
 
