@@ -17,6 +17,9 @@ find_package(CLI11 REQUIRED)
 find_package(tomlplusplus REQUIRED)
 find_package(nlohmann_json REQUIRED)
 
+# Charts of pages made by tools; goes into the program as it is.
+find_file(CHART_JS_FILE chart.min.js PATHS /usr/share/javascript/chart.js REQUIRED)
+
 # find_package(msgpack) finds the C library of that name, so the C++ headers are looked for here.
 find_path(MSGPACK_CXX_INCLUDE_DIR msgpack.hpp REQUIRED)
 find_file(MSGPACK_CXX_VERSION_FILE NAMES version_master.hpp version_master.h

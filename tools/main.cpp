@@ -7,6 +7,7 @@
 #include <string>
 
 #include "syncline_version.hpp"
+#include "tools/compare.hpp"
 #include "tools/completion.hpp"
 #include "tools/config.hpp"
 #include "tools/demo.hpp"
@@ -37,6 +38,11 @@ constexpr Subcommand subcommands[] = {
      "  syncline demo\n"
      "  syncline demo --script --history tests/data/kv_dag/rqlite.json.gz",
      syncline::add_demo},
+    {"compare", "Measure what each way to replicate costs and gives, under load and faults",
+     "Examples:\n"
+     "  syncline compare --quick\n"
+     "  syncline compare --mode multi-master --fault partition --json figures.json",
+     syncline::add_compare},
     {"config", "Check the settings of a replica, or print them with their origin",
      "Examples:\n"
      "  syncline config check --config /etc/syncline/syncline.toml\n"
