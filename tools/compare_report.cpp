@@ -97,8 +97,10 @@ std::string compare_table(const std::vector<CompareResult>& results) {
            "writable   share of the clients at a and b whose writes were answered, while the fault "
            "lasted;\n"
            "at c       the same, of those at c, the replica that a partition cuts off\n"
-           "missing    acknowledged writes that nobody has while the killed replica is gone: lost "
-           "with its disk\n"
+           "missing    acknowledged writes, not written over since, that nobody has while the "
+           "killed "
+           "replica\n"
+           "           is gone: lost with its disk\n"
            "lost       acknowledged writes that are nowhere when all are back\n"
            "MB         sent between the replicas; converge: from the heal or the return until all "
            "have all\n";

@@ -60,8 +60,10 @@ struct CompareResult {
     std::uint64_t acknowledged_writes = 0;
     std::uint64_t uncertain_writes = 0;
     std::uint64_t failed_operations = 0;
-    std::uint64_t missing_without_a = 0;  ///< acknowledged writes, at b, while a is dead
-    std::uint64_t missing_at_end = 0;     ///< at b, when all are back and equal
+    /// Acknowledged writes that b lacks while a is dead; of records, those that were not written
+    /// over since.
+    std::uint64_t missing_without_a = 0;
+    std::uint64_t missing_at_end = 0;  ///< at b, when all are back and equal
     std::uint64_t counted_twice = 0;
     std::uint64_t wire_bytes = 0;  ///< between replicas
     /// From the heal, the restart or the end of the load until every replica had all that any had
