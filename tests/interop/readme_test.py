@@ -3,8 +3,8 @@
 Blocks are found by their language. `console`: lines after "$ " are run by bash in one folder, one
 after the other, with `syncline` on the PATH; the lines below them are what they print, where "..."
 stands for anything. `cpp` is built against the installed package, `python` runs with the built
-module; the block of `text` that follows is their output. The README's replica on port 7379 is one on a free
-port here.
+module; the block of `text` that follows is their output. The README's replica on port 7379 is one
+on a free port here.
 A command that the test cannot run stands in NOT_RUN, with the reason.
 """
 
