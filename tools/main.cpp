@@ -59,7 +59,7 @@ constexpr Subcommand subcommands[] = {
      "  syncline inspect key cart:7",
      syncline::add_inspect},
     {"suffix", "Take writes out of an old primary that nobody else has",
-     "Example:\n"
+     "Examples:\n"
      "  syncline suffix export --data data --output suffix.jsonl",
      syncline::add_suffix},
 };
