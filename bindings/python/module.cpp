@@ -4,6 +4,7 @@
 #include <pybind11/functional.h>
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
+#include <unistd.h>
 
 #include <memory>
 #include <optional>
@@ -81,8 +82,36 @@ private:
     const Batch* batch_;
 };
 
-const Keyspace& keys(const Database& database) {
-    return database;
+/// A database as Python holds it.
+class Opened {
+public:
+    explicit Opened(Database database)
+        : database_(std::make_unique<Database>(std::move(database))), process_(::getpid()) {}
+    Opened(const Opened&) = delete;
+    Opened& operator=(const Opened&) = delete;
+    ~Opened() {
+        if (forked()) {
+            // The threads it would wait for are the parent's; the memory goes with the process.
+            (void)database_.release();
+            return;
+        }
+        const py::gil_scoped_release release;
+        database_.reset();
+    }
+
+    [[nodiscard]] Database& get() const {
+        if (!forked()) return *database_;
+        throw Raised{Error{Code::unavailable, "a database does not survive fork(): open it after"}};
+    }
+    [[nodiscard]] bool forked() const { return ::getpid() != process_; }
+
+private:
+    std::unique_ptr<Database> database_;
+    pid_t process_;  // its threads are in no other
+};
+
+const Keyspace& keys(const Opened& opened) {
+    return opened.get();
 }
 
 const Keyspace& keys(const Transaction& transaction) {
@@ -252,7 +281,8 @@ py::dict to_python(const DatabaseStats& stats) {
 
 /// Runs a Python function inside a transaction. What it raises drops the transaction, and is
 /// raised again where the transaction was called.
-void transact(const Database& database, const py::function& write) {
+void transact(const Opened& opened, const py::function& write) {
+    const Database& database = opened.get();
     std::optional<py::error_already_set> raised;
     const auto call = [&](Batch& batch) -> Result<void> {
         const py::gil_scoped_acquire acquire;
@@ -276,33 +306,58 @@ void transact(const Database& database, const py::function& write) {
     take(done);
 }
 
-void define_database(py::module_& module) {
-    py::class_<Watch>(module, "Watch").def("stop", [](Watch& watch) {
+/// A watch as Python holds it. To stop it waits for a call-back, which may wait for the
+/// interpreter's lock.
+class Watched {
+public:
+    explicit Watched(Watch watch)
+        : watch_(std::make_unique<Watch>(std::move(watch))), process_(::getpid()) {}
+    Watched(const Watched&) = delete;
+    Watched& operator=(const Watched&) = delete;
+    ~Watched() { stop(); }
+
+    void stop() {
+        if (::getpid() != process_) {
+            (void)watch_.release();  // as in Opened
+            return;
+        }
         const py::gil_scoped_release release;
-        watch.stop();
-    });
+        watch_.reset();
+    }
+
+private:
+    std::unique_ptr<Watch> watch_;
+    pid_t process_;
+};
+
+void define_database(py::module_& module) {
+    py::class_<Watched>(module, "Watch").def("stop", &Watched::stop);
     py::class_<Transaction, std::shared_ptr<Transaction>> transaction(module, "Transaction");
     define_keyspace<Transaction>(transaction);
 
-    py::class_<Database> database(module, "Database");
-    define_keyspace<Database>(database);
+    py::class_<Opened> database(module, "Database");
+    define_keyspace<Opened>(database);
     database.def_static("open", [](const DatabaseOptions& options) {
-        return std::make_unique<Database>(released([&]() { return Database::open(options); }));
+        return std::make_unique<Opened>(released([&]() { return Database::open(options); }));
     });
     database.def("transact", &transact);
-    database.def("watch", [](const Database& self, const Bytes& key, py::function function) {
-        return std::make_unique<Watch>(released(
-            [&, callback = Callback(std::move(function))]() { return self.watch(key, callback); }));
+    database.def("watch", [](const Opened& self, const Bytes& key, py::function function) {
+        const Database& opened = self.get();
+        return std::make_unique<Watched>(released([&, callback = Callback(std::move(function))]() {
+            return opened.watch(key, callback);
+        }));
     });
-    database.def("stats", [](const Database& self) {
-        return to_python(released([&]() { return self.stats(); }));
+    database.def("stats", [](const Opened& self) {
+        return to_python(released([&]() { return self.get().stats(); }));
     });
-    database.def("close", [](Database& self) { released([&]() { return self.close(); }); });
-    database.def("next_message", [](const Database& self, const Bytes& peer) {
-        return to_python(released([&]() { return self.next_message(peer); }));
+    database.def("close", [](const Opened& self) {
+        if (!self.forked()) released([&]() { return self.get().close(); });
     });
-    database.def("receive", [](const Database& self, const Bytes& peer, const Bytes& message) {
-        released([&]() { return self.receive(peer, message); });
+    database.def("next_message", [](const Opened& self, const Bytes& peer) {
+        return to_python(released([&]() { return self.get().next_message(peer); }));
+    });
+    database.def("receive", [](const Opened& self, const Bytes& peer, const Bytes& message) {
+        released([&]() { return self.get().receive(peer, message); });
     });
 }
 

@@ -124,6 +124,40 @@ def test_a_watch_ends_with_an_iteration_that_waits(db):
     assert not thread.is_alive() and len(seen) == 1
 
 
+def test_close_ends_watches(tmp_path):
+    db = syncline.open(tmp_path / "d")
+    watch = db.watch("k")
+    thread = threading.Thread(target=lambda: list(watch))
+    thread.start()
+    db.close()
+    thread.join(timeout=30)
+    assert not thread.is_alive() and watch.get() is None
+
+
+FORK = """
+import os, sys, syncline
+db = syncline.open(sys.argv[1])
+db.counter("n").add(1)
+watch = db.watch("n")
+child = os.fork()
+if child == 0:
+    try:
+        db.counter("n").add(1)
+    except syncline.Unavailable:
+        del watch
+        sys.exit(7)  # with all that happens at exit
+    sys.exit(1)
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+assert db.counter("n").add(1) == 2
+"""
+
+
+def test_a_forked_child_is_refused_and_ends(tmp_path):
+    path = os.path.dirname(os.path.dirname(syncline.__file__))
+    subprocess.run([sys.executable, "-c", FORK, tmp_path / "d"], check=True, timeout=60,
+                   env={**os.environ, "PYTHONPATH": path})
+
+
 def test_one_at_a_time(tmp_path):
     with syncline.open(tmp_path / "d"):
         with pytest.raises(syncline.Locked) as raised:

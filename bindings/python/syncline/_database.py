@@ -122,13 +122,13 @@ class Watch:
         return self
 
     def __next__(self):
-        change = None if self._done and self._changes.empty() else self._changes.get()
+        change = self.get()
         if change is None:
             raise StopIteration
         return change
 
     def get(self, timeout=None):
-        """The next change.
+        """The next change; None when the watch has ended.
 
         Args:
             timeout: seconds to wait for it; None: as long as it takes.
@@ -141,7 +141,7 @@ class Watch:
         except queue.Empty:
             raise TimeoutError(f"no change within {timeout} s") from None
         if change is None:
-            raise StopIteration
+            self._changes.put(None)  # for the next call
         return change
 
     def stop(self):
@@ -167,12 +167,12 @@ class Database(Keyspace):
 
     A call that writes returns when its transaction is on disk; calls of several threads share one
     sync. May be used by many threads; no call holds the interpreter's lock while it waits. Not
-    across fork(): open it in the child.
+    across fork(): a child that uses it gets Unavailable; open it there.
     """
 
     def __init__(self, core, path):
         self._space = core
-        self._process = os.getpid()
+        self._watches = weakref.WeakSet()
         self.path = path
         _open_databases.add(self)
 
@@ -198,7 +198,9 @@ class Database(Keyspace):
 
     def watch(self, key, text=True):
         """A Watch of a key."""
-        return Watch(self._space, key, text)
+        watch = Watch(self._space, key, text)
+        self._watches.add(watch)
+        return watch
 
     def stats(self):
         """What this database is and has done: identity, version vector, root hash, figures."""
@@ -221,9 +223,13 @@ class Database(Keyspace):
         self._space.receive(encode(peer), message)
 
     def close(self):
-        """Makes a last checkpoint and lets go of the directory. A second time does nothing."""
-        if self._process == os.getpid():
-            self._space.close()
+        """Ends its watches, makes a last checkpoint and lets go of the directory.
+
+        A second time does nothing.
+        """
+        for watch in list(self._watches):
+            watch.stop()
+        self._space.close()
         _open_databases.discard(self)
 
     def __enter__(self):
