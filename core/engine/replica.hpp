@@ -314,7 +314,8 @@ private:
     std::vector<Sample> samples_;  // ascending by position
 
     bool checkpoint_requested_ = false;
-    Position checkpoint_position_ = 0;                // of the last finished one
+    Position checkpoint_position_ = 0;  // of the last finished one
+    Position base_position_ = 0;  // its rows rest on this much of the log: a barrier may follow
     std::optional<std::uint64_t> checkpoint_log_id_;  // as the base remembers it
     std::uint64_t checkpoint_ms_ = 0;                 // when it was begun
     std::optional<Store::Checkpoint> prepared_;       // waits until its position is durable
@@ -325,6 +326,7 @@ private:
     /// While an adopted snapshot is on its way into the base, no record after this is flushed.
     std::optional<Position> flush_hold_;
     std::optional<VersionVector> pending_barrier_;  // belongs to the checkpoint at flush_hold_
+    Position pending_barrier_end_ = 0;
 
     std::optional<Pulling> pulling_;
     std::map<LinkId, std::unique_ptr<Serving>> serving_;

@@ -63,9 +63,10 @@ std::shared_ptr<const void> Replica::finish_checkpoint(const Result<void>& resul
     }
     std::shared_ptr<const void> flushed = store_.finish_checkpoint();
     ++stats_.checkpoints;
-    checkpoint_position_ = checkpointing_->position;
+    base_position_ = checkpoint_position_ = checkpointing_->position;
     checkpointing_.reset();
     if (flush_hold_ && *flush_hold_ == checkpoint_position_) {
+        base_position_ = pending_barrier_end_;
         flush_hold_.reset();
         pending_barrier_.reset();
     }
@@ -114,7 +115,7 @@ Result<void> Replica::load_meta() {
     if (!cursors || !samples) return damaged;
 
     ByteReader in(*state);
-    checkpoint_position_ = in.u64();
+    base_position_ = checkpoint_position_ = in.u64();
     checkpoint_log_id_ = in.u64();
     if (in.u8() == 1) pending_barrier_ = read_version_vector(in);
     ByteReader cursors_in(*cursors);

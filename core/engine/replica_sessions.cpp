@@ -231,12 +231,12 @@ void Replica::adopt() {
         pending_barrier_ = session.peer_vv();
         visible = append(RecordKind::barrier, encode_barrier(session.peer_vv()));
         undurable_.back().barrier = session.peer_vv();
+        pending_barrier_end_ = visible;
     }
     if (const Result<void> joined = join_snapshots(session, visible); !joined) {
         return fail(joined.error());
     }
-    if (const Result<void> adopted =
-            group_->adopt(session.peer_vv(), session.peer_hlc(), visible);
+    if (const Result<void> adopted = group_->adopt(session.peer_vv(), session.peer_hlc(), visible);
         !adopted) {
         return fail(adopted.error());
     }

@@ -16,11 +16,11 @@ constexpr std::uint64_t vote_ms_max = 3000;
 
 // --- Replies
 
-/// Rows of the base have no position: they may be as new as the checkpoint, which matters while
-/// backups have not confirmed that much.
+/// Rows of the base have no position: they may be as new as the checkpoint, or as the barrier of a
+/// snapshot that it took in, which matters while backups have not confirmed that much.
 void Replica::queue_reply(Client& client, Position own, bool wrote, Bytes bytes) {
     const Position released = primary_backup_->released();
-    if (released < checkpoint_position_) own = std::max(own, checkpoint_position_);
+    if (released < base_position_) own = std::max(own, base_position_);
     const Position free = std::min(log_->durable(), released);
     const Position required = std::max(own, client.floor);
     Reply reply{client.id, std::move(bytes)};
