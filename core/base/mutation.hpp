@@ -13,6 +13,10 @@ enum class Mutation {
     ctr_absent,     ///< a fully reset counter entry is dropped at once instead of when stable
     conflict_past,  ///< conflicts are recorded with values that the event has seen
     conflict_ring,  ///< a checkpoint leaves out where the ring of conflicts stands
+    term_late,      ///< a term that is joined is written with the next change only
+    vote_twice,     ///< a replica votes for a term although it has promised that number
+    ack_early,      ///< a backup confirms what it has not made durable yet
+    no_fence,       ///< replicas exchange events whatever their terms
 };
 
 #ifdef SYNCLINE_MUTATIONS

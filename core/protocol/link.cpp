@@ -53,7 +53,7 @@ void Link::send_ack() {
     ack.term = replica_.primary_backup_->term().id;
     ack.generation = pulling_ ? generation_ : 0;
     ack.position = expected_;
-    ack.vv = replica_.durable_vv_;
+    ack.vv = mutated(Mutation::ack_early) ? group.vv() : replica_.durable_vv_;
     ack.settled = replica_.durable_vv_ == group.vv();
     ack.root = group.leaf_sums().root().sum;
     ack.rows = group.leaf_sums().root().count;
@@ -135,7 +135,8 @@ void Link::resume() {
 // --- Consumer
 
 Result<void> Link::on_batch(const LogBatch& batch) {
-    if (batch.term != replica_.primary_backup_->term().id) {
+    const bool fenced = batch.term != replica_.primary_backup_->term().id;
+    if (fenced && !mutated(Mutation::no_fence)) {
         ++replica_.stats_.batches_refused;
         on_peer_term(batch.term);
         return {};

@@ -5,6 +5,7 @@
 
 #include "core/base/hash.hpp"
 #include "core/base/log.hpp"
+#include "core/base/mutation.hpp"
 #include "core/base/pack.hpp"
 
 namespace syncline {
@@ -169,7 +170,11 @@ Result<void> PrimaryBackup::adopt(const Term& term, const VersionVector& vv, Pos
     next.promised = std::max(next.promised, term.id.number);
     note_suffix(next, vv);
     const bool stepped_down = role() == Role::primary;
-    SYNCLINE_CHECK(commit(std::move(next)));
+    if (mutated(Mutation::term_late)) {
+        stored_ = std::move(next);
+    } else {
+        SYNCLINE_CHECK(commit(std::move(next)));
+    }
     if (candidacy_) {
         give_up_candidacy("another replica was promoted: " + to_string(term.id.primary));
     }
@@ -254,9 +259,8 @@ Result<Term> PrimaryBackup::stand(const VersionVector& durable_vv, std::uint64_t
 }
 
 Result<bool> PrimaryBackup::vote(const Term& wanted, const VersionVector& vv, Position durable) {
-    if (!on() || wanted.id.number <= std::max(stored_.promised, stored_.term.id.number)) {
-        return false;
-    }
+    const std::uint64_t promised = mutated(Mutation::vote_twice) ? 0 : stored_.promised;
+    if (!on() || wanted.id.number <= std::max(promised, stored_.term.id.number)) return false;
     SYNCLINE_CHECK(adopt(wanted, vv, durable));
     return true;
 }

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "core/base/mutation.hpp"
 #include "core/protocol/term.hpp"
 #include "storage/disk.hpp"
 #include "storage/log.hpp"
@@ -74,7 +75,7 @@ public:
     // Terms.
     /// Events of a peer that said it is in this term may come in, and own ones go to it.
     [[nodiscard]] bool admits(const TermId& peer) const {
-        return !candidacy_ && peer == stored_.term.id;
+        return mutated(Mutation::no_fence) || (!candidacy_ && peer == stored_.term.id);
     }
     /// Takes over a higher term, durably. `vv`: all events of this replica. Errors: of the disk.
     /// Precondition: higher than term().

@@ -31,6 +31,42 @@ std::string pairs_table(const Coverage& coverage) {
     return text;
 }
 
+std::string terms_lines(const Coverage& c) {
+    if (c.backed_up_seeds == 0) return {};
+    std::string text = line(
+        "primary-backup: %llu seeds, promotions %llu (%llu forced), votes %llu, "
+        "stepped down %llu, machines lost %llu\n",
+        wide(c.backed_up_seeds), wide(c.promotions), wide(c.promotions_forced), wide(c.votes),
+        wide(c.stepped_down), wide(c.machines_lost));
+    text +=
+        line("  terms proved on copies %llu, faults in term files %llu, old batches fenced %llu\n",
+             wide(c.terms_proved), wide(c.term_faults), wide(c.batches_fenced));
+    text += line(
+        "  confirmed writes %llu, reads %llu, unconfirmed replies %llu, writes refused by "
+        "backups %llu, suffixes %llu (%llu merged by hand)\n",
+        wide(c.confirmed), wide(c.reads_confirmed), wide(c.unconfirmed), wide(c.writes_refused),
+        wide(c.suffixes), wide(c.suffixes_merged));
+    return text;
+}
+
+std::string missing_terms(const Coverage& c) {
+    const std::uint64_t seeds = c.backed_up_seeds;
+    if (seeds < 20) return {};
+    if (c.promotions < seeds) return "too few backups were promoted";
+    if (c.promotions_forced == 0 || c.promotions_forced == c.promotions) {
+        return "promotions by vote or by force are missing";
+    }
+    if (c.confirmed < seeds * 10) return "too few writes were confirmed";
+    if (c.reads_confirmed < seeds) return "too few reads at primaries were judged";
+    if (c.writes_refused < seeds) return "too few writes came to backups";
+    if (c.terms_proved < seeds) return "too few terms were proved";
+    if (c.suffixes < seeds / 2) return "too few primaries stepped down with events of their own";
+    if (c.suffixes_merged == 0) return "no held suffix was merged";
+    if (c.batches_fenced == 0) return "no log batch came out of an old term";
+    if (c.term_faults < seeds / 4) return "too few disks failed under a term";
+    return c.machines_lost == 0 ? "no machine was lost" : "";
+}
+
 }  // namespace
 
 Coverage& Coverage::operator+=(const Coverage& other) {
@@ -52,6 +88,21 @@ Coverage& Coverage::operator+=(const Coverage& other) {
     clock_pauses += other.clock_pauses;
     state_checks += other.state_checks;
     cells_checked += other.cells_checked;
+    backed_up_seeds += other.backed_up_seeds;
+    promotions += other.promotions;
+    promotions_forced += other.promotions_forced;
+    votes += other.votes;
+    stepped_down += other.stepped_down;
+    batches_fenced += other.batches_fenced;
+    terms_proved += other.terms_proved;
+    term_faults += other.term_faults;
+    confirmed += other.confirmed;
+    reads_confirmed += other.reads_confirmed;
+    unconfirmed += other.unconfirmed;
+    writes_refused += other.writes_refused;
+    suffixes += other.suffixes;
+    suffixes_merged += other.suffixes_merged;
+    machines_lost += other.machines_lost;
     virtual_time += other.virtual_time;
     convergence_max = std::max(convergence_max, other.convergence_max);
     for (std::size_t i = 0; i < faults_count; ++i) faults[i] += other.faults[i];
@@ -77,6 +128,7 @@ std::string to_text(const Coverage& c, double wall_seconds) {
     text += line("state checks %llu, cells compared %llu, slowest convergence %.1f s\n",
                  wide(c.state_checks), wide(c.cells_checked),
                  static_cast<double>(c.convergence_max) / second);
+    text += terms_lines(c);
     text += line("%llu seeds in %.1f s: %.0f a minute, %.0f events/s, %.0f times real time\n",
                  wide(c.seeds), wall_seconds, static_cast<double>(c.seeds) * 60 / wall,
                  static_cast<double>(c.events + c.events_applied) / wall, virtual_seconds / wall);
@@ -96,6 +148,7 @@ std::string missing_activity(const Coverage& c) {
     if (c.recoveries_checked < c.seeds) return "too few recoveries were proved";
     if (c.checkpoints < c.seeds) return "too few checkpoints were written";
     if (c.snapshots_adopted < c.seeds) return "too few Merkle sessions led to an adoption";
+    if (const std::string missing = missing_terms(c); !missing.empty()) return missing;
     for (std::size_t i = 0; i < faults_count; ++i) {
         if (c.seeds >= 100 && c.faults[i] == 0) {
             return "fault " + std::string(fault_names[i]) + " was never injected";

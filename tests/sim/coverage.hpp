@@ -75,6 +75,24 @@ struct Coverage {
     std::uint64_t clock_pauses = 0;
     std::uint64_t state_checks = 0;
     std::uint64_t cells_checked = 0;
+
+    // Primary-backup mode.
+    std::uint64_t backed_up_seeds = 0;
+    std::uint64_t promotions = 0;
+    std::uint64_t promotions_forced = 0;  ///< of these
+    std::uint64_t votes = 0;
+    std::uint64_t stepped_down = 0;
+    std::uint64_t batches_fenced = 0;   ///< log batches that came out of an earlier term
+    std::uint64_t terms_proved = 0;     ///< compared with a copy of the disk
+    std::uint64_t term_faults = 0;      ///< failures of a disk while it wrote a term
+    std::uint64_t confirmed = 0;        ///< writes
+    std::uint64_t reads_confirmed = 0;  ///< at primaries
+    std::uint64_t unconfirmed = 0;      ///< replies, reads included
+    std::uint64_t writes_refused = 0;   ///< by backups
+    std::uint64_t suffixes = 0;
+    std::uint64_t suffixes_merged = 0;  ///< by the operator, after they were held
+    std::uint64_t machines_lost = 0;
+
     Micros virtual_time = 0;
     Micros convergence_max = 0;                        ///< from heal to equal replicas
     std::array<std::uint64_t, faults_count> faults{};  ///< how often each was injected

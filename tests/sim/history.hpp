@@ -50,6 +50,8 @@ public:
     [[nodiscard]] const VersionVector& durable_vv(std::size_t replica) const {
         return views_[replica].durable;
     }
+    /// Precondition: introduced.
+    [[nodiscard]] std::size_t replica_of(std::uint32_t node_id) const { return nodes_.at(node_id); }
     /// Who has these actors; actors are known once a replica has opened.
     void introduce(std::uint32_t node_id, std::size_t replica) { nodes_[node_id] = replica; }
 

@@ -21,18 +21,19 @@ constexpr char usage[] =
     "  --seeds N            runs N seeds (100)\n"
     "  --first S            the first of them (by chance, and printed)\n"
     "  --seed X             runs one seed in this process\n"
-    "  --file FILE          runs the seeds of a file: a number at the start of each line\n"
+    "  --file FILE          runs the seeds of a file: see tests/sim/README.md\n"
     "  --trace              prints what happens; with --seed\n"
     "  --seconds T          virtual seconds with faults (60)\n"
     "  --rate R             operations a second at each replica (10)\n"
     "  --replicas 3|5       instead of 3 and 5 in turn\n"
+    "  --mode M             multi-master or primary-backup; else the seed decides\n"
     "  --check-determinism  runs each seed twice and compares\n"
     "  --until-failure      goes on until a seed fails\n"
     "  --jobs J             processes (1)\n"
     "  --progress           prints a line for each seed\n"
 #ifdef SYNCLINE_MUTATIONS
     "  --mutation NAME      plants a bug: partial lww_prune no_defer no_barrier ctr_absent\n"
-    "                       conflict_past conflict_ring\n"
+    "                       conflict_past conflict_ring term_late vote_twice ack_early no_fence\n"
     "  --all-mutations      plants each of them in turn; fails unless each is found\n"
     "  --within N           in so many seeds (200)\n"
 #endif
@@ -77,6 +78,11 @@ bool take_switch(CommandLine& line, const std::string& name) {
 /// Options with a value. False: not one of them, or the value is wrong.
 bool take_option(CommandLine& line, const std::string& name, const std::string& value) {
     if (name == "--file") return !(line.file = value).empty();
+    if (name == "--mode") {
+        const bool backed_up = value == "primary-backup";
+        line.batch.run.mode = backed_up ? Mode::primary_backup : Mode::multi_master;
+        return backed_up || value == "multi-master";
+    }
 #ifdef SYNCLINE_MUTATIONS
     if (name == "--mutation") return !(line.mutation = value).empty();
 #endif
@@ -122,7 +128,11 @@ constexpr NamedMutation mutations[] = {{"partial", Mutation::partial},
                                        {"no_barrier", Mutation::no_barrier},
                                        {"ctr_absent", Mutation::ctr_absent},
                                        {"conflict_past", Mutation::conflict_past},
-                                       {"conflict_ring", Mutation::conflict_ring}};
+                                       {"conflict_ring", Mutation::conflict_ring},
+                                       {"term_late", Mutation::term_late},
+                                       {"vote_twice", Mutation::vote_twice},
+                                       {"ack_early", Mutation::ack_early},
+                                       {"no_fence", Mutation::no_fence}};
 
 bool plant(const std::string& name) {
     for (const NamedMutation& known : mutations) {
@@ -153,18 +163,21 @@ int find_mutations(CommandLine line) {
 }
 #endif
 
-/// Seeds of a regress file; what follows a number is for people.
-std::optional<std::vector<std::uint64_t>> read_seeds(const std::string& path) {
+/// Seeds of a regress file: multi-master, where a line does not begin with the other mode. What
+/// follows a number is for people.
+std::optional<std::vector<BatchOptions::Named>> read_seeds(const std::string& path) {
     std::ifstream file(path);
     if (!file) return std::nullopt;
-    std::vector<std::uint64_t> seeds;
+    std::vector<BatchOptions::Named> seeds;
     for (std::string text; std::getline(file, text);) {
         std::istringstream words(text);
         std::string first;
         if (!(words >> first) || first[0] == '#') continue;
+        const bool backed_up = first == "primary-backup";
+        if (backed_up) words >> first;
         const std::optional<std::uint64_t> seed = number_in(first);
         if (!seed) return std::nullopt;
-        seeds.push_back(*seed);
+        seeds.push_back({*seed, backed_up ? Mode::primary_backup : Mode::multi_master});
     }
     return seeds;
 }
@@ -183,7 +196,7 @@ int run_one_seed(const CommandLine& line) {
 
 int run_many(CommandLine line) {
     if (!line.file.empty()) {
-        std::optional<std::vector<std::uint64_t>> seeds = read_seeds(line.file);
+        std::optional<std::vector<BatchOptions::Named>> seeds = read_seeds(line.file);
         if (!seeds) {
             std::fprintf(stderr, "sim: no file of seeds: %s\n", line.file.c_str());
             return 2;

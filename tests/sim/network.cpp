@@ -147,23 +147,26 @@ void Network::transmit(std::size_t index, std::size_t side, const Outgoing& fram
         payload.resize(random_.below(payload.size()));
         link.truncated = true;
     }
-    timeline_.after(arrival - timeline_.now(),
-                    [this, index, to = 1 - side, life = link.life, type = frame.type,
-                     bytes = std::move(payload)] { deliver(index, to, life, type, bytes); });
+    timeline_.after(
+        arrival - timeline_.now(),
+        [this, index, to = 1 - side, life = link.life, type = frame.type,
+         sent_in = stations_[link.ends[side].replica]->term(),
+         bytes = std::move(payload)] { deliver(index, to, life, type, bytes, sent_in); });
 }
 
 void Network::deliver(std::size_t index, std::size_t to, std::uint64_t life, std::uint8_t type,
-                      const Bytes& payload) {
+                      const Bytes& payload, const TermId& sent_in) {
     if (links_[index].life != life) return;
     stations_[links_[index].ends[to].replica]->run(
-        [this, index, to, life, type, payload](Replica& replica) {
+        [this, index, to, life, type, payload, sent_in](Replica& replica) {
             const Link& link = links_[index];
             if (link.life != life || !link.ends[to].up) return;
             timeline_.note("frame", link.ends[to].replica, hash64(payload, type), [&] {
                 return "type " + std::to_string(type) + ", " + std::to_string(payload.size()) +
                        " B from r" + std::to_string(link.ends[1 - to].replica);
             });
-            replica.receive(link.ends[to].id, type, payload);
+            stations_[link.ends[to].replica]->receive(replica, link.ends[to].id, type, payload,
+                                                      sent_in);
         });
 }
 

@@ -16,6 +16,11 @@ public:
     [[nodiscard]] virtual const Uuid& uuid() const = 0;
     /// Runs the action on the replica now, or when it wakes; never, when it is down or dies first.
     virtual void run(std::function<void(Replica&)> action) = 0;
+    /// The term it is in now. Precondition: up().
+    [[nodiscard]] virtual TermId term() const = 0;
+    /// Takes in a frame that its sender let go when it was in this term.
+    virtual void receive(Replica& replica, LinkId link, std::uint8_t type, const Bytes& payload,
+                         const TermId& sent_in) = 0;
 };
 
 /// One connection between each two replicas, made anew whenever both ends have lost it. Frames of
@@ -67,7 +72,7 @@ private:
     void bring_down(std::size_t link, std::size_t end, Micros delay);
     void transmit(std::size_t link, std::size_t from, const Outgoing& frame);
     void deliver(std::size_t link, std::size_t to, std::uint64_t life, std::uint8_t type,
-                 const Bytes& payload);
+                 const Bytes& payload, const TermId& sent_in);
 
     const Plan& plan_;
     Timeline& timeline_;

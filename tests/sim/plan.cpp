@@ -7,6 +7,9 @@ namespace syncline::sim {
 namespace {
 
 constexpr std::uint64_t plan_stream = 1;
+constexpr std::uint64_t mode_stream = 5;
+/// One seed in so many runs in primary-backup mode.
+constexpr std::uint64_t backed_up_rarity = 4;
 
 template <typename T>
 T choose(SimRandom& random, std::initializer_list<T> values) {
@@ -93,6 +96,26 @@ void choose_clients(Plan& plan, SimRandom& random) {
     }
 }
 
+/// Has a stream of its own: what was drawn above stays as it was before this mode was simulated.
+void choose_mode(Plan& plan, const RunOptions& options) {
+    SimRandom random(plan.seed, mode_stream);
+    const bool drawn = random.one_in(backed_up_rarity);
+    if (options.mode == Mode::mixed ? !drawn : options.mode == Mode::multi_master) return;
+    if (options.replicas == 0) plan.replicas = 3;
+    PrimaryBackupOptions& mode = plan.replica.primary_backup;
+    mode.mode = ReplicationMode::primary_backup;
+    mode.acks = choose<std::optional<unsigned>>(
+        random, {std::nullopt, std::nullopt, std::nullopt, std::optional(0U), std::optional(1U)});
+    mode.ack_timeout_ms = choose<std::uint64_t>(random, {200, 1000, 5000});
+    mode.hold_suffix = random.one_in(3);
+    mode.peers_configured = plan.replicas - 1;
+    plan.patience = ms(random.between(3, 40) * 100);
+    plan.switch_gap = random.between(3, 30) * second;
+    plan.force_one_in = choose(random, {1U, 3U, 10U});
+    plan.term_faults = random.one_in(2);
+    plan.loses_machine = random.one_in(4);
+}
+
 }  // namespace
 
 Plan make_plan(std::uint64_t seed, const RunOptions& options) {
@@ -113,6 +136,7 @@ Plan make_plan(std::uint64_t seed, const RunOptions& options) {
         plan.skew_ms_max = choose<std::int64_t>(random, {50, 1000, 4000, 4000, 12000});
         plan.drift_ppm_max = choose<std::int64_t>(random, {10, 500, 20000});
     }
+    choose_mode(plan, options);
     return plan;
 }
 
@@ -129,6 +153,13 @@ std::string describe(const Plan& plan) {
             std::to_string(plan.replica.log_retention_bytes) + " B, 2^" +
             std::to_string(plan.replica.leaf_bits) + " leaves, fanout " +
             std::to_string(plan.replica.session_fanout);
+    if (!plan.primary_backup()) return text;
+    const PrimaryBackupOptions& mode = plan.replica.primary_backup;
+    text += "; primary-backup, ack " + (mode.acks ? std::to_string(*mode.acks) : "all") +
+            " within " + std::to_string(mode.ack_timeout_ms) + " ms, patience " +
+            to_text(plan.patience) + " s" + (mode.hold_suffix ? ", suffixes held" : "") +
+            (plan.term_faults ? ", term faults" : "") +
+            (plan.loses_machine ? ", a machine is lost" : "");
     return text;
 }
 

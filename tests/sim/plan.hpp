@@ -8,11 +8,15 @@
 
 namespace syncline::sim {
 
+/// How the replicas of a run replicate.
+enum class Mode : std::uint8_t { mixed, multi_master, primary_backup };
+
 /// What the command line says about each run.
 struct RunOptions {
     std::uint64_t seconds = 60;  ///< virtual seconds of the phase with faults
     unsigned replicas = 0;       ///< 0: 3 and 5 in turn, by seed
     std::uint64_t rate = 10;     ///< operations a second at each replica
+    Mode mode = Mode::mixed;     ///< mixed: the seed decides
     bool trace = false;
 };
 
@@ -58,6 +62,17 @@ struct Plan {
     unsigned fields = 3;
     bool mixed_types = false;  ///< one family of keys for all types
     std::array<unsigned, op_kinds_count> weights{};
+
+    // Primary-backup mode; the mode itself is in `replica`.
+    Micros patience = 0;         ///< of the operator with a primary that does not answer
+    Micros switch_gap = 0;       ///< between promotions without need
+    unsigned force_one_in = 1;   ///< promotions for need that are forced
+    bool term_faults = false;    ///< disks fail while terms change
+    bool loses_machine = false;  ///< one replica does not come back from the faults
+
+    [[nodiscard]] bool primary_backup() const {
+        return replica.primary_backup.mode == ReplicationMode::primary_backup;
+    }
 
     [[nodiscard]] bool has(Fault fault) const {
         return faults.test(static_cast<std::size_t>(fault));

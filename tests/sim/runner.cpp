@@ -59,8 +59,9 @@ public:
     BatchResult run();
 
 private:
-    [[nodiscard]] std::uint64_t seed(std::uint64_t index) const {
-        return options_.seeds.empty() ? options_.first + index : options_.seeds[index];
+    [[nodiscard]] BatchOptions::Named seed(std::uint64_t index) const {
+        if (!options_.seeds.empty()) return options_.seeds[index];
+        return {options_.first + index, options_.run.mode};
     }
     void start(Worker& worker);
     [[noreturn]] void work(int pipe, std::uint64_t index) const;
@@ -112,9 +113,12 @@ void Runner::work(int pipe, std::uint64_t index) const {
     for (; index < total_; index += jobs_) {
         ::alarm(hang_seconds);
         Report report;
-        report.seed = seed(index);
+        const BatchOptions::Named named = seed(index);
+        RunOptions run = options_.run;
+        run.mode = named.mode;
+        report.seed = named.number;
         write_all(pipe, &report, sizeof report);
-        const SeedResult result = run_one(report.seed, options_.run, options_.check_determinism);
+        const SeedResult result = run_one(report.seed, run, options_.check_determinism);
         const std::string sentence = result.failure.value_or(std::string());
         report.done = true;
         report.hash = result.hash;

@@ -11,8 +11,12 @@ namespace syncline::sim {
 /// A batch of seeds.
 struct BatchOptions {
     RunOptions run;
-    std::vector<std::uint64_t> seeds;  ///< these, or
-    std::uint64_t first = 0;           ///< `count` ones from here on
+    struct Named {
+        std::uint64_t number = 0;
+        Mode mode = Mode::mixed;
+    };
+    std::vector<Named> seeds;  ///< these, or
+    std::uint64_t first = 0;   ///< `count` ones from here on
     std::uint64_t count = 0;
     unsigned jobs = 1;               ///< processes
     bool check_determinism = false;  ///< each seed runs twice and must do the same

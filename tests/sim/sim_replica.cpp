@@ -24,6 +24,9 @@ ReplicaOptions options_for(std::size_t index, const Uuid& cluster, const Plan& p
     options.identity.node = random_uuid(random);
     options.identity.node_id = node_id_of(options.identity.node);
     options.identity.name = "r" + std::to_string(index);
+    if (!plan.primary_backup()) return options;
+    options.primary_backup.founds = index == 0;
+    options.primary_backup.client_address = "host-" + std::to_string(index) + ":7400";
     return options;
 }
 
@@ -47,6 +50,7 @@ void SimReplica::fail(const std::string& sentence) {
 // --- Life and death
 
 void SimReplica::start() {
+    if (lost_) return;
     Result<std::unique_ptr<Replica>> opened =
         Replica::open(options_, Env{clock_, chance_}, disk_, base_);
     if (!opened && disk_.has_failed()) {
@@ -68,10 +72,12 @@ void SimReplica::start() {
         shared_.timeline.note("adopted", index_, hash64(to_string(vv)),
                               [&] { return to_string(vv); });
         shared_.history.adopted(index_, vv);
+        shared_.terms.adopted(index_, *replica_);
     };
     const VersionVector& vv = replica_->group().vv();
     shared_.timeline.note("open", index_, hash64(to_string(vv)), [&] { return to_string(vv); });
     shared_.history.recovered(index_, vv);
+    shared_.terms.opened(index_, *replica_);
     changed_ = true;
     check();
     clients_.assign(shared_.plan.clients, SimClient{});
@@ -129,6 +135,7 @@ void SimReplica::run(std::function<void(Replica&)> action) {
         return;
     }
     action(*replica_);
+    shared_.terms.observe(index_, *replica_, disk_);
     // A turn takes in what comes together: sometimes it stays open for a while.
     if (turn_open_) return;
     if (random_.one_in(3)) {
@@ -137,6 +144,12 @@ void SimReplica::run(std::function<void(Replica&)> action) {
         return;
     }
     turn_ended();
+}
+
+void SimReplica::receive(Replica& replica, LinkId link, std::uint8_t type, const Bytes& payload,
+                         const TermId& sent_in) {
+    shared_.terms.receives(index_, type, payload, sent_in);
+    replica.receive(link, type, payload);
 }
 
 void SimReplica::later(Micros delay, std::function<void(Replica&)> action) {
@@ -208,7 +221,10 @@ void SimReplica::start_checkpoint() {
 
 void SimReplica::release(const Committed& committed) {
     for (const Reply& reply : committed.replies) take_reply(reply);
-    for (const Outgoing& message : committed.messages) shared_.network.send(index_, message);
+    for (const Outgoing& message : committed.messages) {
+        shared_.terms.sent(index_, *replica_, disk_, message);
+        shared_.network.send(index_, message);
+    }
     for (const auto& [link, error] : committed.closed) {
         shared_.timeline.note("closed", index_, link, [&, &why = error] { return why.message; });
         if (!shared_.network.closed_by(index_, link)) {
@@ -227,13 +243,15 @@ void SimReplica::take_reply(const Reply& reply) {
         return fail("a reply came twice, unasked or out of order");
     }
     bool late = false;  // the replica has not noticed yet that a checkpoint made it durable
-    for (const Dot& dot : client.expecting.front().rests_on) {
+    const Terms::Request& request = client.expecting.front().request;
+    for (const Dot& dot : request.rests_on) {
         late = late || !shared_.history.durable_vv(index_).covers(dot);
     }
     if (late || random_.one_in(proof_rarity)) prove_recovery(late || random_.one_in(2));
-    for (const Dot& dot : client.expecting.front().rests_on) {
+    for (const Dot& dot : request.rests_on) {
         shared_.history.acknowledged(index_, dot);
     }
+    shared_.terms.replied(index_, *replica_, request, reply.outcome);
     client.expecting.pop_front();
     ++shared_.coverage.replies;
 }
@@ -272,14 +290,22 @@ bool SimReplica::idle() const {
 void SimReplica::client_loop() {
     later(random_.around(shared_.plan.operation_gap), [this](Replica& replica) {
         if (clients_run_ && !replica.failure() && !replica.overloaded()) {
-            operate(workload_.choose(random_));
+            operate(choose_operation());
         }
         if (clients_run_) client_loop();
     });
 }
 
+/// Clients of a backup mostly read; those who write must hear where to go.
+OpKind SimReplica::choose_operation() {
+    const OpKind kind = workload_.choose(random_);
+    if (!shared_.plan.primary_backup() || is_primary() || random_.one_in(8)) return kind;
+    return random_.one_in(2) ? OpKind::get : OpKind::collection_read;
+}
+
 bool SimReplica::write_once() {
     if (!up() || replica_->failure()) return false;
+    if (shared_.plan.primary_backup() && !is_primary()) return false;
     run([this](Replica&) { operate(OpKind::pair); });
     return true;
 }
@@ -312,7 +338,11 @@ void SimReplica::operate(OpKind kind) {
     if (!attempt.violation.empty()) return fail(attempt.violation);
     if (executed) {
         if (dot.counter > 0) attempt.seen.push_back(dot);
-        client.expecting.push_back(Expecting{number, std::move(attempt.seen)});
+        client.expecting.push_back(Expecting{
+            number, {dot.counter > 0, std::move(attempt.seen), is_primary() ? term() : TermId{}}});
+    } else if (executed.error().code == Code::read_only) {
+        ++shared_.coverage.refused;
+        shared_.terms.refused(index_, *replica_, executed.error());
     } else if (is_refusal(executed.error()) || executed.error().code == Code::unavailable) {
         ++shared_.coverage.refused;
     } else {
@@ -328,11 +358,13 @@ void SimReplica::on_applied(const Event& event, BytesView bytes) {
     if (!own) {
         ++shared_.coverage.events_applied;
         shared_.history.applied(index_, event, bytes);
+        shared_.terms.applied(index_, *replica_, event.dot);
         return;
     }
     if (attempt_ == nullptr) return fail("made an event that no client asked for");
     ++shared_.coverage.events;
     shared_.history.issued(index_, event, bytes, attempt_->intents);
+    shared_.terms.accepted(index_, *replica_, event.dot);
 }
 
 // --- Checks

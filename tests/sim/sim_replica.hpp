@@ -6,6 +6,7 @@
 #include "tests/sim/memory_base.hpp"
 #include "tests/sim/network.hpp"
 #include "tests/sim/sim_disk.hpp"
+#include "tests/sim/terms.hpp"
 #include "tests/sim/workload.hpp"
 
 namespace syncline::sim {
@@ -17,6 +18,7 @@ struct Shared {
     History& history;
     Network& network;
     Coverage& coverage;
+    Terms& terms;
 };
 
 /// A production replica with its machine: clock, chance, disk, base, storage threads, clients.
@@ -29,11 +31,19 @@ public:
     [[nodiscard]] bool up() const override { return replica_ != nullptr; }
     [[nodiscard]] const Uuid& uuid() const override { return options_.identity.node; }
     void run(std::function<void(Replica&)> action) override;
+    [[nodiscard]] TermId term() const override { return replica_->primary_backup().term().id; }
+    void receive(Replica& replica, LinkId link, std::uint8_t type, const Bytes& payload,
+                 const TermId& sent_in) override;
 
     /// Opens the replica from disk and base; ticks and clients begin.
     void start();
     /// The process dies. With power_cut the disk forgets, in part, what was not synced.
     void crash(bool power_cut);
+    /// The machine is gone: nothing starts it again. Precondition: down.
+    void lose() { lost_ = true; }
+    [[nodiscard]] bool lost() const { return lost_; }
+    /// Its configuration names fewer peers, from the next start on.
+    void strike_peer() { --options_.primary_backup.peers_configured; }
     /// The replica does nothing for a while.
     void pause(Micros length);
     /// Ends a pause early.
@@ -50,6 +60,11 @@ public:
     [[nodiscard]] Replica& replica() { return *replica_; }
     /// No job, no undelivered reply, no session.
     [[nodiscard]] bool idle() const;
+    /// Precondition: up().
+    [[nodiscard]] const VersionVector& vv() const { return replica_->group().vv(); }
+    [[nodiscard]] bool is_primary() const {
+        return up() && replica_->primary_backup().role() == PrimaryBackup::Role::primary;
+    }
     [[nodiscard]] Micros started_at() const { return started_at_; }
     /// End of the latest pause of this life; 0: none.
     [[nodiscard]] Micros paused_until() const { return paused_until_; }
@@ -64,7 +79,7 @@ public:
 private:
     struct Expecting {  // a reply
         std::uint64_t number = 0;
-        std::vector<Dot> rests_on;
+        Terms::Request request;
     };
     struct SimClient {
         Client client;
@@ -82,6 +97,7 @@ private:
     void prove_recovery(bool worst_case);
     void client_loop();
     void operate(OpKind kind);
+    [[nodiscard]] OpKind choose_operation();
     void on_applied(const Event& event, BytesView bytes);
     void check_pairs();
     void fail(const std::string& sentence);
@@ -112,6 +128,7 @@ private:
     Attempt* attempt_ = nullptr;  // being executed
     bool adopted_ = false;        // a snapshot was, since the state was checked
     bool changed_ = false;        // events were applied since the pairs were compared
+    bool lost_ = false;
 };
 
 }  // namespace syncline::sim

@@ -35,11 +35,13 @@ World::World(const Plan& plan)
       random_(plan.seed, world_stream),
       history_(timeline_, plan.replicas),
       network_(plan_, timeline_, coverage_),
-      faults_(Shared{plan_, timeline_, history_, network_, coverage_}, replicas_) {
+      terms_(plan_, timeline_, coverage_, history_),
+      faults_(Shared{plan_, timeline_, history_, network_, coverage_, terms_}, replicas_),
+      operator_(Shared{plan_, timeline_, history_, network_, coverage_, terms_}, replicas_) {
     const Uuid cluster = random_uuid(random_);
     for (std::size_t i = 0; i < plan_.replicas; ++i) {
         replicas_.push_back(std::make_unique<SimReplica>(
-            i, cluster, Shared{plan_, timeline_, history_, network_, coverage_}));
+            i, cluster, Shared{plan_, timeline_, history_, network_, coverage_, terms_}));
     }
 }
 
@@ -52,15 +54,22 @@ Outcome World::run() {
     }
     network_.start(std::move(stations));
     faults_.start();
+    operator_.start();
     check_now_and_then();
     timeline_.run_until(plan_.safety_time);
 
     for (const auto& replica : replicas_) replica->stop_clients();
+    const bool loses = plan_.primary_backup() && plan_.loses_machine && !timeline_.failure();
+    const std::optional<std::size_t> lost = loses ? std::optional(lose_machine()) : std::nullopt;
     faults_.heal();
+    if (lost) operator_.strike(*lost);
+    operator_.heal();
     converge("the faults ended");
+    terms_.expect_confirmation();
     for (const auto& replica : replicas_) (void)replica->write_once();  // refusals are fine
     converge("one more write at each");
     compare_replicas();
+    check_acknowledged();
     if (random_.one_in(4)) restart_all();
 
     Outcome outcome;
@@ -83,15 +92,17 @@ void World::check_now_and_then() {
 }
 
 bool World::equal_vectors() const {
-    return std::all_of(replicas_.begin(), replicas_.end(), [&](const auto& replica) {
-        return replica->up() &&
-               replica->replica().group().vv() == replicas_[0]->replica().group().vv();
+    const std::vector<SimReplica*> all = present();
+    return std::all_of(all.begin(), all.end(), [&](const SimReplica* replica) {
+        return replica->up() && replica->vv() == all[0]->vv();
     });
 }
 
 bool World::converged() const {
-    return equal_vectors() && std::all_of(replicas_.begin(), replicas_.end(),
-                                          [](const auto& replica) { return replica->idle(); });
+    const std::vector<SimReplica*> all = present();
+    return equal_vectors() && operator_.content() &&
+           std::all_of(all.begin(), all.end(),
+                       [](const SimReplica* replica) { return replica->idle(); });
 }
 
 void World::converge(const char* after_what) {
@@ -118,7 +129,7 @@ std::string World::describe_replicas() {
     for (const auto& replica : replicas_) {
         text += "\n  replica " + std::to_string(replica->index());
         if (!replica->up()) {
-            text += " is down";
+            text += replica->lost() ? " is lost" : " is down";
             continue;
         }
         Replica& production = replica->replica();
@@ -126,6 +137,12 @@ std::string World::describe_replicas() {
                 to_string(production.durable_vv()) +
                 (production.session_active() ? ", in a session" : "") +
                 (replica->idle() ? "" : ", not idle");
+        if (const PrimaryBackup& mode = production.primary_backup(); mode.on()) {
+            text += ", term " + std::to_string(mode.term().id.number) +
+                    (replica->is_primary() ? ", primary" : "") +
+                    (mode.standing() ? ", stands" : "") +
+                    (mode.holds_suffix() ? ", holds a suffix" : "");
+        }
         for (const PeerStatus& peer : production.peers()) {
             text += "\n    link " + std::to_string(peer.link) + ": " + peer.describe;
         }
@@ -139,17 +156,50 @@ void World::compare_replicas() {
         if (timeline_.failure()) return;
         replica->check();
     }
-    const auto rows = rows_of(replicas_[0]->replica());
-    for (std::size_t i = 1; i < replicas_.size() && !timeline_.failure(); ++i) {
-        Replica& first = replicas_[0]->replica();
-        Replica& other = replicas_[i]->replica();
+    const std::vector<SimReplica*> all = present();
+    Replica& first = all[0]->replica();
+    const auto rows = rows_of(first);
+    for (std::size_t i = 1; i < all.size() && !timeline_.failure(); ++i) {
+        Replica& other = all[i]->replica();
+        const std::string both = "replicas " + std::to_string(all[0]->index()) + " and " +
+                                 std::to_string(all[i]->index());
         if (!(first.group().leaf_sums() == other.group().leaf_sums())) {
-            timeline_.fail("replicas 0 and " + std::to_string(i) +
-                           " have the same events and other leaf sums");
+            timeline_.fail(both + " have the same events and other leaf sums");
         } else if (rows_of(other) != rows) {
-            timeline_.fail("replicas 0 and " + std::to_string(i) +
-                           " have the same events and other rows");
+            timeline_.fail(both + " have the same events and other rows");
         }
+    }
+}
+
+std::vector<SimReplica*> World::present() const {
+    std::vector<SimReplica*> all;
+    for (const auto& replica : replicas_) {
+        if (!replica->lost()) all.push_back(replica.get());
+    }
+    return all;
+}
+
+/// More often the primary than not. What it alone had is gone; what clients were told is not.
+std::size_t World::lose_machine() {
+    std::size_t lost = random_.below(replicas_.size());
+    for (const auto& replica : replicas_) {
+        if (replica->is_primary() && random_.one_in(2)) lost = replica->index();
+    }
+    timeline_.note("lost", lost, 0, [] { return "with its disk"; });
+    replicas_[lost]->crash(true);
+    replicas_[lost]->lose();
+    return lost;
+}
+
+void World::check_acknowledged() {
+    const bool bound = present().size() == replicas_.size() || terms_.outlives_a_machine();
+    for (const SimReplica* replica : present()) {
+        if (timeline_.failure() || !bound) return;
+        const VersionVector& vv = history_.durable_vv(replica->index());
+        if (vv.covers(terms_.acknowledged())) continue;
+        timeline_.fail("replica " + std::to_string(replica->index()) + ": has in the end only " +
+                       to_string(vv) +
+                       " of what clients were told is done: " + to_string(terms_.acknowledged()));
     }
 }
 

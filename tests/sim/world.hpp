@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "tests/sim/faults.hpp"
+#include "tests/sim/operator.hpp"
 
 namespace syncline::sim {
 
@@ -32,6 +33,10 @@ private:
     /// Equal vectors, and nothing left to do.
     [[nodiscard]] bool converged() const;
     void compare_replicas();
+    /// The replicas that are not lost.
+    [[nodiscard]] std::vector<SimReplica*> present() const;
+    std::size_t lose_machine();
+    void check_acknowledged();
     void restart_all();
     [[nodiscard]] std::string describe_replicas();
 
@@ -41,8 +46,10 @@ private:
     SimRandom random_;
     History history_;
     Network network_;
+    Terms terms_;
     std::vector<std::unique_ptr<SimReplica>> replicas_;
     Faults faults_;
+    Operator operator_;
 };
 
 /// Runs one seed.

@@ -1,0 +1,322 @@
+#include "tests/sim/terms.hpp"
+
+#include <algorithm>
+
+#include "core/protocol/message.hpp"
+
+namespace syncline::sim {
+namespace {
+
+std::string to_text(const TermId& term) {
+    return std::to_string(term.number) + " of " + to_string(term.primary).substr(0, 8);
+}
+
+std::string to_text(Outcome outcome) {
+    switch (outcome) {
+        case Outcome::done:
+            return "done";
+        case Outcome::write_unconfirmed:
+            return "write unconfirmed";
+        case Outcome::read_unconfirmed:
+            return "read unconfirmed";
+        case Outcome::stepped_down:
+            return "stepped down";
+    }
+    return "unknown";
+}
+
+}  // namespace
+
+Terms::Terms(const Plan& plan, Timeline& timeline, Coverage& coverage, const History& history)
+    : plan_(plan),
+      timeline_(timeline),
+      coverage_(coverage),
+      history_(history),
+      views_(plan.replicas) {}
+
+void Terms::fail(std::size_t replica, const std::string& sentence) {
+    timeline_.fail("replica " + std::to_string(replica) + ": " + sentence);
+}
+
+Terms::Seen Terms::look(const PrimaryBackup& mode) {
+    return Seen{mode.term().id, mode.role(), mode.standing(), mode.suffixes().size(),
+                mode.holds_suffix()};
+}
+
+std::size_t Terms::needed() const {
+    const std::optional<unsigned>& acks = plan_.replica.primary_backup.acks;
+    return acks ? *acks : views_.size() - (lost_ ? 2 : 1);
+}
+
+/// Backups that hold this event whatever happens to their power.
+std::size_t Terms::holders(std::size_t replica, const Dot& dot) const {
+    std::size_t count = 0;
+    for (std::size_t other = 0; other < views_.size(); ++other) {
+        if (other == replica || other == lost_) continue;
+        if (history_.durable_vv(other).covers(dot)) ++count;
+    }
+    return count;
+}
+
+// --- Terms
+
+void Terms::opened(std::size_t replica, const Replica& production) {
+    if (!on()) return;
+    View& view = views_[replica];
+    const Seen now = look(production.primary_backup());
+    if (now.term < view.seen.term) {
+        return fail(replica, "came back in term " + to_text(now.term) + " after it had been in " +
+                                 to_text(view.seen.term));
+    }
+    view.gate = {};
+    view.batch.reset();
+    view.standing_for.reset();
+    const bool primary = now.role == PrimaryBackup::Role::primary;
+    if (primary && view.seen.term.number == 0) forced_.insert(now.term);  // the founder
+    if (primary) began_to_reign(replica, production);
+    view.seen = now;
+    view.seen.role = PrimaryBackup::Role::multi_master;  // so that observe() looks at the disk
+}
+
+void Terms::observe(std::size_t replica, const Replica& production, const SimDisk& disk) {
+    if (!on()) return;
+    View& view = views_[replica];
+    const Seen now = look(production.primary_backup());
+    if (now == view.seen) return;
+    timeline_.note("term", replica, now.term.number, [&] {
+        return to_text(now.term) +
+               (now.role == PrimaryBackup::Role::primary ? ", primary" : ", backup") +
+               (now.standing ? ", stands" : "") + (now.held ? ", holds a suffix" : "");
+    });
+    if (now.term < view.seen.term) {
+        return fail(replica,
+                    "went from term " + to_text(view.seen.term) + " back to " + to_text(now.term));
+    }
+    const bool primary = now.role == PrimaryBackup::Role::primary;
+    const bool opened = view.seen.role == PrimaryBackup::Role::multi_master;
+    if (primary && !opened && (now.term != view.seen.term || now.role != view.seen.role)) {
+        view.gate = production.durable_vv();
+        ++coverage_.promotions;
+        began_to_reign(replica, production);
+    }
+    if (!opened && now.suffixes > view.seen.suffixes) ++coverage_.suffixes;
+    if (!opened && view.seen.role == PrimaryBackup::Role::primary && !primary) {
+        ++coverage_.stepped_down;
+    }
+    if (!primary && now.term != view.seen.term) view.forced = false;
+    view.seen = now;
+    prove(replica, production, disk, 0);
+}
+
+void Terms::began_to_reign(std::size_t replica, const Replica& production) {
+    View& view = views_[replica];
+    const TermId term = production.primary_backup().term().id;
+    if (term.primary != production.identity().node) {
+        return fail(replica, "calls itself the primary of the term " + to_text(term));
+    }
+    if (view.forced && forced_.insert(term).second) ++coverage_.promotions_forced;
+    view.forced = false;
+    std::set<TermId>& primaries = primaries_[term.number];
+    primaries.insert(term);
+    const auto by_vote = std::count_if(primaries.begin(), primaries.end(),
+                                       [&](const TermId& id) { return forced_.count(id) == 0; });
+    if (by_vote > 1) {
+        return fail(replica, "was voted the primary of term " + std::to_string(term.number) +
+                                 ", and another was, too");
+    }
+    if (!plan_.replica.primary_backup.acks && !history_.vv(replica).covers(acknowledged_)) {
+        fail(replica, "was promoted with " + to_string(history_.vv(replica)) +
+                          ", but clients were told that " + to_string(acknowledged_) +
+                          " is at all replicas");
+    }
+}
+
+/// One vote for each number, for ever.
+void Terms::promise(std::size_t replica, const TermId& term) {
+    const auto [promise, first] = views_[replica].promised.emplace(term.number, term.primary);
+    if (first || promise->second == term.primary) return;
+    fail(replica, "gave its vote for term " + std::to_string(term.number) + " to two replicas");
+}
+
+void Terms::prove(std::size_t replica, const Replica& production, const SimDisk& disk,
+                  std::uint64_t promised) {
+    ++coverage_.terms_proved;
+    const std::unique_ptr<SimDisk> copy = disk.clone();
+    copy->forget_unsynced();
+    const PrimaryBackup& mode = production.primary_backup();
+    PrimaryBackupOptions options = mode.options();
+    options.founds = false;
+    const auto found = PrimaryBackup::open(options, production.identity(), *copy, {}, 0);
+    if (!found) {
+        return fail(replica, "its term cannot be read after a power cut: " + found.error().message);
+    }
+    PrimaryBackup& kept = **found;
+    if (kept.term() != mode.term() || kept.role() != mode.role()) {
+        return fail(replica, "is in term " + to_text(mode.term().id) +
+                                 ", but after a power cut it would be in " +
+                                 to_text(kept.term().id) +
+                                 (kept.term() == mode.term() ? ", in another role" : ""));
+    }
+    if (kept.suffixes() != mode.suffixes() || kept.holds_suffix() != mode.holds_suffix()) {
+        return fail(replica, "would know other unreplicated events after a power cut");
+    }
+    const Result<Term> next = kept.stand({}, 0);
+    if (!next || next->id.number <= promised) {
+        fail(replica, "spoke of term " + std::to_string(promised) +
+                          ", and would stand for it again after a power cut");
+    }
+}
+
+// --- Frames
+
+void Terms::sent(std::size_t replica, const Replica& production, const SimDisk& disk,
+                 const Outgoing& frame) {
+    if (!on()) return;
+    View& view = views_[replica];
+    const auto type = static_cast<MessageType>(frame.type);
+    if (type == MessageType::vote_request) {
+        const TermId wanted =
+            std::get<VoteRequest>(*decode_message(frame.type, frame.payload)).term.id;
+        if (view.standing_for != wanted) {
+            if (view.promised.count(wanted.number) > 0) {
+                return fail(replica, "stands for term " + to_text(wanted) + " again");
+            }
+            view.standing_for = wanted;
+        }
+        promise(replica, wanted);
+        prove(replica, production, disk, wanted.number);
+    } else if (type == MessageType::vote) {
+        const Vote vote = std::get<Vote>(*decode_message(frame.type, frame.payload));
+        if (!vote.granted) return;
+        ++coverage_.votes;
+        promise(replica, vote.term);
+        prove(replica, production, disk, vote.term.number);
+    } else if (type == MessageType::session_open) {
+        const SessionOpen open = std::get<SessionOpen>(*decode_message(frame.type, frame.payload));
+        const auto session = static_cast<std::uint16_t>(open.nonce);
+        if (session != view.session) view.session_served_in.reset();
+        view.session = session;
+    }
+}
+
+void Terms::receives(std::size_t replica, std::uint8_t type, const Bytes& payload,
+                     const TermId& sent_in) {
+    if (!on()) return;
+    View& view = views_[replica];
+    view.batch.reset();
+    const bool batch = type == static_cast<std::uint8_t>(MessageType::batch);
+    if (!batch && type != static_cast<std::uint8_t>(MessageType::session_opened)) return;
+    const Result<Message> message = decode_message(type, payload);
+    if (!message) return;  // was cut short
+    if (batch) {
+        view.batch = std::get<LogBatch>(*message).term;
+        if (*view.batch < view.seen.term) ++coverage_.batches_fenced;
+    } else if (std::get<SessionOpened>(*message).session == view.session) {
+        view.session_served_in = sent_in;
+    }
+}
+
+void Terms::applied(std::size_t replica, const Replica& production, const Dot& dot) {
+    if (!on()) return;
+    const TermId own = production.primary_backup().term().id;
+    const std::optional<TermId>& batch = views_[replica].batch;
+    if (batch == own) return;
+    fail(replica, "took in event " + to_string(dot) + " of term " +
+                      (batch ? to_text(*batch) : "unknown") + " in term " + to_text(own));
+}
+
+void Terms::adopted(std::size_t replica, const Replica& production) {
+    if (!on()) return;
+    const TermId own = production.primary_backup().term().id;
+    const std::optional<TermId>& served_in = views_[replica].session_served_in;
+    if (served_in == own) return;
+    fail(replica, "adopted a snapshot of a replica in term " +
+                      (served_in ? to_text(*served_in) : "unknown") + " in term " + to_text(own));
+}
+
+// --- Clients
+
+void Terms::accepted(std::size_t replica, const Replica& production, const Dot& dot) {
+    if (!on()) return;
+    const PrimaryBackup& mode = production.primary_backup();
+    const TermId term = mode.term().id;
+    if (term.number == 0 || term.primary != production.identity().node) {
+        return fail(replica, "accepted the write " + to_string(dot) + " in term " + to_text(term) +
+                                 ", which is another's");
+    }
+    if (primaries_[term.number].count(term) == 0) {
+        fail(replica, "accepted the write " + to_string(dot) + " in term " + to_text(term) +
+                          ", in which it was not promoted");
+    }
+}
+
+void Terms::refused(std::size_t replica, const Replica& production, const Error& error) {
+    const PrimaryBackup& mode = production.primary_backup();
+    ++coverage_.writes_refused;
+    if (!on() || mode.role() == PrimaryBackup::Role::primary) {
+        return fail(replica, "refused a write although it takes writes: " + error.message);
+    }
+    const TermId term = mode.term().id;
+    bool met = false;
+    for (const PeerStatus& peer : production.peers()) {
+        met = met || (peer.ready && peer.uuid == term.primary);
+    }
+    if (!met) return;
+    const std::string name = "r" + std::to_string(history_.replica_of(node_id_of(term.primary)));
+    const std::string expected =
+        "The primary of term " + std::to_string(term.number) + " is " + name + " at ";
+    if (error.message.find(expected) == std::string::npos) {
+        fail(replica, "refused a write without naming " + name + ": " + error.message);
+    }
+}
+
+void Terms::replied(std::size_t replica, const Replica& production, const Request& request,
+                    Outcome outcome) {
+    if (!on()) {
+        if (outcome != Outcome::done) fail(replica, "a reply in multi-master mode is not done");
+        return;
+    }
+    if (outcome != Outcome::done) {
+        ++coverage_.unconfirmed;
+        timeline_.note("outcome", replica, static_cast<std::uint64_t>(outcome),
+                       [&] { return to_text(outcome); });
+        if (request.wrote == (outcome == Outcome::read_unconfirmed)) {
+            return fail(replica, "answered a " + std::string(request.wrote ? "write" : "read") +
+                                     " with " + to_text(outcome));
+        }
+        if (needed() == 0 && outcome != Outcome::stepped_down) {
+            return fail(replica, "waited for backups that nobody asked for");
+        }
+        // A shorter time-out than a healthy cluster may need is the plan's choice.
+        const bool patient = plan_.replica.primary_backup.ack_timeout_ms >= 5000;
+        if (confirmation_expected_ && patient)
+            fail(replica, "in peace a reply was " + to_text(outcome));
+        return;
+    }
+    const PrimaryBackup& mode = production.primary_backup();
+    const bool same_term =
+        mode.role() == PrimaryBackup::Role::primary && mode.term().id == request.term;
+    if (!request.wrote && !same_term) return;  // reads of backups promise nothing
+    for (const Dot& dot : request.rests_on) {
+        const bool own_write = request.wrote && dot == request.rests_on.back();
+        if (!own_write && views_[replica].gate.covers(dot)) continue;
+        if (!own_write && !same_term) continue;
+        if (holders(replica, dot) < needed()) {
+            return fail(replica, std::string(own_write ? "called write " : "showed event ") +
+                                     to_string(dot) + (own_write ? " done" : "") +
+                                     ", which is durable at " +
+                                     std::to_string(holders(replica, dot)) + " backups, not at " +
+                                     std::to_string(needed()));
+        }
+        if (own_write) acknowledged_.add(dot);
+    }
+    coverage_.confirmed += request.wrote ? 1U : 0U;
+    coverage_.reads_confirmed += request.wrote ? 0U : 1U;
+}
+
+void Terms::lost(std::size_t replica) {
+    lost_ = replica;
+    ++coverage_.machines_lost;
+}
+
+}  // namespace syncline::sim
