@@ -34,6 +34,7 @@ Result<std::unique_ptr<PrimaryBackup>> PrimaryBackup::open(PrimaryBackupOptions 
     std::unique_ptr<PrimaryBackup> self(new PrimaryBackup(std::move(options), identity, disk));
     if (!self->on()) return self;
     SYNCLINE_CHECK(self->load());
+    SYNCLINE_CHECK(self->strike_lost(vv));
     if (self->options_.founds && self->stored_.term.id.number == 0) {
         Stored first;
         first.term = Term{TermId{1, identity.node}, vv};
@@ -205,6 +206,18 @@ void PrimaryBackup::note_suffix(Stored& next, const VersionVector& vv) const {
         next.held = next.held || options_.hold_suffix;
     }
     if (next.suffixes.size() > suffixes_max) next.suffixes.erase(next.suffixes.begin());
+}
+
+/// Events of the suffix that were not durable yet when power was cut are gone. Their names will be
+/// those of other events, which must not pass for noted.
+Result<void> PrimaryBackup::strike_lost(const VersionVector& vv) {
+    Stored next = stored_;
+    for (Suffix& suffix : next.suffixes) {
+        suffix.last = std::min(suffix.last, vv.counter(suffix.actor));
+    }
+    std::erase_if(next.suffixes, [](const Suffix& suffix) { return suffix.last < suffix.first; });
+    if (next.suffixes == stored_.suffixes) return {};
+    return commit(std::move(next));
 }
 
 Result<void> PrimaryBackup::introduce(const Member& member, const VersionVector& durable_vv,

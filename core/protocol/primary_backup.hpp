@@ -169,6 +169,7 @@ private:
     void release();
     [[nodiscard]] bool gated() const { return role() == Role::primary && acks_needed() > 0; }
     void note_suffix(Stored& next, const VersionVector& vv) const;
+    Result<void> strike_lost(const VersionVector& vv);
 
     PrimaryBackupOptions options_;
     Identity identity_;

@@ -416,6 +416,48 @@ BOOST_AUTO_TEST_CASE(a_held_suffix_stays_until_it_is_merged_even_over_restarts) 
     BOOST_TEST(cluster.difference() == "");
 }
 
+BOOST_AUTO_TEST_CASE(a_suffix_that_power_took_away_hides_no_later_event) {
+    const ScratchDirectory scratch;
+    const std::unique_ptr<Disk> disk = std::move(open_posix_disk(scratch.path().string()).value());
+    SystemRandom random;
+    Identity identity;
+    identity.cluster = random_uuid(random);
+    identity.node = random_uuid(random);
+    identity.node_id = node_id_of(identity.node);
+    const Actor actor{identity.node_id, 1};
+    const auto own_events = [&](std::uint64_t count) {
+        VersionVector vv;
+        vv.add(Dot{actor, count});
+        return vv;
+    };
+    PrimaryBackupOptions options;
+    options.mode = ReplicationMode::primary_backup;
+    options.hold_suffix = true;
+    const auto open = [&](std::uint64_t count) {
+        return std::move(
+            PrimaryBackup::open(options, identity, *disk, own_events(count), 0).value());
+    };
+    const Uuid other = random_uuid(random);
+    {
+        // Of five events that the new term does not begin with, three are durable.
+        const std::unique_ptr<PrimaryBackup> before = open(5);
+        BOOST_REQUIRE(before->adopt(Term{TermId{2, other}, {}}, own_events(5), 0));
+        BOOST_REQUIRE_EQUAL(before->suffixes().size(), 1U);
+        BOOST_TEST(before->suffixes()[0].last == 5U);
+    }
+    const std::unique_ptr<PrimaryBackup> after = open(3);
+    BOOST_REQUIRE_EQUAL(after->suffixes().size(), 1U);
+    BOOST_TEST(after->suffixes()[0].last == 3U);
+    BOOST_TEST(open(3)->suffixes() == after->suffixes(), "it is struck from the file, too");
+    // Events four and five are made anew.
+    BOOST_REQUIRE(after->release_suffix());
+    BOOST_REQUIRE(after->adopt(Term{TermId{3, other}, {}}, own_events(5), 0));
+    BOOST_TEST(after->holds_suffix());
+    BOOST_REQUIRE_EQUAL(after->suffixes().size(), 2U);
+    BOOST_TEST(after->suffixes()[1].first == 4U);
+    BOOST_TEST(after->suffixes()[1].last == 5U);
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace syncline
