@@ -76,6 +76,14 @@ void Operator::fail_over(bool force) {
         replicas_[struck]->disk().fail_after(random_.below(term_fault_operations));
     }
     promote(chosen, force);
+    if (!shared_.plan.term_faults || !random_.one_in(3)) return;
+    // Power is cut while votes are on their way.
+    const std::size_t cut = random_.below(replicas_.size());
+    shared_.timeline.after(random_.below(4 * shared_.plan.delay + 10 * micros_per_ms), [this, cut] {
+        if (healed_ || !replicas_[cut]->up()) return;
+        ++shared_.coverage.term_faults;
+        replicas_[cut]->crash(true);
+    });
 }
 
 void Operator::promote(std::size_t index, bool force) {
@@ -99,10 +107,23 @@ void Operator::merge(std::size_t index) {
     if (!held.up() || !held.replica().primary_backup().holds_suffix()) return;
     held.run([this, index](Replica& replica) {
         if (replica.failure() || !replica.primary_backup().holds_suffix()) return;
+        check_suffix(index, replica);
         const Result<void> merged = replica.merge_suffix();
         shared_.timeline.note("merge", index, merged ? 1 : 0, [] { return "held suffix"; });
         shared_.coverage.suffixes_merged += merged ? 1U : 0U;
     });
+}
+
+/// What an operator would look at before: the events that are held, as far as the log has them.
+void Operator::check_suffix(std::size_t index, Replica& replica) {
+    std::uint64_t named = 0;
+    for (const auto& suffix : replica.primary_backup().suffixes()) named += suffix.count();
+    const Result<std::vector<Event>> listed = replica.suffix_events(named + 1);
+    const bool complete = replica.log().base() == 0 && replica.durable_vv() == replica.group().vv();
+    if (listed && (complete ? listed->size() == named : listed->size() <= named)) return;
+    shared_.timeline.fail("replica " + std::to_string(index) + ": lists " +
+                          (listed ? std::to_string(listed->size()) : listed.error().message) +
+                          " events of " + std::to_string(named) + " that were not replicated");
 }
 
 void Operator::mend() {

@@ -28,6 +28,7 @@ private:
     void fail_over(bool force);
     void promote(std::size_t replica, bool force);
     void merge(std::size_t replica);
+    void check_suffix(std::size_t index, Replica& replica);
     /// The primary that answers; of several the one of the highest term.
     [[nodiscard]] const SimReplica* primary() const;
 

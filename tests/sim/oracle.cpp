@@ -123,6 +123,38 @@ Expected Oracle::evaluate(const VersionVector& vv, const History& history) {
     return expected;
 }
 
+void Oracle::add_grounds(const VersionVector& vv, const History& history, Grounds& grounds) {
+    for (const std::vector<Item>* items : {&history.writes, &history.increments}) {
+        for (const Item& item : *items) {
+            if (!vv.covers(item.dot)) continue;
+            std::vector<Dot> any;
+            for (const Dot& by : item.ended_by) {
+                if (vv.covers(by)) any.push_back(by);
+            }
+            grounds.push_back(Ground{item.dot, std::move(any)});
+        }
+    }
+}
+
+Oracle::Grounds Oracle::grounds(const VersionVector& vv, const Name& name) const {
+    Grounds grounds;
+    const auto cells = keys_.find(name.key);
+    if (cells == keys_.end()) return grounds;
+    const auto history = cells->second.find({name.type, name.field});
+    if (history != cells->second.end()) add_grounds(vv, history->second, grounds);
+    return grounds;
+}
+
+Oracle::Grounds Oracle::grounds(const VersionVector& vv, BytesView key, CellType type) const {
+    Grounds grounds;
+    const auto cells = keys_.find(key);
+    if (cells == keys_.end()) return grounds;
+    for (const auto& [name, history] : cells->second) {
+        if (name.first == type) add_grounds(vv, history, grounds);
+    }
+    return grounds;
+}
+
 Expected Oracle::cell(const VersionVector& vv, const Name& name) const {
     const auto cells = keys_.find(name.key);
     if (cells == keys_.end()) return {};

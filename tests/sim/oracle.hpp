@@ -66,6 +66,17 @@ public:
     /// Every replica covers this vector from now on, even after a crash.
     void settle(const VersionVector& everywhere);
 
+    /// What a cell's value rests on: a live item on its own event; that one is gone, on one of
+    /// those that ended it, or on the item's never having been there.
+    struct Ground {
+        Dot item;
+        std::vector<Dot> ended_by;
+    };
+    using Grounds = std::vector<Ground>;
+    [[nodiscard]] Grounds grounds(const VersionVector& vv, const Name& name) const;
+    /// The same for all cells of one type under a key.
+    [[nodiscard]] Grounds grounds(const VersionVector& vv, BytesView key, CellType type) const;
+
     [[nodiscard]] Expected cell(const VersionVector& vv, const Name& name) const;
     /// The live cells of one key.
     [[nodiscard]] std::map<Name, Expected> live_cells(const VersionVector& vv, BytesView key) const;
@@ -107,6 +118,7 @@ private:
     static void end_seen(std::vector<Item>& items, const Event& event);
     static void end_all(Cells& cells, const Event& event);
     static bool alive(const Item& item, const VersionVector& vv);
+    static void add_grounds(const VersionVector& vv, const History& history, Grounds& grounds);
     static Expected evaluate(const VersionVector& vv, const History& history);
 
     std::map<Bytes, Cells, std::less<>> keys_;

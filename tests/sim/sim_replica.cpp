@@ -72,7 +72,7 @@ void SimReplica::start() {
         shared_.timeline.note("adopted", index_, hash64(to_string(vv)),
                               [&] { return to_string(vv); });
         shared_.history.adopted(index_, vv);
-        shared_.terms.adopted(index_, *replica_);
+        shared_.terms.adopted(index_, *replica_, vv);
     };
     const VersionVector& vv = replica_->group().vv();
     shared_.timeline.note("open", index_, hash64(to_string(vv)), [&] { return to_string(vv); });
@@ -338,8 +338,9 @@ void SimReplica::operate(OpKind kind) {
     if (!attempt.violation.empty()) return fail(attempt.violation);
     if (executed) {
         if (dot.counter > 0) attempt.seen.push_back(dot);
+        const TermId led = is_primary() ? term() : TermId{};
         client.expecting.push_back(Expecting{
-            number, {dot.counter > 0, std::move(attempt.seen), is_primary() ? term() : TermId{}}});
+            number, {dot.counter > 0, std::move(attempt.seen), std::move(attempt.grounds), led}});
     } else if (executed.error().code == Code::read_only) {
         ++shared_.coverage.refused;
         shared_.terms.refused(index_, *replica_, executed.error());

@@ -104,6 +104,8 @@ void Terms::observe(std::size_t replica, const Replica& production, const SimDis
         ++coverage_.stepped_down;
     }
     if (!primary && now.term != view.seen.term) view.forced = false;
+    if (now.held && now != view.seen) note_held(replica, production.primary_backup());
+    if (!now.held) view.held.clear();
     view.seen = now;
     prove(replica, production, disk, 0);
 }
@@ -131,6 +133,34 @@ void Terms::began_to_reign(std::size_t replica, const Replica& production) {
     }
 }
 
+void Terms::note_held(std::size_t replica, const PrimaryBackup& mode) {
+    const TermId term = mode.term().id;
+    for (const PrimaryBackup::Suffix& suffix : mode.suffixes()) {
+        if (suffix.term != term.number) continue;
+        for (std::uint64_t counter = suffix.first; counter <= suffix.last; ++counter) {
+            const Dot dot{suffix.actor, counter};
+            bool elsewhere = false;
+            for (std::size_t other = 0; other < views_.size(); ++other) {
+                elsewhere = elsewhere || (other != replica && history_.vv(other).covers(dot));
+            }
+            if (!elsewhere) views_[replica].held.emplace(dot, term);
+        }
+    }
+}
+
+void Terms::spread(std::size_t replica, const TermId& term, const Dot& dot) {
+    const std::size_t origin = history_.replica_of(dot.actor.node);
+    Held& held = views_[origin].held;
+    const auto found = held.find(dot);
+    if (found == held.end()) return;
+    if (term < found->second) {
+        held.erase(found);  // it was under way already
+        return;
+    }
+    fail(replica, "has event " + to_string(dot) + ", which replica " + std::to_string(origin) +
+                      " holds back");
+}
+
 /// One vote for each number, for ever.
 void Terms::promise(std::size_t replica, const TermId& term) {
     const auto [promise, first] = views_[replica].promised.emplace(term.number, term.primary);
@@ -146,7 +176,8 @@ void Terms::prove(std::size_t replica, const Replica& production, const SimDisk&
     const PrimaryBackup& mode = production.primary_backup();
     PrimaryBackupOptions options = mode.options();
     options.founds = false;
-    const auto found = PrimaryBackup::open(options, production.identity(), *copy, {}, 0);
+    const auto found =
+        PrimaryBackup::open(options, production.identity(), *copy, history_.vv(replica), 0);
     if (!found) {
         return fail(replica, "its term cannot be read after a power cut: " + found.error().message);
     }
@@ -220,16 +251,24 @@ void Terms::applied(std::size_t replica, const Replica& production, const Dot& d
     if (!on()) return;
     const TermId own = production.primary_backup().term().id;
     const std::optional<TermId>& batch = views_[replica].batch;
-    if (batch == own) return;
+    if (batch == own) return spread(replica, own, dot);
     fail(replica, "took in event " + to_string(dot) + " of term " +
                       (batch ? to_text(*batch) : "unknown") + " in term " + to_text(own));
 }
 
-void Terms::adopted(std::size_t replica, const Replica& production) {
+void Terms::adopted(std::size_t replica, const Replica& production, const VersionVector& vv) {
     if (!on()) return;
     const TermId own = production.primary_backup().term().id;
     const std::optional<TermId>& served_in = views_[replica].session_served_in;
-    if (served_in == own) return;
+    if (served_in == own) {
+        for (std::size_t origin = 0; origin < views_.size(); ++origin) {
+            const Held held = views_[origin].held;
+            for (const auto& [dot, term] : held) {
+                if (vv.covers(dot)) spread(replica, own, dot);
+            }
+        }
+        return;
+    }
     fail(replica, "adopted a snapshot of a replica in term " +
                       (served_in ? to_text(*served_in) : "unknown") + " in term " + to_text(own));
 }
@@ -297,21 +336,32 @@ void Terms::replied(std::size_t replica, const Replica& production, const Reques
     const bool same_term =
         mode.role() == PrimaryBackup::Role::primary && mode.term().id == request.term;
     if (!request.wrote && !same_term) return;  // reads of backups promise nothing
-    for (const Dot& dot : request.rests_on) {
-        const bool own_write = request.wrote && dot == request.rests_on.back();
-        if (!own_write && views_[replica].gate.covers(dot)) continue;
-        if (!own_write && !same_term) continue;
-        if (holders(replica, dot) < needed()) {
-            return fail(replica, std::string(own_write ? "called write " : "showed event ") +
-                                     to_string(dot) + (own_write ? " done" : "") +
-                                     ", which is durable at " +
-                                     std::to_string(holders(replica, dot)) + " backups, not at " +
-                                     std::to_string(needed()));
-        }
-        if (own_write) acknowledged_.add(dot);
+    if (!request.wrote) return check_read(replica, request);
+    const Dot& dot = request.rests_on.back();
+    if (holders(replica, dot) < needed()) {
+        return fail(replica, "called write " + to_string(dot) + " done, which is durable at " +
+                                 std::to_string(holders(replica, dot)) + " backups, not at " +
+                                 std::to_string(needed()));
     }
-    coverage_.confirmed += request.wrote ? 1U : 0U;
-    coverage_.reads_confirmed += request.wrote ? 0U : 1U;
+    acknowledged_.add(dot);
+    ++coverage_.confirmed;
+}
+
+/// Nothing that a primary shows can be lost with it, but for what its term began with.
+void Terms::check_read(std::size_t replica, const Request& request) {
+    const auto confirmed = [&](const Dot& dot) {
+        return views_[replica].gate.covers(dot) || holders(replica, dot) >= needed();
+    };
+    for (const Oracle::Ground& ground : request.grounds) {
+        const bool item = confirmed(ground.item);
+        const std::vector<Dot>& by = ground.ended_by;
+        if (by.empty() ? item : !item || std::any_of(by.begin(), by.end(), confirmed)) continue;
+        const Dot& dot = by.empty() ? ground.item : by.front();
+        return fail(replica, "answered a read by event " + to_string(dot) +
+                                 ", which is durable at " + std::to_string(holders(replica, dot)) +
+                                 " backups, not at " + std::to_string(needed()));
+    }
+    ++coverage_.reads_confirmed;
 }
 
 void Terms::lost(std::size_t replica) {

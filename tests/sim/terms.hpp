@@ -42,12 +42,13 @@ public:
                   const TermId& sent_in);
     /// The replica took in an event of another, or a whole snapshot.
     void applied(std::size_t replica, const Replica& production, const Dot& dot);
-    void adopted(std::size_t replica, const Replica& production);
+    void adopted(std::size_t replica, const Replica& production, const VersionVector& vv);
 
     /// A request was executed: what its reply may be judged by.
     struct Request {
         bool wrote = false;
-        std::vector<Dot> rests_on;
+        std::vector<Dot> rests_on;  ///< of a write the last one is its own event
+        Oracle::Grounds grounds;    ///< of a read
         TermId term;  ///< in which it was executed by the term's primary; else number 0
     };
     void replied(std::size_t replica, const Replica& production, const Request& request,
@@ -71,13 +72,16 @@ private:
 
         bool operator==(const Seen&) const = default;
     };
+    /// Events that a replica holds back and no other one has, with the term they are held in.
+    using Held = std::map<Dot, TermId>;
     struct View {
         Seen seen;
         bool forced = false;
-        VersionVector gate;                       // what its term began with, in this life
-        std::map<std::uint64_t, Uuid> promised;   // own candidacies included
-        std::optional<TermId> standing_for;       // in this life
-        std::optional<TermId> batch;              // the frame being taken in
+        VersionVector gate;                      // what its term began with, in this life
+        std::map<std::uint64_t, Uuid> promised;  // own candidacies included
+        std::optional<TermId> standing_for;      // in this life
+        std::optional<TermId> batch;             // the frame being taken in
+        Held held;
         std::uint16_t session = 0;                // the last one it asked for
         std::optional<TermId> session_served_in;  // term of the replica that answered
     };
@@ -86,6 +90,10 @@ private:
     [[nodiscard]] static Seen look(const PrimaryBackup& mode);
     [[nodiscard]] std::size_t needed() const;
     [[nodiscard]] std::size_t holders(std::size_t replica, const Dot& dot) const;
+    void note_held(std::size_t replica, const PrimaryBackup& mode);
+    /// The replica took these in: what it got in an older term it may pass on.
+    void spread(std::size_t replica, const TermId& term, const Dot& dot);
+    void check_read(std::size_t replica, const Request& request);
     void began_to_reign(std::size_t replica, const Replica& production);
     void promise(std::size_t replica, const TermId& term);
     /// Compares with what a power cut at this moment would leave.

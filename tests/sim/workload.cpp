@@ -126,6 +126,7 @@ Result<void> Workload::read_string(Transaction& txn, const Bytes& key, Attempt& 
         return {};
     }
     const Oracle::Name name{key, CellType::string, {}};
+    if (plan_.primary_backup()) attempt.grounds = history_.oracle().grounds(vv(), name);
     const auto expected = Oracle::visible_value(history_.oracle().cell(vv(), name));
     if (*got != expected) {
         attempt.violation = "GET " + printable(key) + " gave " +
@@ -147,6 +148,7 @@ Result<void> Workload::read_collection(Transaction& txn, const Bytes& key, CellT
                             in_words(visible);
     }
     if (!count) return count.error();
+    if (plan_.primary_backup()) attempt.grounds = history_.oracle().grounds(vv(), key, type);
     std::map<Bytes, Bytes> got;
     if (type == CellType::set) {
         SYNCLINE_TRY(const std::vector<Bytes> members, operations::set_members(txn, key));

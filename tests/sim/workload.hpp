@@ -14,6 +14,7 @@ struct Attempt {
     OpKind kind = OpKind::get;
     std::vector<Intent> intents;  ///< of the operations that were not refused
     std::vector<Dot> seen;        ///< events whose effects the reply shows
+    Oracle::Grounds grounds;      ///< in primary-backup mode: what a read's answer rests on
     bool read_checked = false;
     std::string violation;  ///< an answer that history does not give; empty: none
 };
