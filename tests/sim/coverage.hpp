@@ -82,9 +82,10 @@ struct Coverage {
     std::uint64_t promotions_forced = 0;  ///< of these
     std::uint64_t votes = 0;
     std::uint64_t stepped_down = 0;
-    std::uint64_t batches_fenced = 0;   ///< log batches that came out of an earlier term
-    std::uint64_t terms_proved = 0;     ///< compared with a copy of the disk
-    std::uint64_t term_faults = 0;      ///< failures of a disk while it wrote a term
+    std::uint64_t batches_fenced = 0;  ///< log batches that came out of an earlier term
+    std::uint64_t terms_proved = 0;    ///< compared with a copy of the disk
+    /// Failures of a disk while it wrote a term, by SimDisk::Operation.
+    std::array<std::uint64_t, 5> term_faults{};
     std::uint64_t confirmed = 0;        ///< writes
     std::uint64_t reads_confirmed = 0;  ///< at primaries
     std::uint64_t unconfirmed = 0;      ///< replies, reads included

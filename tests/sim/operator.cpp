@@ -7,8 +7,8 @@ namespace {
 
 constexpr std::uint64_t operator_stream = 6;
 constexpr Micros look_gap = 300 * micros_per_ms;
-/// Operations of a disk within which one fails while a term changes: a term takes five.
-constexpr std::uint64_t term_fault_operations = 12;
+/// A term is written by four or five operations; a candidate writes two terms.
+constexpr std::uint64_t term_fault_operations = 9;
 
 }  // namespace
 
@@ -72,8 +72,7 @@ void Operator::fail_over(bool force) {
     if (shared_.plan.term_faults && random_.one_in(2)) {
         // The candidate's disk, or that of one that is asked for its vote.
         const std::size_t struck = random_.one_in(2) ? chosen : random_.below(replicas_.size());
-        ++shared_.coverage.term_faults;
-        replicas_[struck]->disk().fail_after(random_.below(term_fault_operations));
+        replicas_[struck]->disk().fail_on("term", random_.below(term_fault_operations));
     }
     promote(chosen, force);
     if (!shared_.plan.term_faults || !random_.one_in(3)) return;
@@ -81,7 +80,6 @@ void Operator::fail_over(bool force) {
     const std::size_t cut = random_.below(replicas_.size());
     shared_.timeline.after(random_.below(4 * shared_.plan.delay + 10 * micros_per_ms), [this, cut] {
         if (healed_ || !replicas_[cut]->up()) return;
-        ++shared_.coverage.term_faults;
         replicas_[cut]->crash(true);
     });
 }

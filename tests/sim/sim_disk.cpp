@@ -41,8 +41,8 @@ void crash_file(SimDisk::Content& file, Random& random) {
 
 class SimDisk::OpenFile final : public File {
 public:
-    OpenFile(SimDisk& disk, std::shared_ptr<Content> content)
-        : disk_(disk), content_(std::move(content)) {}
+    OpenFile(SimDisk& disk, std::string name, std::shared_ptr<Content> content)
+        : disk_(disk), name_(std::move(name)), content_(std::move(content)) {}
 
     Result<Bytes> read_at(std::uint64_t offset, std::size_t count) override {
         if (offset >= content_->now.size()) return Bytes();
@@ -50,14 +50,14 @@ public:
     }
 
     Result<void> write_at(std::uint64_t offset, BytesView bytes) override {
-        const bool fails = disk_.fails_now();
+        const bool fails = disk_.fails_now(Operation::write, name_);
         if (fails) bytes = bytes.substr(0, bytes.size() / 2);
         if (!bytes.empty()) store(offset, bytes);
         return fails ? Result<void>(device_error("write")) : Result<void>();
     }
 
     Result<void> sync() override {
-        if (disk_.fails_now()) {
+        if (disk_.fails_now(Operation::sync, name_)) {
             content_->dirty.clear();
             return device_error("sync");
         }
@@ -85,10 +85,25 @@ private:
     }
 
     SimDisk& disk_;
+    std::string name_;
     std::shared_ptr<Content> content_;
 };
 
-bool SimDisk::fails_now() {
+bool SimDisk::strikes_victim(Operation operation, const std::string& name) {
+    if (!victim_) return false;
+    const bool directory = operation == Operation::sync_directory;
+    if (directory ? !victim_->renamed : name != victim_->name && name != victim_->name + ".new") {
+        return false;
+    }
+    victim_->renamed = operation == Operation::rename || operation == Operation::remove;
+    if (victim_->after-- > 0) return false;
+    victim_.reset();
+    ++struck_[static_cast<std::size_t>(operation)];
+    return failed_ = true;
+}
+
+bool SimDisk::fails_now(Operation operation, const std::string& name) {
+    if (strikes_victim(operation, name)) return true;
     if (!fails_after_) return false;
     if ((*fails_after_)-- > 0) return false;
     fails_after_.reset();
@@ -108,13 +123,13 @@ Result<std::unique_ptr<File>> SimDisk::open(const std::string& name) {
         unsynced_names_.push_back(names_);
         found = names_.emplace(name, std::make_shared<Content>()).first;
     }
-    return std::unique_ptr<File>(std::make_unique<OpenFile>(*this, found->second));
+    return std::unique_ptr<File>(std::make_unique<OpenFile>(*this, name, found->second));
 }
 
 Result<void> SimDisk::rename(const std::string& from, const std::string& to) {
     const auto found = names_.find(from);
     if (found == names_.end()) return Error{Code::io, "rename " + from + ": no such file"};
-    if (fails_now()) return device_error("rename");
+    if (fails_now(Operation::rename, from)) return device_error("rename");
     unsynced_names_.push_back(names_);
     names_[to] = found->second;
     names_.erase(from);
@@ -124,14 +139,14 @@ Result<void> SimDisk::rename(const std::string& from, const std::string& to) {
 Result<void> SimDisk::remove(const std::string& name) {
     const auto found = names_.find(name);
     if (found == names_.end()) return Error{Code::io, "remove " + name + ": no such file"};
-    if (fails_now()) return device_error("remove");
+    if (fails_now(Operation::remove, name)) return device_error("remove");
     unsynced_names_.push_back(names_);
     names_.erase(found);
     return {};
 }
 
 Result<void> SimDisk::sync_directory() {
-    if (fails_now()) return device_error("sync of the directory");
+    if (fails_now(Operation::sync_directory, {})) return device_error("sync of the directory");
     unsynced_names_.clear();
     return {};
 }

@@ -1,4 +1,5 @@
 #pragma once
+#include <array>
 #include <map>
 #include <memory>
 #include <optional>
@@ -34,8 +35,22 @@ public:
     /// write that fails stores a part; a sync that fails leaves the file marked clean, as Linux
     /// does: it reads as if written, later syncs succeed, and a power cut loses it.
     void fail_after(std::uint64_t operations) { fails_after_ = operations; }
-    /// Takes back a failure that has not struck yet.
-    void fail_nothing() { fails_after_.reset(); }
+    /// The same for operations on one file, its successor NAME.new and its place in the directory.
+    void fail_on(const std::string& name, std::uint64_t operations) {
+        victim_ = Victim{name, operations};
+    }
+    /// Takes back failures that have not struck yet.
+    void fail_nothing() {
+        fails_after_.reset();
+        victim_.reset();
+    }
+    /// What can fail.
+    enum class Operation : std::uint8_t { write, sync, rename, remove, sync_directory };
+    static constexpr std::size_t operations_count = 5;
+    /// How often fail_on() has struck which of them.
+    [[nodiscard]] const std::array<std::uint64_t, operations_count>& struck() const {
+        return struck_;
+    }
     /// A failure has struck since it was last forgiven.
     [[nodiscard]] bool has_failed() const { return failed_; }
     void forgive() { failed_ = false; }
@@ -48,13 +63,22 @@ public:
 
 private:
     class OpenFile;
-    [[nodiscard]] bool fails_now();
+    struct Victim {
+        std::string name;
+        std::uint64_t after = 0;
+        bool renamed = false;  // the directory is to be synced for it
+    };
+    /// `name`: of the file; empty for the directory.
+    [[nodiscard]] bool fails_now(Operation operation, const std::string& name);
+    [[nodiscard]] bool strikes_victim(Operation operation, const std::string& name);
 
     using Names = std::map<std::string, std::shared_ptr<Content>>;  // directory and open files
 
     Names names_;
     std::vector<Names> unsynced_names_;  // the directory before each change since the last sync
     std::optional<std::uint64_t> fails_after_;
+    std::optional<Victim> victim_;
+    std::array<std::uint64_t, operations_count> struck_{};
     bool failed_ = false;
 };
 

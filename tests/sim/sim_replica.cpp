@@ -97,6 +97,7 @@ void SimReplica::crash(bool power_cut) {
     inbox_.clear();
     paused_until_ = 0;
     flushing_ = checkpointing_ = turn_open_ = false;
+    all_durable_ms_ = 0;
     disk_.forgive();
     if (power_cut) disk_.crash(random_);
     base_.end_turn();
@@ -158,7 +159,26 @@ void SimReplica::later(Micros delay, std::function<void(Replica&)> action) {
     });
 }
 
+/// With everything durable here, only backups can keep a client waiting, and not for longer than it
+/// was promised. The reply may have been let go by the latest tick.
+void SimReplica::check_waiting() {
+    const std::uint64_t now = clock_.steady_ms();
+    const bool durable = replica_->durable_vv() == replica_->group().vv();
+    const std::uint64_t before = std::exchange(all_durable_ms_, durable ? now : 0);
+    // After a pause ticks come late.
+    if (!durable || before == 0 || now - before > 2 * tick_gap / micros_per_ms) return;
+    const std::uint64_t bound = shared_.plan.replica.primary_backup.ack_timeout_ms;
+    for (const SimClient& client : clients_) {
+        if (client.expecting.empty()) continue;
+        const std::uint64_t since = client.expecting.front().since_ms;
+        if (before <= since + bound) continue;
+        return fail("a client has been waiting for " + std::to_string(now - since) +
+                    " ms, promised were " + std::to_string(bound));
+    }
+}
+
 void SimReplica::tick() {
+    if (shared_.plan.primary_backup()) check_waiting();
     replica_->tick();
     later(tick_gap, [this](Replica&) { tick(); });
 }
@@ -339,8 +359,10 @@ void SimReplica::operate(OpKind kind) {
     if (executed) {
         if (dot.counter > 0) attempt.seen.push_back(dot);
         const TermId led = is_primary() ? term() : TermId{};
-        client.expecting.push_back(Expecting{
-            number, {dot.counter > 0, std::move(attempt.seen), std::move(attempt.grounds), led}});
+        client.expecting.push_back(
+            Expecting{number,
+                      {dot.counter > 0, std::move(attempt.seen), std::move(attempt.grounds), led},
+                      clock_.steady_ms()});
     } else if (executed.error().code == Code::read_only) {
         ++shared_.coverage.refused;
         shared_.terms.refused(index_, *replica_, executed.error());

@@ -80,6 +80,7 @@ private:
     struct Expecting {  // a reply
         std::uint64_t number = 0;
         Terms::Request request;
+        std::uint64_t since_ms = 0;  // by the replica's clock
     };
     struct SimClient {
         Client client;
@@ -90,6 +91,7 @@ private:
     void wake();
     void tick();
     void turn_ended();
+    void check_waiting();
     void start_flush();
     void start_checkpoint();
     void release(const Committed& committed);
@@ -129,6 +131,7 @@ private:
     bool adopted_ = false;        // a snapshot was, since the state was checked
     bool changed_ = false;        // events were applied since the pairs were compared
     bool lost_ = false;
+    std::uint64_t all_durable_ms_ = 0;  // at the latest tick all was durable; 0: not, or no tick
 };
 
 }  // namespace syncline::sim

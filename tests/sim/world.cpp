@@ -78,6 +78,11 @@ Outcome World::run() {
     for (const auto& replica : replicas_) {
         if (replica->up()) replica->count_statistics();
     }
+    for (const auto& replica : replicas_) {
+        for (std::size_t i = 0; i < SimDisk::operations_count; ++i) {
+            coverage_.term_faults[i] += replica->disk().struck()[i];
+        }
+    }
     coverage_.seeds = 1;
     coverage_.virtual_time = timeline_.now();
     timeline_.note("end", Timeline::nobody, coverage_.frames);
