@@ -176,10 +176,12 @@ Result<void> Link::on_batch(const LogBatch& batch) {
     return {};
 }
 
-/// One ACK as soon as the first consumed batch is durable, another when all are.
+/// One ACK as soon as the first consumed batch is durable, another when all are. None while this
+/// replica stands for a term: what became durable since is not in what the term begins with, and
+/// must not be confirmed to the primary before.
 void Link::acknowledge() {
     const Position durable = replica_.log_->durable();
-    if (!ack_due_ || durable < ack_first_) return;
+    if (!ack_due_ || durable < ack_first_ || replica_.primary_backup_->standing()) return;
     send_ack();
     ack_due_ = durable < ack_last_;
     ack_first_ = ack_last_;
@@ -309,7 +311,8 @@ void Link::tick() {
     }
     if (!confirmed_ && now - hello_ms_ >= limits::heartbeat_ms) send_hello();
     if (!ready()) return;
-    if (now - ack_ms_ >= limits::heartbeat_ms) send_ack();
+    const bool standing = replica_.primary_backup_->standing();
+    if (now - ack_ms_ >= limits::heartbeat_ms && !standing) send_ack();
     if (replica_.session_active() || !admitted()) return;
     const bool behind = !replica_.group_->vv().covers(peer_durable_vv_);
     if (paused_ ? now - paused_ms_ > stall_ms : behind && now - progress_ms_ > stall_ms) pull();

@@ -281,6 +281,46 @@ BOOST_AUTO_TEST_CASE(a_promotion_without_answers_fails_in_time_and_can_be_repeat
     BOOST_TEST(cluster.difference() == "");
 }
 
+BOOST_AUTO_TEST_CASE(a_candidate_confirms_nothing_that_its_term_does_not_begin_with) {
+    TestCluster cluster(3, backed_up(std::nullopt, 3));
+    link_all(cluster, 3);
+    cluster.pump();
+    // A write reaches replica 2, and is not durable there when it stands.
+    Bytes batch;
+    cluster.filter = [&](std::size_t from, std::size_t to, std::uint8_t type, Bytes& payload) {
+        const bool last = to == 2 && type == static_cast<std::uint8_t>(MessageType::batch);
+        if (last && from == 0) batch = payload;
+        return !last && type != static_cast<std::uint8_t>(MessageType::vote_request);
+    };
+    std::vector<Reply> replies;
+    cluster.on_reply = [&](std::size_t, const Reply& reply) { replies.push_back(reply); };
+    Client writer{1, 0};
+    BOOST_REQUIRE(request(cluster.at(0), writer, "key", "value"));
+    cluster.pump(400);  // it pulls once more
+    BOOST_REQUIRE(!batch.empty());
+    for (const PeerStatus& peer : cluster.at(2)->peers()) {
+        if (peer.uuid != cluster.at(0)->identity().node) continue;
+        cluster.at(2)->receive(peer.link, static_cast<std::uint8_t>(MessageType::batch), batch);
+    }
+    BOOST_REQUIRE(cluster.at(2)->group().vv() == cluster.at(0)->group().vv());
+    BOOST_REQUIRE(cluster.at(2)->durable_vv() != cluster.at(0)->durable_vv());
+    BOOST_REQUIRE(cluster.at(2)->promote(false));
+    cluster.at(2).settle();
+    cluster.pump(400);
+    BOOST_TEST(cluster.at(2)->primary_backup().standing());
+    BOOST_TEST(replies.empty());
+    cluster.pump(4000);
+    BOOST_TEST(!cluster.at(2)->primary_backup().standing());
+    BOOST_REQUIRE_EQUAL(replies.size(), 1U);
+    BOOST_TEST((replies[0].outcome == Outcome::write_unconfirmed));
+    cluster.filter = nullptr;
+    replies.clear();
+    BOOST_REQUIRE(request(cluster.at(0), writer, "key", "other"));
+    cluster.pump();
+    BOOST_REQUIRE_EQUAL(replies.size(), 1U);
+    BOOST_TEST((replies[0].outcome == Outcome::done));
+}
+
 BOOST_AUTO_TEST_CASE(of_two_promotions_at_one_time_one_wins) {
     for (const bool force : {false, true}) {
         TestCluster cluster(3, backed_up(0, 3));
