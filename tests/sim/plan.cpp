@@ -101,7 +101,7 @@ void choose_mode(Plan& plan, const RunOptions& options) {
     SimRandom random(plan.seed, mode_stream);
     const bool drawn = random.one_in(backed_up_rarity);
     if (options.mode == Mode::mixed ? !drawn : options.mode == Mode::multi_master) return;
-    if (options.replicas == 0) plan.replicas = 3;
+    if (options.replicas == 0) plan.replicas = random.one_in(4) ? 5 : 3;
     PrimaryBackupOptions& mode = plan.replica.primary_backup;
     mode.mode = ReplicationMode::primary_backup;
     mode.acks = choose<std::optional<unsigned>>(

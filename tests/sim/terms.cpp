@@ -105,6 +105,7 @@ void Terms::observe(std::size_t replica, const Replica& production, const SimDis
     }
     if (!primary && now.term != view.seen.term) view.forced = false;
     if (now.held && now != view.seen) note_held(replica, production.primary_backup());
+    if (now.term != view.seen.term) check_suffix(replica, production);
     if (!now.held) view.held.clear();
     view.seen = now;
     prove(replica, production, disk, 0);
@@ -119,17 +120,40 @@ void Terms::began_to_reign(std::size_t replica, const Replica& production) {
     if (view.forced && forced_.insert(term).second) ++coverage_.promotions_forced;
     view.forced = false;
     std::set<TermId>& primaries = primaries_[term.number];
-    primaries.insert(term);
+    if (!primaries.insert(term).second) return;  // and it came back
     const auto by_vote = std::count_if(primaries.begin(), primaries.end(),
                                        [&](const TermId& id) { return forced_.count(id) == 0; });
     if (by_vote > 1) {
         return fail(replica, "was voted the primary of term " + std::to_string(term.number) +
                                  ", and another was, too");
     }
-    if (!plan_.replica.primary_backup.acks && !history_.vv(replica).covers(acknowledged_)) {
-        fail(replica, "was promoted with " + to_string(history_.vv(replica)) +
-                          ", but clients were told that " + to_string(acknowledged_) +
-                          " is at all replicas");
+    const VersionVector& began = production.primary_backup().term().began;
+    if (!plan_.replica.primary_backup.acks && !began.covers(acknowledged_)) {
+        fail(replica, "began a term with " + to_string(began) + ", but clients were told that " +
+                          to_string(acknowledged_) + " is at all replicas");
+    }
+}
+
+/// Who joins a term names all events that it alone has.
+void Terms::check_suffix(std::size_t replica, const Replica& production) {
+    const PrimaryBackup& mode = production.primary_backup();
+    const auto listed = [&](const Dot& dot) {
+        return std::any_of(mode.suffixes().begin(), mode.suffixes().end(), [&](const auto& suffix) {
+            return suffix.actor == dot.actor && suffix.first <= dot.counter &&
+                   dot.counter <= suffix.last;
+        });
+    };
+    for (const auto& [actor, counter] : history_.vv(replica).entries()) {
+        if (history_.replica_of(actor.node) != replica) continue;
+        std::uint64_t known = mode.term().began.counter(actor);
+        for (std::size_t other = 0; other < views_.size(); ++other) {
+            if (other != replica) known = std::max(known, history_.vv(other).counter(actor));
+        }
+        while (++known <= counter) {
+            if (listed(Dot{actor, known})) continue;
+            return fail(replica, "joined term " + to_text(mode.term().id) + " without naming " +
+                                     to_string(Dot{actor, known}) + ", which it alone has");
+        }
     }
 }
 

@@ -90,6 +90,7 @@ private:
     [[nodiscard]] static Seen look(const PrimaryBackup& mode);
     [[nodiscard]] std::size_t needed() const;
     [[nodiscard]] std::size_t holders(std::size_t replica, const Dot& dot) const;
+    void check_suffix(std::size_t replica, const Replica& production);
     void note_held(std::size_t replica, const PrimaryBackup& mode);
     /// The replica took these in: what it got in an older term it may pass on.
     void spread(std::size_t replica, const TermId& term, const Dot& dot);
