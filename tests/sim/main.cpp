@@ -212,7 +212,9 @@ int run_many(CommandLine line) {
     const BatchResult result = run_batch(line.batch, false);
     std::printf("%s", to_text(result.coverage, result.wall_seconds).c_str());
     if (!result.failures.empty()) {
-        std::printf("%zu seeds FAILED; repeat one with --seed X --trace\n", result.failures.size());
+        const bool named = !line.file.empty() || line.batch.run.mode != Mode::mixed;
+        std::printf("%zu seeds FAILED; repeat one with --seed X --trace%s\n",
+                    result.failures.size(), named ? " and its --mode" : "");
         return 1;
     }
     if (const std::string missing = missing_activity(result.coverage); !missing.empty()) {
