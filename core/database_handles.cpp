@@ -28,6 +28,7 @@ Error name_key(const Error& error, BytesView key) {
         case Code::overflow:
         case Code::invalid_argument:
         case Code::limit:
+        case Code::conflict:
             return error.in("key \"" + printable(key) + "\"");
         default:
             return error;
@@ -67,6 +68,7 @@ Result<Siblings> read_siblings(Transaction& txn, BytesView key, CellType type,
     SYNCLINE_CHECK(exists_as(txn, key, type));
     SYNCLINE_TRY(const Cell cell, txn.cell(key, type, field));
     Siblings siblings;
+    siblings.context = txn.group().vv();
     const DotMap::Entry* const winner = cell.dots.winner();
     for (const DotMap::Entry& entry : cell.dots.entries()) {
         const Sibling sibling{entry.payload.value, entry.dot, entry.payload.hlc.ms()};
@@ -74,6 +76,27 @@ Result<Siblings> read_siblings(Transaction& txn, BytesView key, CellType type,
         siblings.values.insert(first ? siblings.values.begin() : siblings.values.end(), sibling);
     }
     return siblings;
+}
+
+/// Whether everything live in a cell is within a context.
+bool has_seen(const VersionVector& context, const Cell& cell) {
+    for (const DotMap::Entry& entry : cell.dots.entries()) {
+        if (!context.covers(entry.dot)) return false;
+    }
+    for (const auto& [actor, part] : cell.counter.entries()) {
+        if (part.live() && !context.covers(Dot{actor, part.last})) return false;
+    }
+    return true;
+}
+
+/// Error conflict unless the caller has seen all that a write would replace. The write's past is
+/// the whole version vector, so that what it replaces here is all that is here.
+Result<void> check_seen(Transaction& txn, BytesView key, CellType type,
+                        std::optional<BytesView> field, const VersionVector& context) {
+    SYNCLINE_CHECK(exists_as(txn, key, type));
+    SYNCLINE_TRY(const Cell cell, txn.cell(key, type, field));
+    if (has_seen(context, cell)) return {};
+    return Error{Code::conflict, "its value has changed since its siblings were read"};
 }
 
 Result<void> clear(Access& access, BytesView key, CellType type) {
@@ -138,6 +161,13 @@ Result<void> StringHandle::set(BytesView value) const {
     });
 }
 
+Result<void> StringHandle::put(BytesView value, const VersionVector& context) const {
+    return run_void(*access_, key_, [&](Transaction& txn) -> Result<void> {
+        SYNCLINE_CHECK(check_seen(txn, key_, CellType::string, std::nullopt, context));
+        return operations::string_set(txn, key_, Bytes(value));
+    });
+}
+
 Result<bool> StringHandle::remove() const {
     return run(*access_, Kind::write, key_, [&](Transaction& txn) -> Result<bool> {
         SYNCLINE_CHECK(exists_as(txn, key_, CellType::string));
@@ -192,6 +222,14 @@ Result<std::optional<Bytes>> MapHandle::get(BytesView field) const {
 Result<bool> MapHandle::put(BytesView field, BytesView value) const {
     return run(*access_, Kind::write, key_, [&](Transaction& txn) {
         return operations::hash_set(txn, key_, field, Bytes(value));
+    });
+}
+
+Result<void> MapHandle::put(BytesView field, BytesView value, const VersionVector& context) const {
+    return run_void(*access_, key_, [&](Transaction& txn) -> Result<void> {
+        SYNCLINE_CHECK(check_seen(txn, key_, CellType::hash, field, context));
+        SYNCLINE_CHECK(operations::hash_set(txn, key_, field, Bytes(value)));
+        return {};
     });
 }
 

@@ -30,6 +30,7 @@ struct Sibling {
 /// All concurrent values of a register, the one that get() shows first.
 struct Siblings {
     std::vector<Sibling> values;
+    VersionVector context;  ///< what this replica had seen when it was asked; for put()
 };
 
 /// One slice of a walk over keys.
@@ -89,6 +90,10 @@ public:
     Result<std::optional<Bytes>> get() const;
     /// Replaces all values that this replica sees.
     Result<void> set(BytesView value) const;
+    /// Replaces the siblings that the caller has seen, and only those: for values merged by hand.
+    /// Error conflict: another value, or an addition to the counter, has come since; nothing was
+    /// written, so read the siblings again. What other replicas write meanwhile stays beside it.
+    Result<void> put(BytesView value, const VersionVector& context) const;
     /// Removes all values that this replica sees. True: there was one.
     Result<bool> remove() const;
     /// All concurrent values. Additions made to a counter are not among them.
@@ -121,6 +126,8 @@ public:
     Result<std::optional<Bytes>> get(BytesView field) const;
     /// True: the field is new.
     Result<bool> put(BytesView field, BytesView value) const;
+    /// As StringHandle::put.
+    Result<void> put(BytesView field, BytesView value, const VersionVector& context) const;
     /// True: the field was there.
     Result<bool> remove(BytesView field) const;
     Result<bool> contains(BytesView field) const;

@@ -30,6 +30,8 @@ std::string_view code_name(Code code) {
             return "causality";
         case Code::read_only:
             return "read_only";
+        case Code::conflict:
+            return "conflict";
     }
     return "unknown";
 }

@@ -26,6 +26,7 @@ enum class Code : std::uint8_t {
     locked,            ///< another process holds the data directory
     causality,         ///< an event arrived before its causal past
     read_only,         ///< only the primary takes writes
+    conflict,          ///< what the caller has seen is not what is there any more
 };
 
 /// The name of a code, as it stands in logs.

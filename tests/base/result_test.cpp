@@ -54,7 +54,7 @@ BOOST_AUTO_TEST_CASE(values_that_only_move_are_moved_out) {
 
 BOOST_AUTO_TEST_CASE(every_code_has_a_name_of_its_own) {
     std::string names = " ";
-    for (int number = 0; number <= static_cast<int>(Code::causality); ++number) {
+    for (int number = 0; number <= static_cast<int>(Code::conflict); ++number) {
         const std::string name(code_name(static_cast<Code>(number)));
         BOOST_TEST(name != "unknown");
         BOOST_TEST(names.find(" " + name + " ") == std::string::npos);

@@ -85,6 +85,40 @@ BOOST_AUTO_TEST_CASE(concurrent_values_are_siblings_on_both_sides) {
     BOOST_TEST(value(b.string("name").siblings()).values.size() == 1U);
 }
 
+BOOST_AUTO_TEST_CASE(siblings_merged_by_hand_replace_what_was_seen_and_only_that) {
+    done(a.string("cart").set("apple"));
+    done(b.string("cart").set("bread"));
+    carry();
+    const Siblings seen = value(a.string("cart").siblings());
+    BOOST_REQUIRE(seen.values.size() == 2U);
+
+    // Another value comes between reading and writing: from a peer, or from here.
+    done(b.string("cart").set("bread,butter"));
+    carry();
+    fails(a.string("cart").put("apple,bread", seen.context), Code::conflict);
+    const Siblings again = value(a.string("cart").siblings());
+    done(a.string("cart").put("apple,bread,butter", again.context));
+    fails(a.string("cart").put("late", again.context), Code::conflict);
+
+    // What a peer writes meanwhile stays beside it.
+    done(b.string("cart").set("cheese"));
+    carry();
+    BOOST_TEST(value(a.string("cart").siblings()).values.size() == 2U);
+    check_same();
+
+    const Siblings number = value(a.string("sum").siblings());
+    value(a.counter("sum").add(1));
+    fails(a.string("sum").put("5", number.context), Code::conflict);
+    done(a.string("sum").put("5", value(a.string("sum").siblings()).context));
+    BOOST_TEST(value(a.counter("sum").get()) == 5);
+
+    const Siblings field = value(a.map("user").siblings("name"));
+    value(a.map("user").put("name", "Ann"));
+    fails(a.map("user").put("name", "Bob", field.context), Code::conflict);
+    done(a.map("user").put("name", "Bob", value(a.map("user").siblings("name")).context));
+    fails(a.string("user").put("x", number.context), Code::wrong_type);
+}
+
 BOOST_AUTO_TEST_CASE(a_watch_tells_of_changes_made_elsewhere) {
     std::vector<Change> changes;
     const Watch watch =
