@@ -254,6 +254,13 @@ Result<void> Server::request_session(BytesView peer) {
     return {};
 }
 
+Result<void> Server::begin_comparison(BytesView peer, DifferenceQuestion question,
+                                      const ClientState& client) {
+    if (!peers_) return usage("this replica has no peers");
+    SYNCLINE_TRY(const LinkId link, peers_->find(peer));
+    return replica_->begin_comparison(link, std::move(question), client.order.id);
+}
+
 // --- Peers
 
 PeerLink::Self Server::self() {

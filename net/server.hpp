@@ -92,6 +92,7 @@ private:
     void accept(std::unique_ptr<TcpConnection> connection);
     void tick();
     void turn_end();
+    void complete_comparisons();
     void run_sessions();
     void route(Committed committed);
     void deliver(const Reply& reply);
@@ -114,6 +115,8 @@ private:
     ReplicationView replication() override;
     Result<void> set_link(BytesView peer, bool up) override;
     Result<void> request_session(BytesView peer) override;
+    Result<void> begin_comparison(BytesView peer, DifferenceQuestion question,
+                                  const ClientState& client) override;
     // SessionOwner
     Dispatcher& dispatcher() override { return dispatcher_; }
     bool may_run() override;

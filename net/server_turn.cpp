@@ -4,6 +4,7 @@
 
 #include "core/base/log.hpp"
 #include "net/commands/errors.hpp"
+#include "net/commands/table.hpp"
 #include "net/http/api.hpp"
 #include "net/server.hpp"
 
@@ -50,6 +51,7 @@ void Server::touched(ClientSession& session) {
 
 void Server::turn_end() {
     if (failure_) return;
+    complete_comparisons();
     run_sessions();
     for (const Reply& reply : dispatcher_.take_replies()) deliver(reply);
     if (replica_) {
@@ -61,6 +63,20 @@ void Server::turn_end() {
     finish_sessions();
     if (peers_) peers_->finish_turn();
     drain();
+}
+
+/// Before the replica is asked for what may leave, so that these replies leave in this turn.
+void Server::complete_comparisons() {
+    if (!replica_) return;
+    for (const FinishedComparison& done : replica_->take_comparisons()) {
+        const auto found = sessions_.find(done.asker);
+        if (found == sessions_.end() || !found->second->state().parked) continue;
+        Bytes reply;
+        RespWriter writer(reply, found->second->state().protocol);
+        reply_comparison(writer, done.result);
+        dispatcher_.complete(found->second->state(), reply);
+        touched(*found->second);
+    }
 }
 
 void Server::run_sessions() {

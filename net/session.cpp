@@ -52,8 +52,8 @@ void ClientSession::start() {
 }
 
 bool ClientSession::may_run() const {
-    return !over_ && !state_.closing && !state_.awaits_promotion && state_.owed < owed_max &&
-           unsent_bytes() < unsent_bytes_pause && owner_.may_run();
+    return !over_ && !state_.closing && !state_.awaits_promotion && !state_.parked &&
+           state_.owed < owed_max && unsent_bytes() < unsent_bytes_pause && owner_.may_run();
 }
 
 void ClientSession::run() {
@@ -93,7 +93,7 @@ bool ClientSession::finish_turn() {
         cut();
         return false;
     }
-    const bool done = state_.closing || (ended_ && idle_ && !state_.sliced);
+    const bool done = state_.closing || (ended_ && idle_ && !state_.sliced && !state_.parked);
     if (done && state_.owed == 0) {
         connection_->close_when_sent();
         return false;

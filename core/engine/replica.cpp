@@ -193,6 +193,10 @@ void Replica::receive(LinkId link_id, std::uint8_t type, BytesView payload) {
     if (!session) {
         received = link->receive(*message);
     } else if (link->admitted()) {
+        if (comparison_active() && comparing_->link == link_id &&
+            type != static_cast<std::uint8_t>(MessageType::session_rows)) {
+            comparing_->metadata_bytes += payload.size();
+        }
         received = receive_session(link_id, *message);
         if (type != static_cast<std::uint8_t>(MessageType::session_rows)) {
             stats_.session_metadata_bytes += payload.size();

@@ -10,6 +10,7 @@
 #include "core/engine/group.hpp"
 #include "core/engine/identity.hpp"
 #include "core/engine/transaction.hpp"
+#include "core/merkle/difference.hpp"
 #include "core/protocol/message.hpp"
 #include "core/protocol/primary_backup.hpp"
 #include "storage/log.hpp"
@@ -120,6 +121,12 @@ struct PeerStatus {
     std::string describe;
 };
 
+/// What became of a comparison, for whoever asked for it.
+struct FinishedComparison {
+    std::uint64_t asker = 0;
+    Result<Difference> result;
+};
+
 /// A replica without its loop, threads and sockets: bytes and ticks go in, storage jobs, replies
 /// and messages come out. The server and the simulator run this same class.
 ///
@@ -169,6 +176,12 @@ public:
     Result<std::vector<Event>> suffix_events(std::size_t count_max);
     /// A peer holds this event durably, as far as was ever said.
     [[nodiscard]] bool known_elsewhere(const Dot& dot) const;
+
+    /// Starts to compare with a peer: a Merkle session that changes neither side, and holds back
+    /// neither events nor commands. One at a time, for at most ten seconds. The result comes out of
+    /// take_comparisons(), with the asker's number. Errors: unavailable (no link, another one).
+    Result<void> begin_comparison(LinkId link, DifferenceQuestion question, std::uint64_t asker);
+    std::vector<FinishedComparison> take_comparisons();
 
     // Storage jobs. At most one flush and one checkpoint are under way at a time.
     std::optional<Log::Flush> begin_flush();
@@ -240,6 +253,7 @@ private:
     };
     /// A session in which this replica serves a peer.
     struct Serving;
+    struct Comparing;
 
     Replica(ReplicaOptions options, Env env, Base& base);
     Result<void> recover(Disk& disk);
@@ -295,6 +309,14 @@ private:
     void end_pulling(bool completed);
     void drop_sessions_of(LinkId link);
 
+    // Comparisons: core/engine/replica_comparison.cpp
+    void drive_comparison();
+    void start_comparison();
+    void send_comparison(const Message& message);
+    void receive_comparison(const Message& message);
+    void end_comparison(Result<Difference> result);
+    [[nodiscard]] bool comparison_active() const;
+
     ReplicaOptions options_;
     Env env_;
     Store store_;
@@ -330,6 +352,8 @@ private:
 
     std::optional<Pulling> pulling_;
     std::map<LinkId, std::unique_ptr<Serving>> serving_;
+    std::unique_ptr<Comparing> comparing_;
+    std::vector<FinishedComparison> compared_;
     std::optional<LinkId> session_wanted_;
     std::uint64_t session_retry_ms_ = 0;
     unsigned session_mismatches_ = 0;  // in a row

@@ -28,13 +28,14 @@ void Replica::request_session(LinkId link) {
 
 void Replica::drive_sessions() {
     const std::uint64_t now = env_.clock.steady_ms();
-    if (!pulling_ && session_wanted_ && now >= session_retry_ms_) {
+    if (!pulling_ && !comparison_active() && session_wanted_ && now >= session_retry_ms_) {
         const Link* const link = find(*session_wanted_);
         if (link != nullptr && link->admitted())
             pulling_ = Pulling{*session_wanted_, nullptr, {}, now};
         if (link == nullptr) session_wanted_.reset();
     }
     if (pulling_) advance_pulling();
+    drive_comparison();
     for (auto it = serving_.begin(); it != serving_.end();) {
         if (now - it->second->active_ms > serving_idle_ms_max) {
             it = serving_.erase(it);
@@ -117,6 +118,9 @@ Result<void> Replica::receive_session(LinkId link, const Message& message) {
         if (pulling_ && pulling_->session && pulling_->session->session() == done->session) {
             end_pulling(false);
         }
+        if (comparison_active() && comparing_->session->session() == done->session) {
+            end_comparison(Error{Code::unavailable, "the peer ended the comparison; ask again"});
+        }
         return {};
     }
     if (const auto found = serving_.find(link); found != serving_.end() && found->second->session) {
@@ -130,6 +134,10 @@ Result<void> Replica::receive_session(LinkId link, const Message& message) {
             send(link, frame_type(**answer), encode_message(**answer));
             return {};
         }
+    }
+    if (comparison_active() && comparing_->link == link) {
+        receive_comparison(message);
+        return {};
     }
     if (!pulling_ || pulling_->link != link || !pulling_->session) return {};
     const Result<std::optional<Message>> request = pulling_->session->receive(message);
@@ -276,6 +284,9 @@ void Replica::end_pulling(bool completed) {
 void Replica::drop_sessions_of(LinkId link) {
     serving_.erase(link);
     if (pulling_ && pulling_->link == link) end_pulling(false);
+    if (comparing_ && comparing_->link == link) {
+        end_comparison(Error{Code::unavailable, "the link to the peer ended"});
+    }
 }
 
 }  // namespace syncline

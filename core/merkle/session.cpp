@@ -301,16 +301,20 @@ Result<Message> SessionServer::rows(const SessionRowsRequest& request) {
 // --- SessionPuller
 
 SessionPuller::SessionPuller(std::shared_ptr<const Snapshot> snapshot, Store& store,
-                             std::uint64_t nonce, unsigned fanout_bits)
+                             std::uint64_t nonce, unsigned fanout_bits, Purpose purpose)
     : tree_(std::move(snapshot), store, nonce, fanout_bits),
       nonce_(nonce),
-      fanout_bits_(fanout_bits) {}
+      fanout_bits_(fanout_bits),
+      purpose_(purpose),
+      staged_bytes_max_(purpose == Purpose::adopt ? limits::session_staged_bytes_max
+                                                  : limits::comparison_staged_bytes_max) {}
 
 Message SessionPuller::open() const {
     SessionOpen open;
     open.nonce = nonce_;
     open.fanout_bits = fanout_bits_;
-    open.vv = tree_.snapshot().vv;
+    // A server that is not ahead of this vector answers that there is nothing new.
+    if (purpose_ == Purpose::adopt) open.vv = tree_.snapshot().vv;
     open.root_hash = tree_.hash(SessionTree::Node{});
     return open;
 }
@@ -351,6 +355,7 @@ Result<std::optional<Message>> SessionPuller::on_opened(const SessionOpened& ope
             break;
         case SessionOpened::Verdict::nothing:
             state_ = State::nothing;
+            if (purpose_ == Purpose::compare) finish();  // the server is empty
             break;
         case SessionOpened::Verdict::refused:
             state_ = State::refused;
@@ -467,9 +472,9 @@ Result<void> SessionPuller::compare_tags(std::uint64_t leaf, const std::vector<s
 
 Result<void> SessionPuller::stage(BytesView key, std::optional<BytesView> value) {
     staged_bytes_ += key.size() + (value ? value->size() : 0) + 64;
-    if (staged_bytes_ > limits::session_staged_bytes_max) {
+    if (staged_bytes_ > staged_bytes_max_) {
         return Error{Code::limit, "a Merkle session would stage more than " +
-                                      std::to_string(limits::session_staged_bytes_max) + " bytes"};
+                                      std::to_string(staged_bytes_max_) + " bytes"};
     }
     std::optional<Bytes>& slot = staged_[Bytes(key)];
     if (value) slot = Bytes(*value);

@@ -120,9 +120,13 @@ public:
         mismatch,  ///< they are not: a hash collided; try again with another nonce
         refused,   ///< the peer's rows are damaged
     };
+    enum class Purpose : std::uint8_t {
+        adopt,    ///< pull what is new to this side
+        compare,  ///< find all that differs, whoever is ahead; stages less
+    };
 
     SessionPuller(std::shared_ptr<const Snapshot> snapshot, Store& store, std::uint64_t nonce,
-                  unsigned fanout_bits);
+                  unsigned fanout_bits, Purpose purpose = Purpose::adopt);
 
     Message open() const;
     /// The next request, or nothing when the session is over (see state()) or the message is a
@@ -132,6 +136,8 @@ public:
 
     [[nodiscard]] State state() const { return state_; }
     [[nodiscard]] const VersionVector& peer_vv() const { return opened_.vv; }
+    [[nodiscard]] const LeafSum& peer_root() const { return opened_.root; }
+    [[nodiscard]] const Snapshot& own() const { return tree_.snapshot(); }
     [[nodiscard]] Hlc peer_hlc() const { return opened_.hlc; }
     [[nodiscard]] Position peer_position() const { return opened_.position; }
     /// Row key -> the peer's row, or nothing when only this side has one.
@@ -159,6 +165,7 @@ private:
     SessionTree tree_;
     std::uint64_t nonce_;
     unsigned fanout_bits_;
+    Purpose purpose_;
     State state_ = State::running;
     SessionOpened opened_;
     std::uint64_t step_ = 0;  // of the last request sent
@@ -167,6 +174,7 @@ private:
     std::uint64_t tagged_ = 0;  // leaves whose tags came
     std::map<Bytes, std::optional<Bytes>> staged_;
     std::size_t staged_bytes_ = 0;
+    std::size_t staged_bytes_max_;
     LeafSum difference_;  // sum of the peer's staged rows minus own ones
 };
 

@@ -101,6 +101,7 @@ struct ClientState {
     std::size_t queued_bytes = 0;    ///< of the arguments in `queued`
     std::optional<Sliced> sliced;    ///< under way; nothing else of this client runs meanwhile
     bool awaits_promotion = false;   ///< that it asked for; nothing else of it runs meanwhile
+    bool parked = false;             ///< its reply comes later, see Dispatcher::complete()
     std::uint64_t owed = 0;          ///< replies that are not out yet
     bool counted = true;             ///< its requests count as commands processed
     bool closing = false;            ///< ends after the replies it is owed; reads no more
@@ -173,6 +174,10 @@ public:
     virtual Result<void> set_link(BytesView peer, bool up) = 0;
     /// Starts a Merkle session. Errors: invalid_argument (no such peer), unavailable (no link).
     virtual Result<void> request_session(BytesView peer) = 0;
+    /// Starts to compare with a peer for a client; the host ends it with reply_comparison().
+    /// Errors: invalid_argument (no such peer), unavailable.
+    virtual Result<void> begin_comparison(BytesView peer, DifferenceQuestion question,
+                                          const ClientState& client);
 };
 
 /// One run of one command.

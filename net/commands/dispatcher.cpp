@@ -60,7 +60,7 @@ CommandName Dispatcher::look_up(const Arguments& arguments, Bytes& error) const 
 }
 
 void Dispatcher::run(ClientState& client, Arguments arguments) {
-    SYNCLINE_ASSERT(!client.sliced && !arguments.empty());
+    SYNCLINE_ASSERT(!client.sliced && !client.parked && !arguments.empty());
     if (client.counted) ++host_.figures().commands_processed;
     client.active_ms = host_.env().clock.steady_ms();
     Bytes error;
@@ -194,6 +194,13 @@ Result<void> Dispatcher::run_inside(const CommandName& name, const CommandContex
     }
     out += bytes;
     return {};
+}
+
+void Dispatcher::complete(ClientState& client, const Bytes& reply) {
+    SYNCLINE_ASSERT(client.parked);
+    client.parked = false;
+    if (!reply.empty() && reply[0] == '-') ++host_.figures().errors_replied;
+    send(client, reply);
 }
 
 std::vector<Reply> Dispatcher::take_replies() {

@@ -21,6 +21,10 @@ public:
     /// Sends an error in its place among the replies of the client; for protocol errors.
     void refuse(ClientState& client, BytesView error);
 
+    /// The reply of a command that parked its client, in its place among the replies. The client
+    /// may run again. Precondition: it is parked.
+    void complete(ClientState& client, const Bytes& reply);
+
     /// Replies that did not need the replica, because there is none yet.
     std::vector<Reply> take_replies();
 

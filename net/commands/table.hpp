@@ -45,6 +45,10 @@ Result<void> info_command(CommandContext& context);
 Result<void> role_command(CommandContext& context);
 Result<void> command_command(CommandContext& context);
 Result<void> explain_command(CommandContext& context);
+Result<void> diff_command(CommandContext& context);
+
+/// The reply of CRDT.DIFF, when its comparison is done.
+void reply_comparison(RespWriter& reply, const Result<Difference>& difference);
 
 /// All commands, in order of their names.
 const std::vector<const Command*>& all_commands();
