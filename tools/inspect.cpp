@@ -9,6 +9,7 @@
 
 #include "net/endpoint.hpp"
 #include "tools/exit_codes.hpp"
+#include "tools/inspect_diff.hpp"
 #include "tools/inspect_key.hpp"
 #include "tools/inspect_nodes.hpp"
 #include "tools/inspect_source.hpp"
@@ -19,6 +20,8 @@ namespace {
 
 constexpr std::uint64_t timeout_ms_default = 5000;
 constexpr std::size_t nodes_max = 64;
+/// A node gives a comparison up after 10 s, and says so.
+constexpr std::uint64_t diff_timeout_ms_min = 15000;
 
 struct InspectSettings {
     std::vector<std::string> connect;
@@ -26,13 +29,18 @@ struct InspectSettings {
     std::string color = "auto";
     std::uint64_t timeout_ms = timeout_ms_default;
     KeyQuestion key;
-    std::string field;
+    std::vector<std::string> pair;  ///< the two nodes of diff
+    std::string prefix;
+    std::uint64_t count = 100;
 };
 
 using Sources = std::vector<std::unique_ptr<InspectSource>>;
 
 Result<Sources> open_sources(const InspectSettings& settings) {
-    std::vector<std::string> addresses = settings.connect;
+    const bool is_pair = !settings.pair.empty();
+    std::vector<std::string> addresses = is_pair ? settings.pair : settings.connect;
+    const std::uint64_t timeout_ms =
+        is_pair ? std::max(settings.timeout_ms, diff_timeout_ms_min) : settings.timeout_ms;
     if (addresses.empty()) addresses = {"127.0.0.1:7379"};
     if (addresses.size() > nodes_max) {
         return Error{Code::invalid_argument,
@@ -45,7 +53,7 @@ Result<Sources> open_sources(const InspectSettings& settings) {
             if (other->address() != address) continue;
             return Error{Code::invalid_argument, "'" + address + "' is given twice"};
         }
-        sources.push_back(live_source(endpoint, settings.timeout_ms));
+        sources.push_back(live_source(endpoint, timeout_ms));
     }
     return sources;
 }
@@ -105,6 +113,31 @@ int show_key(Session& session) {
     return all_equal(compare_key(views)) ? exit_ok : exit_different;
 }
 
+/// The first node compares itself with the second.
+int show_diff(Session& session) {
+    for (const NodeView& node : session.nodes) {
+        if (node.error.empty()) continue;
+        fmt::print(stderr, "syncline inspect: no answer from {}: {}\n", harmless(node.address),
+                   harmless(node.error));
+        return exit_unreachable;
+    }
+    const InspectSettings& settings = session.settings;
+    std::vector<Bytes> command{"CRDT.DIFF", session.nodes[1].name, "COUNT",
+                               std::to_string(settings.count)};
+    if (!settings.prefix.empty()) command.insert(command.end(), {"PREFIX", settings.prefix});
+    const Result<RespValue> reply = session.sources[0]->command(command);
+    const Result<DiffView> diff = reply ? parse_diff(*reply) : Result<DiffView>(reply.error());
+    if (!diff) {
+        fmt::print(stderr, "syncline inspect: {}\n", harmless(diff.error().message));
+        return reply ? exit_failed : exit_unreachable;
+    }
+    const std::string here = session.nodes[0].label();
+    const std::string there = session.nodes[1].label();
+    print(settings.json ? diff_json(*diff, here, there)
+                        : diff_text(*diff, here, there, session.style));
+    return diff->differing + diff->elsewhere == 0 ? exit_ok : exit_different;
+}
+
 int run(const InspectSettings& settings, int (*show)(Session&)) {
     Result<Sources> sources = open_sources(settings);
     if (!sources) {
@@ -132,6 +165,17 @@ void add_key(CLI::App& app, InspectSettings& settings) {
         ->type_name("FIELD");
 }
 
+void add_diff(CLI::App& app, InspectSettings& settings) {
+    app.add_option("nodes", settings.pair, "Client ports of the two; the first is asked")
+        ->required()
+        ->expected(2)
+        ->type_name("HOST:PORT");
+    app.add_option("--prefix", settings.prefix, "Keys that begin so")->type_name("PREFIX");
+    app.add_option("--count", settings.count, "Rows to list; the others are counted")
+        ->check(CLI::Range(0, 10000))
+        ->capture_default_str();
+}
+
 constexpr Question questions[] = {
     {"status", "Do the nodes answer, and do they hold the same?",
      "Example:\n  syncline inspect status --connect host-a:7379,host-b:7379\n"
@@ -144,6 +188,10 @@ constexpr Question questions[] = {
      "Example:\n  syncline inspect key cart:7 --field apples --connect host-a:7379,host-b:7379\n"
      "Exit code 4 if nodes hold it differently.",
      show_key, add_key},
+    {"diff", "What do two nodes hold differently? Compares their hash trees",
+     "Example:\n  syncline inspect diff host-a:7379 host-b:7379 --prefix cart:\n"
+     "Exit code 4 if they differ.",
+     show_diff, add_diff},
 };
 
 void add_common(CLI::App& app, InspectSettings& settings) {
@@ -171,6 +219,8 @@ std::function<int()> add_inspect(CLI::App& app) {
         parser->footer(question.example);
         question.add(*parser, *settings);
         add_common(*parser, *settings);
+        // The two nodes of diff are its arguments.
+        if (question.show == show_diff) parser->remove_option(parser->get_option("--connect"));
         parser->callback([chosen, show = question.show]() { *chosen = show; });
     }
     return [settings, chosen]() { return run(*settings, *chosen); };

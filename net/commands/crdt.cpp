@@ -161,7 +161,7 @@ constexpr BytesView since = "0.1.0";
 constexpr Command commands[] = {
     {"crdt.clock", 1, flag::readonly | flag::fast, {}, group, since, "O(N) with N actors",
      "Returns the version vector, the clock and the root of the hash tree", clock_command, {}},
-    {"crdt.diff", -2, flag::admin | flag::no_multi, {}, group, since, "O(d log N) with d differing rows",
+    {"crdt.diff", -2, flag::admin | flag::no_multi, {}, group, since, "O(d log N), d rows differ",
      "Compares with a peer and tells what differs, changing nothing", diff_command, {}},
     {"crdt.explain", -2, flag::readonly, {1, 1, 1}, group, since, "O(N) with N cells of the key",
      "Tells why a key, or one field of it, looks as it does", explain_command, {}},

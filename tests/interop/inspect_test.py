@@ -120,6 +120,47 @@ class Inspect(unittest.TestCase):
         self.assertEqual({part["origin"]: part["adds"] for part in cell["counter"]},
                          {"n1": 5, "n2": -2})
 
+    def test_diff_of_equal_cut_and_missing_nodes(self):
+        self.converge()
+        first, last = (f"127.0.0.1:{self.replicas[index].port}" for index in (0, 2))
+        code, diff = inspect_json("diff", first, last)
+        self.assertEqual((code, diff["differing"], diff["rows"]), (0, 0, []))
+        self.run_on(0, "SET", "diff:equal", "1")
+        self.converge()
+        done = inspect("diff", first, last)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("n1 and n3 hold the same rows", done.stdout)
+        # Without a link there is nothing to compare by.
+        self.cut("down")
+        try:
+            done = inspect("diff", first, last)
+            self.assertEqual(done.returncode, 1)
+            self.assertIn("syncline inspect:", done.stderr)
+        finally:
+            self.cut("up")
+        self.converge()
+        self.assertEqual(inspect("diff", first).returncode, 2)
+        self.assertEqual(inspect("diff", first, "127.0.0.1:1").returncode, 3)
+
+    def test_diff_replies_in_order_and_holds_up_nobody(self):
+        self.converge()
+        with self.replicas[0].connect() as asker, self.replicas[0].connect() as other:
+            for request in (("SET", "order", "1"), ("CRDT.DIFF", "n2"), ("GET", "order"),
+                            ("CRDT.DIFF", "nobody"), ("CRDT.DIFF", "n2", "COUNT", "x"), ("PING",)):
+                asker.send(*request)
+            self.assertEqual(other.command("PING"), "PONG")
+            self.assertEqual(asker.receive(), "OK")
+            try:
+                reply = asker.receive()
+                self.assertIn(b"differing", reply)
+            except cluster.ReplyError as error:  # another test's session is not over yet
+                self.assertIn("ask again", str(error))
+            self.assertEqual(asker.receive(), b"1")
+            for _ in range(2):
+                with self.assertRaises(cluster.ReplyError):
+                    asker.receive()
+            self.assertEqual(asker.receive(), "PONG")
+
     def test_one_field_of_a_hash(self):
         self.run_on(0, "HSET", "h", "f", "1", "g", "2")
         _, key = inspect_json("key", "h", "--field", "g",
@@ -165,7 +206,7 @@ class Inspect(unittest.TestCase):
             self.assertNotEqual(done.stdout + done.stderr, "", arguments)
 
     def test_help_has_an_example(self):
-        for question in ("status", "peers", "key"):
+        for question in ("status", "peers", "key", "diff"):
             done = inspect(question, "--help")
             self.assertEqual(done.returncode, 0)
             self.assertIn("Example:", done.stdout)

@@ -1,6 +1,8 @@
 #include <boost/test/unit_test.hpp>
 #include <nlohmann/json.hpp>
 
+#include "net/commands/table.hpp"
+#include "tools/inspect_diff.hpp"
 #include "tools/inspect_key.hpp"
 #include "tools/inspect_nodes.hpp"
 
@@ -171,6 +173,58 @@ BOOST_AUTO_TEST_CASE(json_of_a_key_has_every_sibling) {
     BOOST_TEST(cell["dots"][0]["value"]["hex"] == "ff");
     BOOST_TEST(cell["dots"][0]["origin"] == "a");
     BOOST_TEST(cell["dots"][1]["winner"] == true);
+}
+
+BOOST_AUTO_TEST_CASE(a_difference_is_told_as_the_command_replies_it) {
+    Difference difference;
+    RowDifference row;
+    row.key = "k\x1b";
+    row.newer = RowDifference::Newer::unexplained;
+    row.here = Cell{};
+    row.here->dots.put(Dot{Actor{1, 1}, 3}, DotValue{Hlc{}, Bytes(1000, 'x')});
+    difference.rows.push_back(row);
+    row.newer = RowDifference::Newer::there;
+    row.field = "f";
+    row.type = CellType::hash;
+    row.there = row.here;
+    row.here.reset();
+    difference.rows.push_back(row);
+    difference.counts.rows = 3;
+    difference.counts.newer_there = 2;
+    difference.counts.unexplained = 1;
+    difference.counts.bytes_there = 2048;
+    for (const int protocol : {2, 3}) {
+        Bytes bytes;
+        RespWriter writer(bytes, protocol);
+        reply_comparison(writer, difference);
+        RespReplyParser parser;
+        parser.feed(bytes);
+        const Result<std::optional<RespValue>> reply = parser.next();
+        BOOST_REQUIRE((reply && *reply));
+        const Result<DiffView> diff = parse_diff(**reply);
+        BOOST_REQUIRE(diff);
+        BOOST_TEST(diff->omitted == 1U);
+        BOOST_REQUIRE(diff->rows.size() == 2U);
+        BOOST_TEST(diff->rows[0].here->value_bytes == 1000U);
+        BOOST_TEST(!diff->rows[0].there.has_value());
+        BOOST_TEST(diff->rows[1].field.value_or("") == "f");
+        const std::string text = diff_text(*diff, "a", "b", {});
+        BOOST_TEST(text.find("3 rows differ between a and b") != std::string::npos);
+        BOOST_TEST(text.find("1 that NO EVENT EXPLAINS") != std::string::npos);
+        BOOST_TEST(text.find("2.0 KiB from b") != std::string::npos);
+        BOOST_TEST(text.find("of 1000 bytes") != std::string::npos);
+        BOOST_TEST(text.find("and 1 more") != std::string::npos);
+        BOOST_TEST(text.find('\x1b') == std::string::npos);
+        const auto json = nlohmann::json::parse(diff_json(*diff, "a", "b"));
+        BOOST_TEST(json["rows"][1]["newer"] == "there");
+        BOOST_TEST(json["rows"][0]["there"].is_null());
+        BOOST_TEST(json["rows"][0]["here"]["dots"][0] == "1.1:3");
+    }
+    BOOST_TEST(!parse_diff(RespValue{}));
+    RespValue error;
+    error.type = RespValue::Type::error;
+    error.text = "ERR no";
+    BOOST_TEST(parse_diff(error).error().message == "ERR no");
 }
 
 BOOST_AUTO_TEST_SUITE_END()
