@@ -88,6 +88,8 @@ std::size_t distinct_values(const Cell& cell) {
 struct Conflicts {
     /// By the number of concurrent writes that were live side by side, if there were several.
     std::map<std::size_t, std::size_t> merges_by_siblings;
+    /// The same, counted from the records alone: the siblings that some record names.
+    std::map<std::size_t, std::size_t> merges_by_recorded;
     /// Those where not all siblings had the same value; people often write the same thing twice.
     std::size_t merges_with_distinct_values = 0;
     /// Those that were left with several values by the merge itself; recorded histories have none.
@@ -174,6 +176,7 @@ private:
 
     /// Every two siblings that a merge shows are a pair that the feed must have, and no other is.
     void note_siblings(std::uint32_t key, const Cell& cell) {
+        std::set<Dot> named;
         const RowName name = Cells::name_of(key);
         const RowKey row_key = encode_row_key(name.key, name.type, std::nullopt);
         const auto& entries = cell.dots.entries();
@@ -181,9 +184,15 @@ private:
             for (std::size_t j = i + 1; j < entries.size(); ++j) {
                 const Hash128 id = conflict_id(row_key.bytes, entries[i].dot, entries[j].dot);
                 siblings_.insert(id);
-                if (recorded_.count(id) == 0) ++missing_;
+                if (recorded_.count(id) == 0) {
+                    ++missing_;
+                    continue;
+                }
+                named.insert(entries[i].dot);
+                named.insert(entries[j].dot);
             }
         }
+        if (!named.empty()) ++conflicts_.merges_by_recorded[named.size()];
     }
 
     /// One actor for each author and branch: a transaction continues an actor of its author whose
@@ -249,6 +258,7 @@ void check_replay(const std::string& file, const Expected& expected) {
     const Conflicts& conflicts = replay.conflicts();
     BOOST_TEST(replay.actors_count() == expected.actors_count);
     BOOST_TEST((conflicts.merges_by_siblings == expected.merges_by_siblings));
+    BOOST_TEST((conflicts.merges_by_recorded == expected.merges_by_siblings));
     BOOST_TEST(conflicts.merges_with_distinct_values == expected.merges_with_distinct_values);
     BOOST_TEST(conflicts.unresolved == 0U);
     BOOST_TEST(replay.missing() == 0U);
