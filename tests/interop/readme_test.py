@@ -106,7 +106,7 @@ def main():
                 ran.add(language)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    assert {"console"} | ({"python"} if HAS_PYTHON else set()) <= ran, ran
+    assert {"console", "cpp"} | ({"python"} if HAS_PYTHON else set()) <= ran, ran
 
 
 if __name__ == "__main__":
