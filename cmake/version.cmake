@@ -12,7 +12,7 @@ file(CONFIGURE OUTPUT ${OUTPUT} @ONLY CONTENT [[
 #include <string_view>
 
 namespace syncline {
-inline constexpr std::string_view version = "@VERSION@";
+inline constexpr std::string_view version_number = "@VERSION@";
 inline constexpr std::string_view version_commit = "@commit@";
 inline constexpr std::string_view version_libraries = "@LIBRARIES@";
 }  // namespace syncline

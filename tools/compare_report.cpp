@@ -111,7 +111,7 @@ std::string compare_json(const std::vector<CompareResult>& results) {
     for (const CompareResult& result : results) runs.push_back(json_of(result));
     const Json all = {
         {"about",
-         {{"version", version},
+         {{"version", version_number},
           {"commit", version_commit},
           {"processors", std::thread::hardware_concurrency()},
           {"note", "three replicas and their clients on one machine, over loopback"}}},

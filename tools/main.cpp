@@ -65,7 +65,7 @@ constexpr Subcommand subcommands[] = {
 };
 
 std::string version_text() {
-    return fmt::format("syncline {} ({})\nbuilt with {}", syncline::version,
+    return fmt::format("syncline {} ({})\nbuilt with {}", syncline::version_number,
                        syncline::version_commit, syncline::version_libraries);
 }
 

@@ -27,7 +27,7 @@ void print_banner(const Server& server) {
                                 *peer_port, options.peers.size())
                   : "none; give all replicas one --peer-secret-file to connect them";
     const bool waits = server.identity().cluster.is_nil();
-    fmt::print("Syncline {} ({})\n", version, version_commit);
+    fmt::print("Syncline {} ({})\n", version_number, version_commit);
     fmt::print("  node     {}\n", options.node);
     fmt::print("  cluster  {}\n", waits ? "unknown yet; serves when a peer of it is there"
                                         : to_string(server.identity().cluster));
@@ -54,7 +54,7 @@ int serve(const GivenSettings& given) {
     Result<ServeSettings> settings = resolve_settings(given);
     if (!settings) return report(settings.error());
     configure_log(settings->log_level, settings->log_format, settings->server.node);
-    settings->server.version = version;
+    settings->server.version = version_number;
     settings->server.commit = version_commit;
     SystemClock clock;
     SystemRandom random;
