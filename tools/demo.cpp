@@ -13,12 +13,14 @@
 
 #include "tools/demo_cluster.hpp"
 #include "tools/exit_codes.hpp"
+#include "tools/inspect.hpp"
 
 namespace syncline {
 namespace {
 
 constexpr std::size_t explained_max = 3;
 constexpr std::size_t shown_value_bytes = 40;
+constexpr std::size_t columns_without_terminal = 110;
 
 struct DemoSettings {
     std::string history = "tests/data/kv_dag/rqlite.json.gz";
@@ -106,6 +108,24 @@ Result<bool> print_verdict(const History& history, DemoCluster& cluster,
                report.transactions, report.during_cut[0] + report.during_cut[1],
                report.conflicts.size(), report.converge_ms);
     return true;
+}
+
+/// What `inspect key` says of one conflict, while its values stand side by side.
+Result<std::string> inspect_conflict(const DemoCluster& cluster,
+                                     const std::vector<ReplayConflict>& conflicts) {
+    if (conflicts.empty()) return std::string();
+    ConsoleStyle style = console_style("auto");
+    if (style.width == 0) style.width = columns_without_terminal;
+    std::string command =
+        "$ syncline inspect key " + printable(conflicts.front().key) + " --connect ";
+    std::vector<std::string> addresses;
+    for (const DemoCluster::Node& node : cluster.nodes()) {
+        addresses.push_back("127.0.0.1:" + std::to_string(node.port));
+        command += (addresses.size() > 1 ? "," : "") + addresses.back();
+    }
+    SYNCLINE_TRY(const std::string text,
+                 inspect_key(addresses, {conflicts.front().key, std::nullopt}, style));
+    return command + "\n" + text;
 }
 
 /// What a person can do with the replicas when the replay is over.
@@ -202,17 +222,29 @@ Result<bool> run(const DemoSettings& settings) {
     }
     (void)std::fflush(stdout);
     ProgressLine line;
+    std::string inspected;
     SYNCLINE_TRY(const ReplayReport report,
-                 replay(history, *cluster, ReplayCut{},
-                        [&](std::string_view phase, std::uint64_t done, std::uint64_t total) {
-                            line.show(phase, done, total);
-                        }));
+                 replay(
+                     history, *cluster, ReplayCut{},
+                     [&](std::string_view phase, std::uint64_t done, std::uint64_t total) {
+                         line.show(phase, done, total);
+                     },
+                     [&](const std::vector<ReplayConflict>& conflicts) -> Result<void> {
+                         SYNCLINE_TRY(inspected, inspect_conflict(*cluster, conflicts));
+                         return {};
+                     }));
     line.end();
     SYNCLINE_TRY(const std::uint64_t bytes, cluster->peer_bytes());
     print_report(*cluster, report, bytes);
     SYNCLINE_TRY(const bool equal, print_verdict(history, *cluster, report));
+    if (!inspected.empty()) {
+        fmt::print("\nOne of the conflicts, asked for when the links came back\n{}", inspected);
+    }
+    const bool stays = !settings.script && ::isatty(STDIN_FILENO) == 1;
+    fmt::print("\nThe page of replica a{}: http://127.0.0.1:{}/\n",
+               stays ? "" : ", while it was up", cluster->nodes().front().http_port);
     (void)std::fflush(stdout);
-    if (!settings.script && ::isatty(STDIN_FILENO) == 1) Prompt(*cluster, report).run();
+    if (stays) Prompt(*cluster, report).run();
     return equal;
 }
 

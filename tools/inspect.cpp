@@ -94,19 +94,25 @@ int show_peers(Session& session) {
     return session.reached() ? exit_ok : exit_unreachable;
 }
 
-int show_key(Session& session) {
+std::vector<KeyView> ask_key(Session& session) {
     const KeyQuestion& question = session.settings.key;
     std::vector<Bytes> command{"CRDT.EXPLAIN", question.key};
     if (question.field) command.push_back(*question.field);
     std::vector<KeyView> views;
-    bool told = false;
     for (std::size_t i = 0; i < session.nodes.size(); ++i) {
         const std::string& error = session.nodes[i].error;
         views.push_back(parse_key(i, error.empty()
                                          ? session.sources[i]->command(command)
                                          : Result<RespValue>(Error{Code::unavailable, error})));
-        told = told || views.back().error.empty();
     }
+    return views;
+}
+
+int show_key(Session& session) {
+    const KeyQuestion& question = session.settings.key;
+    const std::vector<KeyView> views = ask_key(session);
+    const bool told = std::any_of(views.begin(), views.end(),
+                                  [](const KeyView& view) { return view.error.empty(); });
     print(session.settings.json ? key_json(question, session.nodes, views)
                                 : key_text(question, session.nodes, views, session.style));
     if (!told) return session.reached() ? exit_failed : exit_unreachable;
@@ -138,15 +144,18 @@ int show_diff(Session& session) {
     return diff->differing + diff->elsewhere == 0 ? exit_ok : exit_different;
 }
 
-int run(const InspectSettings& settings, int (*show)(Session&)) {
-    Result<Sources> sources = open_sources(settings);
-    if (!sources) {
-        fmt::print(stderr, "syncline inspect: {}\n", sources.error().message);
-        return sources.error().code == Code::invalid_argument ? exit_usage : exit_failed;
-    }
-    Session session{settings, std::move(*sources), {}, console_style(settings.color)};
+Result<Session> open_session(const InspectSettings& settings, const ConsoleStyle& style) {
+    SYNCLINE_TRY(Sources sources, open_sources(settings));
+    Session session{settings, std::move(sources), {}, style};
     for (const auto& source : session.sources) session.nodes.push_back(ask_node(*source));
-    return show(session);
+    return session;
+}
+
+int run(const InspectSettings& settings, int (*show)(Session&)) {
+    Result<Session> session = open_session(settings, console_style(settings.color));
+    if (session) return show(*session);
+    fmt::print(stderr, "syncline inspect: {}\n", session.error().message);
+    return session.error().code == Code::invalid_argument ? exit_usage : exit_failed;
 }
 
 struct Question {
@@ -209,6 +218,16 @@ void add_common(CLI::App& app, InspectSettings& settings) {
 }
 
 }  // namespace
+
+Result<std::string> inspect_key(const std::vector<std::string>& nodes, const KeyQuestion& question,
+                                const ConsoleStyle& style) {
+    InspectSettings settings;
+    settings.connect = nodes;
+    settings.key = question;
+    SYNCLINE_TRY(Session session, open_session(settings, style));
+    const std::vector<KeyView> views = ask_key(session);
+    return key_text(question, session.nodes, views, style);
+}
 
 std::function<int()> add_inspect(CLI::App& app) {
     const auto settings = std::make_shared<InspectSettings>();

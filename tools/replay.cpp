@@ -27,8 +27,13 @@ bool covers(const Seen& seen, const Seen& needed) {
 
 class Replayer {
 public:
-    Replayer(const History& history, ReplayCluster& cluster, const ReplayProgress& progress)
-        : history_(history), cluster_(cluster), progress_(progress), needs_(history.txns.size()) {}
+    Replayer(const History& history, ReplayCluster& cluster, const ReplayProgress& progress,
+             const ReplayHealed& healed)
+        : history_(history),
+          cluster_(cluster),
+          progress_(progress),
+          healed_(healed),
+          needs_(history.txns.size()) {}
 
     Result<ReplayReport> run(const std::optional<ReplayCut>& cut) {
         const std::uint64_t start = cluster_.now_ms();
@@ -101,6 +106,7 @@ private:
         SYNCLINE_CHECK(settle());
         report_.converge_ms = cluster_.now_ms() - healed_ms;
         SYNCLINE_CHECK(collect_conflicts());
+        if (healed_) SYNCLINE_CHECK(healed_(report_.conflicts));
         for (const std::uint32_t index : later) SYNCLINE_CHECK(step(index));
         return {};
     }
@@ -220,6 +226,7 @@ private:
     const History& history_;
     ReplayCluster& cluster_;
     const ReplayProgress& progress_;
+    const ReplayHealed& healed_;
     std::vector<Seen> needs_;  // of each transaction: what a replica has seen that has seen it
     std::array<Seen, replay_replicas> visible_{};
     std::array<std::optional<std::uint32_t>, replay_replicas> running_;
@@ -242,8 +249,9 @@ std::size_t replay_place(const History::Txn& txn) {
 }
 
 Result<ReplayReport> replay(const History& history, ReplayCluster& cluster,
-                            const std::optional<ReplayCut>& cut, const ReplayProgress& progress) {
-    return Replayer(history, cluster, progress).run(cut);
+                            const std::optional<ReplayCut>& cut, const ReplayProgress& progress,
+                            const ReplayHealed& healed) {
+    return Replayer(history, cluster, progress, healed).run(cut);
 }
 
 Result<std::vector<std::string>> replay_differences(const History& history, ReplayCluster& cluster,

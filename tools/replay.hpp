@@ -76,6 +76,10 @@ std::size_t replay_place(const History::Txn& txn);
 using ReplayProgress =
     std::function<void(std::string_view phase, std::uint64_t done, std::uint64_t total)>;
 
+/// Called when the cut has healed and all have seen everything, while concurrent values stand side
+/// by side; what comes after it in the history overwrites them.
+using ReplayHealed = std::function<Result<void>(const std::vector<ReplayConflict>& conflicts)>;
+
 /// Replays a history as concurrent writers on three replicas.
 ///
 /// Each transaction is one MULTI/EXEC at the replica of its author, sent when its parents are
@@ -86,7 +90,8 @@ using ReplayProgress =
 /// transactions are sent in its order and a write to a key that the other side has just written is
 /// sent some milliseconds later.
 Result<ReplayReport> replay(const History& history, ReplayCluster& cluster,
-                            const std::optional<ReplayCut>& cut, const ReplayProgress& progress);
+                            const std::optional<ReplayCut>& cut, const ReplayProgress& progress,
+                            const ReplayHealed& healed = {});
 
 /// What keeps the replicas from holding exactly the recorded final state, one sentence each; empty
 /// when roots are equal and each state is the recorded one. At most `findings_max` sentences.
