@@ -4,11 +4,18 @@
 #include <fmt/core.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <chrono>
+#include <csignal>
+#include <functional>
+#include <map>
 #include <memory>
 #include <optional>
+#include <thread>
 
 #include "net/endpoint.hpp"
 #include "tools/exit_codes.hpp"
+#include "tools/inspect_conflicts.hpp"
 #include "tools/inspect_diff.hpp"
 #include "tools/inspect_key.hpp"
 #include "tools/inspect_nodes.hpp"
@@ -32,6 +39,9 @@ struct InspectSettings {
     std::vector<std::string> pair;  ///< the two nodes of diff
     std::string prefix;
     std::uint64_t count = 100;
+    std::optional<Bytes> conflicts_key;
+    std::uint64_t conflicts_count = 20;
+    bool follow = false;
 };
 
 using Sources = std::vector<std::unique_ptr<InspectSource>>;
@@ -119,6 +129,120 @@ int show_key(Session& session) {
     return all_equal(compare_key(views)) ? exit_ok : exit_different;
 }
 
+/// Asks nodes for their conflict records, each time for those since the last.
+class ConflictReader {
+public:
+    explicit ConflictReader(Session& session) : session_(session), after_(session.nodes.size()) {}
+
+    /// Calls `each` for every record since the last call. What keeps the node from answering is an
+    /// error, and the next call goes on where this one ended.
+    Result<void> read(std::size_t node, const std::function<void(ConflictView)>& each) {
+        for (bool more = true; more;) {
+            std::vector<Bytes> command{"CRDT.CONFLICTS", "COUNT", "1000", "AFTER",
+                                       std::to_string(after_[node])};
+            if (session_.settings.conflicts_key) {
+                command.insert(command.end(), {"KEY", *session_.settings.conflicts_key});
+            }
+            SYNCLINE_TRY(const RespValue reply, session_.sources[node]->command(command));
+            SYNCLINE_TRY(ConflictPageView page, parse_conflicts(reply));
+            if (page.last < after_[node]) {  // another data directory stands behind the address
+                after_[node] = 0;
+                continue;
+            }
+            for (ConflictView& conflict : page.conflicts) each(std::move(conflict));
+            more = page.more && page.next > after_[node];
+            after_[node] = std::max(after_[node], page.next);
+            dropped_[node] = page.dropped;
+        }
+        return {};
+    }
+    [[nodiscard]] std::uint64_t dropped() const {
+        std::uint64_t most = 0;
+        for (const auto& [node, count] : dropped_) most = std::max(most, count);
+        return most;
+    }
+
+private:
+    Session& session_;
+    std::vector<std::uint64_t> after_;
+    std::map<std::size_t, std::uint64_t> dropped_;
+};
+
+volatile std::sig_atomic_t interrupted = 0;
+
+/// Prints what is new until the process is interrupted.
+void follow_conflicts(Session& session, ConflictReader& reader, ConflictsMet& met) {
+    constexpr std::uint64_t poll_ms = 250;
+    while (interrupted == 0) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(poll_ms));
+        for (std::size_t i = 0; i < session.nodes.size() && interrupted == 0; ++i) {
+            NodeView& node = session.nodes[i];
+            const Result<void> read = reader.read(i, [&](ConflictView conflict) {
+                if (!met.meet(conflict.id)) return;
+                conflict.nodes = {i};
+                print(session.settings.json
+                          ? conflict_json_line(conflict, session.nodes)
+                          : conflict_text(conflict, session.nodes, session.style));
+            });
+            if (!read && node.error.empty()) {
+                fmt::print(stderr, "syncline inspect: no answer from {}: {}\n", node.label(),
+                           harmless(read.error().message));
+                node.error = read.error().message;
+            } else if (read && !node.error.empty()) {
+                node = ask_node(*session.sources[i]);
+                if (node.error.empty()) {
+                    fmt::print(stderr, "syncline inspect: {} answers again\n", node.label());
+                }
+            }
+        }
+    }
+}
+
+int show_conflicts(Session& session) {
+    const InspectSettings& settings = session.settings;
+    if (settings.follow) {
+        std::signal(SIGINT, [](int) { interrupted = 1; });
+        std::signal(SIGTERM, [](int) { interrupted = 1; });
+    }
+    ConflictReader reader(session);
+    ConflictMerge merge(settings.conflicts_count);
+    ConflictsMet met;
+    for (std::size_t i = 0; i < session.nodes.size(); ++i) {
+        NodeView& node = session.nodes[i];
+        if (node.error.empty()) {
+            const Result<void> read = reader.read(i, [&](ConflictView conflict) {
+                met.meet(conflict.id);
+                merge.add(i, std::move(conflict));
+            });
+            if (!read) node.error = read.error().message;
+        }
+        if (node.error.empty()) continue;
+        fmt::print(stderr, "syncline inspect: no answer from {}: {}\n", node.label(),
+                   harmless(node.error));
+    }
+    const std::vector<ConflictView> conflicts = merge.conflicts();
+    if (settings.json && !settings.follow) {
+        print(conflicts_json(conflicts, reader.dropped(), session.nodes));
+    } else {
+        for (const ConflictView& conflict : conflicts) {
+            print(settings.json ? conflict_json_line(conflict, session.nodes)
+                                : conflict_text(conflict, session.nodes, session.style));
+        }
+    }
+    if (settings.follow) {
+        follow_conflicts(session, reader, met);
+        return exit_ok;
+    }
+    if (!settings.json && session.reached()) {
+        if (conflicts.empty()) print("no conflicts on record\n");
+        if (merge.omitted() > 0) print("older ones are not shown; see --count\n");
+        if (reader.dropped() > 0) {
+            print(fmt::format("{} older ones have left the bounded record\n", reader.dropped()));
+        }
+    }
+    return session.reached() ? exit_ok : exit_unreachable;
+}
+
 /// The first node compares itself with the second.
 int show_diff(Session& session) {
     for (const NodeView& node : session.nodes) {
@@ -185,6 +309,14 @@ void add_diff(CLI::App& app, InspectSettings& settings) {
         ->capture_default_str();
 }
 
+void add_conflicts(CLI::App& app, InspectSettings& settings) {
+    app.add_option("--key", settings.conflicts_key, "Those of one key")->type_name("KEY");
+    app.add_option("--count", settings.conflicts_count, "The newest so many")
+        ->check(CLI::Range(1, 100000))
+        ->capture_default_str();
+    app.add_flag("--follow", settings.follow, "Go on with new ones, until interrupted");
+}
+
 constexpr Question questions[] = {
     {"status", "Do the nodes answer, and do they hold the same?",
      "Example:\n  syncline inspect status --connect host-a:7379,host-b:7379\n"
@@ -197,6 +329,10 @@ constexpr Question questions[] = {
      "Example:\n  syncline inspect key cart:7 --field apples --connect host-a:7379,host-b:7379\n"
      "Exit code 4 if nodes hold it differently.",
      show_key, add_key},
+    {"conflicts", "What met concurrently, which rule decided, and what lost?",
+     "Example:\n  syncline inspect conflicts --follow --connect host-a:7379,host-b:7379\n"
+     "The newest last. With --follow --json one object on each line.",
+     show_conflicts, add_conflicts},
     {"diff", "What do two nodes hold differently? Compares their hash trees",
      "Example:\n  syncline inspect diff host-a:7379 host-b:7379 --prefix cart:\n"
      "Exit code 4 if they differ.",

@@ -83,13 +83,18 @@ Result<void> ask(InspectSource& source, NodeView& node) {
     SYNCLINE_CHECK(ask_info(source, node));
     SYNCLINE_TRY(const RespValue peers, source.command({"CRDT.PEERS"}));
     for (const RespValue& peer : peers.elements) node.links.push_back(link_of(peer));
+    SYNCLINE_TRY(const RespValue health, source.command({"CRDT.HEALTH"}));
+    node.health = health.is_error() ? health.text : reply_text(health, "status");
+    for (const RespValue& reason : reply_list(health, "reasons")) {
+        node.reasons.push_back(
+            {reply_text(reason, "code"), reply_text(reason, "peer"), reply_text(reason, "text")});
+    }
     SYNCLINE_TRY(const RespValue clock, source.command({"CRDT.CLOCK"}));
     if (clock.is_error()) {
-        node.health = clock.text;
+        node.reasons.push_back({"no_data", "", clock.text});
         return {};
     }
     node.ready = true;
-    node.health = "ready";
     node.actor = reply_text(clock, "actor");
     node.root = reply_text(clock, "root");
     node.vv = vector_of(clock, "vv");

@@ -28,6 +28,13 @@ struct LinkView {
     std::uint64_t connected_ms = 0;
 };
 
+/// One thing that is not as it should be, as CRDT.HEALTH tells it.
+struct ReasonView {
+    std::string code;  ///< for programs
+    std::string peer;  ///< whom it is about; empty: the node itself
+    std::string text;
+};
+
 /// What one node says of itself.
 struct NodeView {
     std::string address;
@@ -35,8 +42,9 @@ struct NodeView {
     std::string name;
     std::string cluster;
     std::string version;
-    std::string health;  ///< ready, or why it is not
-    bool ready = false;  ///< has data to show
+    std::string health;  ///< ok, degraded or failing, as CRDT.HEALTH and /readyz tell it
+    std::vector<ReasonView> reasons;  ///< why it is not ok
+    bool ready = false;               ///< has data to show
     std::string actor;
     std::string root;
     ActorVector vv;

@@ -96,6 +96,11 @@ Json json_node(const NodeView& node) {
     json["version"] = node.version;
     json["ready"] = node.ready;
     json["health"] = node.health;
+    json["reasons"] = Json::array();
+    for (const ReasonView& reason : node.reasons) {
+        json["reasons"].push_back(
+            {{"code", reason.code}, {"peer", reason.peer}, {"text", reason.text}});
+    }
     json["actor"] = node.actor;
     json["keys"] = node.keys;
     json["rows"] = node.rows;
@@ -105,6 +110,10 @@ Json json_node(const NodeView& node) {
     json["links"] = Json::array();
     for (const LinkView& link : node.links) json["links"].push_back(json_link(link));
     return json;
+}
+
+Tone health_tone(std::string_view health) {
+    return health == "ok" ? Tone::good : health == "degraded" ? Tone::warning : Tone::bad;
 }
 
 /// "up, 3 behind" and how it is meant.
@@ -141,7 +150,7 @@ std::string status_text(const std::vector<NodeView>& nodes, const ConsoleStyle& 
         any = true;
         table.add({{node.label(), Tone::strong},
                    harmless(node.address),
-                   {harmless(node.health, 40), node.ready ? Tone::good : Tone::bad},
+                   {harmless(node.health, 40), health_tone(node.health)},
                    harmless(node.version),
                    std::to_string(node.keys),
                    std::to_string(node.rows),
@@ -151,7 +160,16 @@ std::string status_text(const std::vector<NodeView>& nodes, const ConsoleStyle& 
                    clock_item(node),
                    links_item(node)});
     }
-    return any ? text + table.text(style) : text;
+    if (!any) return text;
+    text += table.text(style);
+    for (const NodeView& node : nodes) {
+        for (const ReasonView& reason : node.reasons) {
+            text += toned(style, health_tone(node.health),
+                          node.label() + ": " + harmless(reason.text)) +
+                    "\n";
+        }
+    }
+    return text;
 }
 
 std::string status_json(const std::vector<NodeView>& nodes) {

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import socket
+import subprocess
 import sys
 import time
 import urllib.parse
@@ -162,16 +163,21 @@ def told(client, replica):
             if series.startswith("syncline_peer_up{") and value == 0}
     away = {node["name"] for node in client.json("/api/matrix")["nodes"] if not node["connected"]}
     page = client.json("/api/status")["health"]
-    return (health[b"status"].decode(), probe["status"], page["status"],
-            command, probe["reasons"], page["reasons"], down, away)
+    asked = subprocess.run([os.environ["SYNCLINE_BINARY"], "inspect", "status", "--json",
+                            "--connect", f"127.0.0.1:{replica.port}"],
+                           capture_output=True, timeout=30, check=False)
+    inspected = json.loads(asked.stdout)["nodes"][0]
+    return (health[b"status"].decode(), probe["status"], page["status"], inspected["health"],
+            command, probe["reasons"], page["reasons"], inspected["reasons"], down, away)
 
 
 def agree(client, replica, status, reasons, away):
     """Whether all ways tell just this."""
     found = told(client, replica)
-    codes = [(reason["code"], reason["peer"]) for reason in found[3]]
-    same = found[:3] == (status,) * 3 and found[3] == found[4] == found[5] and codes == reasons
-    return True if same and found[6] == found[7] == away else found
+    codes = [(reason["code"], reason["peer"]) for reason in found[4]]
+    same = found[:4] == (status,) * 4 and codes == reasons
+    same = same and found[4] == found[5] == found[6] == found[7]
+    return True if same and found[8] == found[9] == away else found
 
 
 def cut_links_are_told(clients, replicas):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import time
@@ -108,6 +109,52 @@ class Inspect(unittest.TestCase):
         self.assertEqual(sorted(dot["value"] for dot in dots), ["left", "right"])
         self.assertEqual(sorted(dot["origin"] for dot in dots), ["n1", "n3"])
         self.assertEqual(sum(dot["winner"] for dot in dots), 1)
+
+    def make_conflict(self, key):
+        """Writes on both sides of a cut."""
+        self.cut("down")
+        try:
+            self.run_on(0, "SET", key, "left")
+            self.run_on(2, "SET", key, "right")
+        finally:
+            self.cut("up")
+        self.converge()
+
+    def test_conflicts_are_told_once_with_who_has_them(self):
+        self.make_conflict("feed:1")
+        self.make_conflict("feed:2")
+        code, feed = inspect_json("conflicts", "--key", "feed:1", "--connect", self.nodes)
+        self.assertEqual((code, len(feed["conflicts"])), (0, 1), feed)
+        only = feed["conflicts"][0]
+        self.assertEqual((only["key"], only["kind"], sorted(only["nodes"])),
+                         ("feed:1", "write-write", ["n1", "n2", "n3"]))
+        self.assertEqual({only["winner"]["value"], only["loser"]["value"]}, {"left", "right"})
+        self.assertEqual({only["winner"]["origin"], only["loser"]["origin"]}, {"n1", "n3"})
+        # The winner is what a reader sees.
+        self.assertEqual(self.run_on(1, "GET", "feed:1").decode(), only["winner"]["value"])
+        # The newest last, and only so many.
+        code, feed = inspect_json("conflicts", "--count", "1", "--connect", self.nodes)
+        self.assertEqual([one["key"] for one in feed["conflicts"]], ["feed:2"])
+        text = inspect("conflicts", "--connect", self.nodes).stdout
+        self.assertLess(text.index("feed:1"), text.index("feed:2"))
+        self.assertIn("older ones are not shown",
+                      inspect("conflicts", "--count", "1", "--connect", self.nodes).stdout)
+        self.assertEqual(inspect("conflicts", "--count", "0").returncode, 2)
+
+    def test_conflicts_can_be_followed(self):
+        with subprocess.Popen(
+                [BINARY, "inspect", "conflicts", "--follow", "--json", "--key", "follow:1",
+                 "--connect", self.nodes], stdout=subprocess.PIPE, text=True) as process:
+            try:
+                self.make_conflict("follow:1")
+                line = json.loads(process.stdout.readline())
+                self.assertEqual((line["key"], line["kind"]), ("follow:1", "write-write"))
+                time.sleep(1)  # each of the three has it; it must not come again
+                process.send_signal(signal.SIGINT)
+                self.assertEqual(process.stdout.read(), "")
+                self.assertEqual(process.wait(SECONDS), 0)
+            finally:
+                process.kill()
 
     def test_counters_show_what_each_node_added(self):
         self.run_on(0, "INCRBY", "n", 5)

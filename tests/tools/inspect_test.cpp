@@ -14,7 +14,7 @@ NodeView node(const std::string& name, ActorVector vv, const std::string& root) 
     view.name = name;
     view.address = name + ":7379";
     view.cluster = "c1";
-    view.health = "ready";
+    view.health = "ok";
     view.ready = true;
     view.actor = name + ".1";
     view.vv = std::move(vv);
