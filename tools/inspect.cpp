@@ -11,7 +11,6 @@
 #include <map>
 #include <memory>
 #include <optional>
-#include <thread>
 
 #include "net/endpoint.hpp"
 #include "tools/exit_codes.hpp"
@@ -168,14 +167,29 @@ private:
     std::map<std::size_t, std::uint64_t> dropped_;
 };
 
-volatile std::sig_atomic_t interrupted = 0;
+/// Waits; true when the process is told to end, which from now on only this sees.
+class Interruption {
+public:
+    Interruption() {
+        sigemptyset(&signals_);
+        sigaddset(&signals_, SIGINT);
+        sigaddset(&signals_, SIGTERM);
+        (void)pthread_sigmask(SIG_BLOCK, &signals_, nullptr);
+    }
+    [[nodiscard]] bool within(std::chrono::milliseconds time) const {
+        const timespec wait{0, std::chrono::nanoseconds(time).count()};
+        return sigtimedwait(&signals_, nullptr, &wait) > 0;
+    }
+
+private:
+    sigset_t signals_{};
+};
 
 /// Prints what is new until the process is interrupted.
-void follow_conflicts(Session& session, ConflictReader& reader, ConflictsMet& met) {
-    constexpr std::uint64_t poll_ms = 250;
-    while (interrupted == 0) {
-        std::this_thread::sleep_for(std::chrono::milliseconds(poll_ms));
-        for (std::size_t i = 0; i < session.nodes.size() && interrupted == 0; ++i) {
+void follow_conflicts(Session& session, ConflictReader& reader, ConflictsMet& met,
+                      const Interruption& interruption) {
+    while (!interruption.within(std::chrono::milliseconds(250))) {
+        for (std::size_t i = 0; i < session.nodes.size(); ++i) {
             NodeView& node = session.nodes[i];
             const Result<void> read = reader.read(i, [&](ConflictView conflict) {
                 if (!met.meet(conflict.id)) return;
@@ -200,10 +214,8 @@ void follow_conflicts(Session& session, ConflictReader& reader, ConflictsMet& me
 
 int show_conflicts(Session& session) {
     const InspectSettings& settings = session.settings;
-    if (settings.follow) {
-        std::signal(SIGINT, [](int) { interrupted = 1; });
-        std::signal(SIGTERM, [](int) { interrupted = 1; });
-    }
+    std::optional<Interruption> interruption;
+    if (settings.follow) interruption.emplace();
     ConflictReader reader(session);
     ConflictMerge merge(settings.conflicts_count);
     ConflictsMet met;
@@ -229,8 +241,8 @@ int show_conflicts(Session& session) {
                                 : conflict_text(conflict, session.nodes, session.style));
         }
     }
-    if (settings.follow) {
-        follow_conflicts(session, reader, met);
+    if (interruption) {
+        follow_conflicts(session, reader, met, *interruption);
         return exit_ok;
     }
     if (!settings.json && session.reached()) {
