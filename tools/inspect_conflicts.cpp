@@ -12,6 +12,8 @@ namespace syncline {
 namespace {
 
 constexpr std::size_t ids_met_max = 100000;
+/// More than the rings of several replicas hold.
+constexpr std::size_t known_ids_max = 1000000;
 
 std::uint64_t count_of(const RespValue& reply, std::string_view name) {
     return static_cast<std::uint64_t>(std::max<std::int64_t>(reply_number(reply, name), 0));
@@ -105,20 +107,38 @@ Result<ConflictPageView> parse_conflicts(const RespValue& reply) {
 }
 
 void ConflictMerge::add(std::size_t node, ConflictView conflict) {
-    const auto [found, is_new] = conflicts_.try_emplace(
-        std::pair(conflict.first_seen_hlc, conflict.id), std::move(conflict));
-    std::vector<std::size_t>& nodes = found->second.nodes;
-    if (std::find(nodes.begin(), nodes.end(), node) == nodes.end()) nodes.push_back(node);
-    // What leaves is older than so many others, so no later page can bring it back to stay.
-    if (is_new && conflicts_.size() > count_max_) {
-        conflicts_.erase(conflicts_.begin());
-        ++omitted_;
+    const std::string id = conflict.id;
+    const std::uint64_t hlc = conflict.first_seen_hlc;
+    const auto [found, is_new] = known_.try_emplace(id);
+    Known& known = found->second;
+    if (std::find(known.nodes.begin(), known.nodes.end(), node) == known.nodes.end()) {
+        known.nodes.push_back(node);
     }
+    if (is_new || hlc < known.earliest_hlc) {
+        known.earliest_hlc = hlc;
+        known.earliest = conflict.first_seen;
+    }
+    if (!is_new && hlc <= known.latest_hlc) return;
+    newest_.erase({known.latest_hlc, id});
+    known.latest_hlc = hlc;
+    newest_.emplace(std::pair(hlc, id), std::move(conflict));
+    if (newest_.size() <= count_max_) return;
+    // Places only rise, so what leaves comes back only if a later page raises it; then it is there
+    // again, and its nodes are still known.
+    const std::string oldest = newest_.begin()->first.second;
+    newest_.erase(newest_.begin());
+    if (known_.size() > known_ids_max) forgotten_ += known_.erase(oldest);
 }
 
 std::vector<ConflictView> ConflictMerge::conflicts() const {
     std::vector<ConflictView> all;
-    for (const auto& [order, conflict] : conflicts_) all.push_back(conflict);
+    for (const auto& [place, conflict] : newest_) {
+        const Known& known = known_.at(place.second);
+        all.push_back(conflict);
+        all.back().nodes = known.nodes;
+        all.back().first_seen_hlc = known.earliest_hlc;
+        all.back().first_seen = known.earliest;
+    }
     return all;
 }
 

@@ -47,20 +47,34 @@ struct ConflictPageView {
 /// Error unavailable: the node's error reply; corrupt: it is something else.
 Result<ConflictPageView> parse_conflicts(const RespValue& reply);
 
-/// The records of several nodes, each once, the newest `count_max` of them by when they were first
-/// seen. Takes pages in any order; memory is bounded by the count.
+/// The records of several nodes, each once, by id: the time at which a record was first seen is
+/// each node's own. The newest are those that some node took down last; of each the earliest time
+/// is told. Takes pages in any order. Memory: `count_max` records, and the ids of known_ids_max
+/// others.
 class ConflictMerge {
 public:
     explicit ConflictMerge(std::size_t count_max) : count_max_(count_max) {}
     void add(std::size_t node, ConflictView conflict);
     /// The oldest first, as in a log.
     [[nodiscard]] std::vector<ConflictView> conflicts() const;
-    [[nodiscard]] std::uint64_t omitted() const { return omitted_; }
+    /// Records that were told and are too old to be among the newest.
+    [[nodiscard]] std::uint64_t omitted() const {
+        return forgotten_ + known_.size() - newest_.size();
+    }
 
 private:
+    struct Known {
+        std::vector<std::size_t> nodes;  ///< that told it
+        std::uint64_t latest_hlc = 0;
+        std::uint64_t earliest_hlc = 0;
+        std::string earliest;
+    };
+
     std::size_t count_max_;
-    std::map<std::pair<std::uint64_t, std::string>, ConflictView> conflicts_;
-    std::uint64_t omitted_ = 0;  ///< records told by nodes that were too old to stay
+    std::map<std::string, Known> known_;  ///< by id
+    /// By latest_hlc and id. Invariant: each id is in known_.
+    std::map<std::pair<std::uint64_t, std::string>, ConflictView> newest_;
+    std::uint64_t forgotten_ = 0;  ///< left known_, too
 };
 
 /// Which records were met before; remembers the latest of them only.

@@ -141,6 +141,26 @@ class Inspect(unittest.TestCase):
                       inspect("conflicts", "--count", "1", "--connect", self.nodes).stdout)
         self.assertEqual(inspect("conflicts", "--count", "0").returncode, 2)
 
+    def test_a_record_is_one_though_clocks_went_on(self):
+        self.cut("down")
+        try:
+            self.run_on(0, "SET", "clocks:1", "left")
+            self.run_on(2, "SET", "clocks:1", "right")
+            # The first node's clock is now past both sides, and so is its time of the record.
+            self.run_on(0, "SET", "clocks:2", "later")
+        finally:
+            self.cut("up")
+        self.converge()
+        times = []
+        for replica in self.replicas:
+            _, feed = inspect_json("conflicts", "--key", "clocks:1", "--connect",
+                                   f"127.0.0.1:{replica.port}")
+            times += [record["first_seen"] for record in feed["conflicts"]]
+        _, feed = inspect_json("conflicts", "--key", "clocks:1", "--connect", self.nodes)
+        self.assertEqual(len(feed["conflicts"]), 1, feed)
+        self.assertEqual(sorted(feed["conflicts"][0]["nodes"]), ["n1", "n2", "n3"])
+        self.assertEqual(feed["conflicts"][0]["first_seen"], min(times))
+
     def test_conflicts_can_be_followed(self):
         with subprocess.Popen(
                 [BINARY, "inspect", "conflicts", "--follow", "--json", "--key", "follow:1",

@@ -48,6 +48,31 @@ BOOST_AUTO_TEST_CASE(the_newest_stay_with_all_who_have_them) {
     BOOST_TEST(merge.omitted() > 0U);
 }
 
+BOOST_AUTO_TEST_CASE(each_node_has_its_own_time_of_one_record) {
+    for (const bool reversed : {false, true}) {
+        ConflictMerge merge(10);
+        merge.add(reversed ? 1 : 0, record(reversed ? 9 : 2, "a"));
+        merge.add(0, record(5, "b"));
+        merge.add(reversed ? 0 : 1, record(reversed ? 2 : 9, "a"));
+        BOOST_TEST((ids(merge) == std::vector<std::string>{"b", "a"}));
+        BOOST_TEST(merge.conflicts()[1].nodes.size() == 2U);
+        BOOST_TEST(merge.conflicts()[1].first_seen_hlc == 2U);
+        BOOST_TEST(merge.omitted() == 0U);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_record_that_was_too_old_can_be_raised_by_another_node) {
+    ConflictMerge merge(1);
+    merge.add(0, record(2, "a"));
+    merge.add(0, record(5, "b"));  // a is too old now
+    merge.add(1, record(1, "b"));
+    merge.add(1, record(9, "a"));  // and here it is not
+    BOOST_TEST((ids(merge) == std::vector<std::string>{"a"}));
+    BOOST_TEST((merge.conflicts()[0].nodes == std::vector<std::size_t>{0, 1}));
+    BOOST_TEST(merge.conflicts()[0].first_seen_hlc == 2U);
+    BOOST_TEST(merge.omitted() == 1U);
+}
+
 BOOST_AUTO_TEST_CASE(what_was_met_is_remembered_for_a_while) {
     ConflictsMet met;
     BOOST_TEST(met.meet("first"));
