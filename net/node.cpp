@@ -225,7 +225,8 @@ void Node::Impl::publish() {
 /// Who is not in step, in words; empty: nobody.
 std::string Node::Impl::missing(const std::vector<PeerStatus>& statuses) const {
     for (const std::string& address : addresses_) {
-        if (!peers_->find(address)) return address + " is not connected";
+        const Result<LinkId> link = peers_->find(address);
+        if (!link) return address + ": " + link.error().message;
     }
     const std::optional<VersionVector> version = engine_->settled_version();
     if (!version) return "writes are on their way to the disk";

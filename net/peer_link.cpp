@@ -72,7 +72,7 @@ void PeerLink::close() {
 void PeerLink::fail(const Error& error) {
     if (over_) return;
     close();
-    events_.on_closed(*this, error);
+    events_.on_closed(*this, refusal_.value_or(error));
 }
 
 void PeerLink::receive(BytesView bytes) {
@@ -102,12 +102,19 @@ Result<void> PeerLink::take_frame(const Frame& frame) {
     return {};
 }
 
-/// The acceptor says hello only when it has seen a good one: a stranger learns nothing.
+/// The acceptor says hello only after the other side has: a stranger learns nothing. One that it
+/// has no use for gets the answer too, sees in it why, and goes.
 Result<void> PeerLink::take_handshake(const Frame& frame) {
+    if (refusal_) return *refusal_;
     if (frame.type == static_cast<std::uint8_t>(PeerFrame::hello)) {
-        SYNCLINE_TRY(const std::optional<Bytes> proof, auth_.on_hello(frame.payload));
+        Result<std::optional<Bytes>> proof = auth_.on_hello(frame.payload);
+        if (!proof && (outgoing() || proof.error().code == Code::corrupt)) return proof.error();
         if (!outgoing()) write(PeerFrame::hello, auth_.hello());
-        if (proof) write(PeerFrame::proof, *proof);
+        if (!proof) {
+            refusal_ = proof.error();
+        } else if (*proof) {
+            write(PeerFrame::proof, **proof);
+        }
         return {};
     }
     if (frame.type != static_cast<std::uint8_t>(PeerFrame::proof)) {

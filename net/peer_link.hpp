@@ -91,6 +91,7 @@ private:
     std::uint64_t bytes_out_ = 0;
     std::uint64_t since_ms_;
     std::uint64_t heard_ms_;
+    std::optional<Error> refusal_;  // of its hello; it has the answer and will close
     bool ready_ = false;
     bool over_ = false;
 };

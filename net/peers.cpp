@@ -37,6 +37,7 @@ struct Peers::Target {
     std::optional<LinkId> link;  // made by dialing
     std::uint64_t pause_ms = pause_ms_min;
     bool reported = false;  // that it cannot be reached; once, until it can
+    std::string failure;    // why the last attempt came to nothing; empty: it did not
 };
 
 Peers::Peers(Loop& loop, PeerOwner& owner, Secret secret, Env env)
@@ -123,7 +124,10 @@ void Peers::on_ready(PeerLink& link) {
     if (target != nullptr || known.address.empty()) {
         known.address = target != nullptr ? target->address : link.address();
     }
-    if (target != nullptr) target->reported = false;
+    if (target != nullptr) {
+        target->reported = false;
+        target->failure.clear();
+    }
     up_.insert(link.id());
     log(LogLevel::info, "peer.up",
         {{"peer", to_string(peer.node)},
@@ -162,7 +166,10 @@ void Peers::drop(PeerLink& link, LogLevel level, const std::string& reason) {
         if (!was_up && live_link(link.claimed_node()) != nullptr) {
             target->uuid = link.claimed_node();
         }
-        if (!was_up) target->reported = true;
+        if (!was_up) {
+            target->reported = true;
+            target->failure = reason;
+        }
         if (lived) target->pause_ms = pause_ms_min;
         target->link.reset();
         dial_again(*target);
@@ -232,6 +239,7 @@ void Peers::dialed(Target& target, Result<std::unique_ptr<TcpConnection>> connec
         log(target.reported ? LogLevel::debug : LogLevel::info, "peer.unreachable",
             {{"address", target.address}, {"reason", connection.error().message}});
         target.reported = true;
+        target.failure = connection.error().message;
         return dial_again(target);
     }
     PeerLink& link = add_link(PeerAuth::Role::initiator, std::move(*connection));
@@ -309,7 +317,13 @@ Result<LinkId> Peers::find(BytesView peer) const {
         if (const PeerLink* const link = live_link(uuid); link != nullptr) return link->id();
     }
     if (known_peer || !aliases(peer).empty()) {
-        return Error{Code::unavailable, "the peer is not connected"};
+        std::string sentence = "the peer is not connected";
+        for (const auto& target : targets_) {
+            if (names_of(*target).count(std::string(peer)) == 0) continue;
+            if (!target->failure.empty()) sentence += ": " + target->failure;
+            break;
+        }
+        return Error{Code::unavailable, sentence};
     }
     return Error{Code::invalid_argument, "no peer is known by this name, uuid or address"};
 }

@@ -53,7 +53,8 @@ public:
     [[nodiscard]] std::vector<PeerView> views() const;
     /// Refuses a peer, by name, uuid or address, or allows it again. Error invalid_argument.
     Result<void> set_blocked(BytesView peer, bool blocked);
-    /// The link to a peer. Errors: invalid_argument (unknown), unavailable (not connected).
+    /// The link to a peer. Errors: invalid_argument (unknown), unavailable (not connected; why, as
+    /// far as it is known).
     Result<LinkId> find(BytesView peer) const;
 
 private:

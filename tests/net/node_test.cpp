@@ -143,7 +143,8 @@ BOOST_AUTO_TEST_CASE(bad_options_are_refused_with_a_sentence) {
     const Node second = value(Node::start(b, {.peers = {"127.0.0.1:1"}, .secret = secret}));
     const Result<void> alone = second.wait_synced(std::chrono::milliseconds(300));
     fails(alone, Code::unavailable);
-    BOOST_TEST(alone.error().message.find("127.0.0.1:1 is not connected") != std::string::npos);
+    BOOST_TEST(alone.error().message.find("127.0.0.1:1: the peer is not connected") !=
+               std::string::npos);
 }
 
 BOOST_AUTO_TEST_CASE(another_secret_or_cluster_does_not_get_in) {
@@ -151,7 +152,10 @@ BOOST_AUTO_TEST_CASE(another_secret_or_cluster_does_not_get_in) {
     value(b.counter("visits").add(1));  // founds a cluster of its own
     const Node first = listening(a);
     Node second = dialing(b, first);
-    fails(second.wait_synced(std::chrono::milliseconds(500)), Code::unavailable);
+    const Result<void> refused = second.wait_synced(std::chrono::milliseconds(500));
+    fails(refused, Code::unavailable);  // the side that dials is told why, too
+    BOOST_TEST(refused.error().message.find("belongs to cluster") != std::string::npos,
+               refused.error().message);
     second.stop();
     Database c = open({.path = path("c")});
     const Node third =
