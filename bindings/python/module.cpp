@@ -6,12 +6,14 @@
 #include <pybind11/stl.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <string>
 #include <utility>
 
 #include "core/database.hpp"
+#include "net/node.hpp"
 
 namespace py = pybind11;
 
@@ -55,13 +57,19 @@ py::list to_python(const std::vector<Bytes>& items) {
     return list;
 }
 
-py::list to_python(const Siblings& siblings) {
+/// What was seen when siblings were read; Python hands it back and looks not into it.
+struct Context {
+    VersionVector seen;
+};
+
+/// The values, and the context to replace them with.
+py::tuple to_python(const Siblings& siblings) {
     py::list list;
     for (const Sibling& sibling : siblings.values) {
         list.append(py::make_tuple(to_python(sibling.value), to_string(sibling.origin),
                                    static_cast<double>(sibling.wall_ms) / 1000));
     }
-    return list;
+    return py::make_tuple(list, Context{siblings.context});
 }
 
 py::object type_name(const std::optional<KeyType>& type) {
@@ -139,6 +147,9 @@ void define_registers(Class& cls) {
     cls.def("string_set", [](S space, K key, K value) {
         released([&]() { return keys(space).string(key).set(value); });
     });
+    cls.def("string_put", [](S space, K key, K value, const Context& context) {
+        released([&]() { return keys(space).string(key).put(value, context.seen); });
+    });
     cls.def("string_remove", [](S space, K key) {
         return released([&]() { return keys(space).string(key).remove(); });
     });
@@ -178,6 +189,9 @@ void define_maps(Class& cls) {
     });
     cls.def("map_put", [](S space, K key, K field, K value) {
         return released([&]() { return keys(space).map(key).put(field, value); });
+    });
+    cls.def("map_put_seen", [](S space, K key, K field, K value, const Context& context) {
+        released([&]() { return keys(space).map(key).put(field, value, context.seen); });
     });
     cls.def("map_remove", [](S space, K key, K field) {
         return released([&]() { return keys(space).map(key).remove(field); });
@@ -263,14 +277,18 @@ private:
     std::shared_ptr<Held> held_;  // std::function copies its target
 };
 
-py::dict to_python(const DatabaseStats& stats) {
+py::dict to_python(const VersionVector& vector) {
     py::dict version;
-    for (const auto& [actor, counter] : stats.version.entries()) {
+    for (const auto& [actor, counter] : vector.entries()) {
         version[py::str(to_string(actor))] = counter;
     }
+    return version;
+}
+
+py::dict to_python(const DatabaseStats& stats) {
     using namespace pybind11::literals;
     return py::dict("replica"_a = stats.replica, "node"_a = stats.node, "cluster"_a = stats.cluster,
-                    "actor"_a = to_string(stats.actor), "version"_a = version,
+                    "actor"_a = to_string(stats.actor), "version"_a = to_python(stats.version),
                     "root"_a = stats.root, "rows"_a = stats.rows, "keys"_a = stats.keys,
                     "transactions_local"_a = stats.transactions_local,
                     "transactions_remote"_a = stats.transactions_remote,
@@ -330,7 +348,77 @@ private:
     pid_t process_;
 };
 
+/// A node as Python holds it. Its thread takes no lock of the interpreter.
+class Started {
+public:
+    explicit Started(Node node) : node_(std::make_unique<Node>(std::move(node))) {}
+    Started(const Started&) = delete;
+    Started& operator=(const Started&) = delete;
+    ~Started() {
+        if (::getpid() != process_) {
+            (void)node_.release();  // as in Opened
+            return;
+        }
+        const py::gil_scoped_release release;
+        node_.reset();
+    }
+
+    [[nodiscard]] Node& get() const {
+        if (::getpid() == process_) return *node_;
+        throw Raised{Error{Code::unavailable, "a node does not survive fork(): start it after"}};
+    }
+    void stop() const {
+        if (::getpid() != process_) return;
+        const py::gil_scoped_release release;
+        node_->stop();
+    }
+
+private:
+    std::unique_ptr<Node> node_;
+    pid_t process_ = ::getpid();  // its thread is in no other
+};
+
+py::list to_python(const std::vector<NodePeer>& peers) {
+    py::list list;
+    for (const NodePeer& peer : peers) {
+        list.append(py::make_tuple(peer.name, peer.address, peer.node, peer.connected,
+                                   to_python(peer.version)));
+    }
+    return list;
+}
+
+void define_node(py::module_& module) {
+    py::class_<NodeOptions>(module, "NodeOptions")
+        .def(py::init<>())
+        .def_readwrite("listen", &NodeOptions::listen)
+        .def_readwrite("peers", &NodeOptions::peers)
+        .def_readwrite("secret_file", &NodeOptions::secret_file)
+        .def_property(
+            "secret", nullptr,
+            [](NodeOptions& options, const Bytes& secret) { options.secret = secret; });
+    py::class_<Started> node(module, "Node");
+    node.def_static("start", [](const Opened& opened, const NodeOptions& options) {
+        const Database& database = opened.get();
+        return std::make_unique<Started>(
+            released([&]() { return Node::start(database, options); }));
+    });
+    node.def("port", [](const Started& self) { return self.get().port(); });
+    node.def("peers", [](const Started& self) {
+        std::vector<NodePeer> peers;
+        {
+            const py::gil_scoped_release release;
+            peers = self.get().peers();
+        }
+        return to_python(peers);
+    });
+    node.def("wait_synced", [](const Started& self, std::int64_t timeout_ms) {
+        released([&]() { return self.get().wait_synced(std::chrono::milliseconds(timeout_ms)); });
+    });
+    node.def("stop", &Started::stop);
+}
+
 void define_database(py::module_& module) {
+    py::class_<Context>(module, "Context");
     py::class_<Watched>(module, "Watch").def("stop", &Watched::stop);
     py::class_<Transaction, std::shared_ptr<Transaction>> transaction(module, "Transaction");
     define_keyspace<Transaction>(transaction);
@@ -356,6 +444,9 @@ void define_database(py::module_& module) {
     database.def("next_message", [](const Opened& self, const Bytes& peer) {
         return to_python(released([&]() { return self.get().next_message(peer); }));
     });
+    database.def("restart_exchange", [](const Opened& self, const Bytes& peer) {
+        released([&]() { return self.get().restart_exchange(peer); });
+    });
     database.def("receive", [](const Opened& self, const Bytes& peer, const Bytes& message) {
         released([&]() { return self.get().receive(peer, message); });
     });
@@ -373,6 +464,7 @@ PYBIND11_MODULE(_core, module) {
         .def_readwrite("cluster", &DatabaseOptions::cluster)
         .def_readwrite("checkpoint_interval_ms", &DatabaseOptions::checkpoint_interval_ms);
     define_database(module);
+    define_node(module);
     py::register_exception_translator([](std::exception_ptr pointer) {
         try {
             if (pointer) std::rethrow_exception(pointer);

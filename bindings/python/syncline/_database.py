@@ -33,9 +33,9 @@ class Batch:
     """
 
     class _Recorder:
-        _WRITES = {"counter_add", "counter_set", "string_set", "string_remove", "set_add",
-                   "set_remove", "set_clear", "map_put", "map_remove", "map_increment",
-                   "map_clear", "remove"}
+        _WRITES = {"counter_add", "counter_set", "string_set", "string_put", "string_remove",
+                   "set_add", "set_remove", "set_clear", "map_put", "map_put_seen", "map_remove",
+                   "map_increment", "map_clear", "remove"}
 
         def __init__(self):
             self.calls = []
@@ -173,6 +173,7 @@ class Database(Keyspace):
     def __init__(self, core, path):
         self._space = core
         self._watches = weakref.WeakSet()
+        self._nodes = weakref.WeakSet()
         self.path = path
         _open_databases.add(self)
 
@@ -214,6 +215,13 @@ class Database(Keyspace):
         """
         return self._space.next_message(encode(peer))
 
+    def restart_exchange(self, peer):
+        """Begins the exchange with a peer anew, from what both sides have by now.
+
+        For both sides to call, when messages between them were lost.
+        """
+        self._space.restart_exchange(encode(peer))
+
     def receive(self, peer, message):
         """Takes in a message of a peer.
 
@@ -223,12 +231,12 @@ class Database(Keyspace):
         self._space.receive(encode(peer), message)
 
     def close(self):
-        """Ends its watches, makes a last checkpoint and lets go of the directory.
+        """Ends its watches and its node, makes a last checkpoint and lets go of the directory.
 
         A second time does nothing.
         """
-        for watch in list(self._watches):
-            watch.stop()
+        for part in [*self._watches, *self._nodes]:
+            part.stop()
         self._space.close()
         _open_databases.discard(self)
 

@@ -1,7 +1,8 @@
 """Exceptions. Each is an Error with a `code`, and the builtin a Python programmer would expect."""
 
 __all__ = ["Error", "InvalidArgument", "WrongType", "Overflow", "Corrupt", "StorageError",
-           "LimitExceeded", "VersionMismatch", "Unauthorized", "Unavailable", "Locked"]
+           "LimitExceeded", "VersionMismatch", "Unauthorized", "Unavailable", "Locked",
+           "Conflict", "Timeout"]
 
 
 class Error(Exception):
@@ -74,9 +75,21 @@ class Locked(Error, BlockingIOError):
     code = "locked"
 
 
+class Conflict(Error, RuntimeError):
+    """The value has changed since the siblings were read that were to be replaced."""
+
+    code = "conflict"
+
+
+class Timeout(Error, TimeoutError):
+    """It did not happen in the time that was given; it may still happen."""
+
+    code = "timeout"
+
+
 _BY_CODE = {kind.code: kind for kind in (InvalidArgument, WrongType, Overflow, Corrupt,
                                          StorageError, LimitExceeded, VersionMismatch,
-                                         Unauthorized, Unavailable, Locked)}
+                                         Unauthorized, Unavailable, Locked, Conflict)}
 _BY_CODE["no_space"] = StorageError
 
 

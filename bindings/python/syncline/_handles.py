@@ -20,6 +20,19 @@ class Sibling(NamedTuple):
     time: float
 
 
+class Siblings(tuple):
+    """All concurrent values, the one that is shown first, and what was seen when they were read.
+
+    Attributes:
+        context: hand it to put(), to replace exactly what was seen.
+    """
+
+    def __new__(cls, values, context):
+        siblings = super().__new__(cls, values)
+        siblings.context = context
+        return siblings
+
+
 class Handle:
     """A key of a database. Cheap to make; two handles of one key are equal."""
 
@@ -42,7 +55,9 @@ class Handle:
         return hash((type(self), id(self._space), self._key))
 
     def _siblings(self, stored):
-        return tuple(Sibling(self._decode(value), origin, time) for value, origin, time in stored)
+        values, context = stored
+        return Siblings([Sibling(self._decode(value), origin, time)
+                         for value, origin, time in values], context)
 
 
 class Counter(Handle):
@@ -86,6 +101,17 @@ class String(Handle):
     def set(self, value):
         """Replaces all values that this replica sees."""
         self._space.string_set(self._key, encode(value))
+
+    def put(self, value, context):
+        """Replaces the siblings that were read with this context, as merged by the caller.
+
+        Args:
+            context: `siblings.context`.
+
+        Raises:
+            Conflict: another value has come since; read the siblings again.
+        """
+        self._space.string_put(self._key, encode(value), context)
 
     def remove(self):
         """Removes all values that this replica sees. True: there was one."""
@@ -193,6 +219,14 @@ class Map(Handle, MutableMapping):
             InvalidArgument: the field holds text that is no number.
         """
         return self._space.map_increment(self._key, encode(field), amount)
+
+    def put(self, field, value, context):
+        """Replaces the siblings of a field that were read with this context.
+
+        Raises:
+            Conflict: another value has come since; read the siblings again.
+        """
+        self._space.map_put_seen(self._key, encode(field), encode(value), context)
 
     def siblings(self, field):
         """All concurrent values of a field, the one that is shown first."""
