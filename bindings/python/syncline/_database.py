@@ -59,17 +59,17 @@ class Batch:
         """The counter under a key."""
         return self._keyspace.counter(key)
 
-    def string(self, key):
+    def string(self, key, text=True):
         """The register under a key."""
-        return self._keyspace.string(key)
+        return self._keyspace.string(key, text)
 
-    def set(self, key):
+    def set(self, key, text=True):
         """The set under a key."""
-        return self._keyspace.set(key)
+        return self._keyspace.set(key, text)
 
-    def map(self, key):
+    def map(self, key, text=True):
         """The map under a key."""
-        return self._keyspace.map(key)
+        return self._keyspace.map(key, text)
 
     def remove(self, key):
         """Removes what this replica sees of a key, whatever it holds."""
