@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "net/commands/errors.hpp"
 #include "net/http/json.hpp"
 #include "net/http/metrics.hpp"
 #include "net/http/web_files.hpp"
@@ -30,7 +31,20 @@ Commands status_commands() {
     return {{"health", {"CRDT.HEALTH"}},
             {"matrix", {"CRDT.MATRIX"}},
             {"peers", {"CRDT.PEERS"}},
-            {"clock", {"CRDT.CLOCK"}}};
+            {"clock", {"CRDT.CLOCK"}},
+            {"conflicts", {"CRDT.CONFLICTS", "REV", "COUNT", "1"}}};
+}
+
+Arguments conflicts_command(const HttpRequest& request) {
+    Arguments command{"CRDT.CONFLICTS"};
+    for (const char* const name : {"key", "prefix", "kind", "after", "count"}) {
+        const Bytes* const value = request.parameter(name);
+        if (value == nullptr) continue;
+        command.emplace_back(name);
+        command.push_back(*value);
+    }
+    if (request.parameter("rev") != nullptr) command.emplace_back("rev");
+    return command;
 }
 
 /// The commands whose replies answer a path; none for an unknown path.
@@ -38,6 +52,7 @@ Commands commands_of(const HttpRequest& request) {
     if (request.path == "/api/status") return status_commands();
     if (request.path == "/api/peers") return {{"", {"CRDT.PEERS"}}};
     if (request.path == "/api/matrix") return {{"", {"CRDT.MATRIX"}}};
+    if (request.path == "/api/conflicts") return {{"", conflicts_command(request)}};
     if (request.path == "/api/key") {
         Arguments explain{"CRDT.EXPLAIN", parameter_or(request, "key", "")};
         if (const Bytes* const field = request.parameter("field")) explain.push_back(*field);
@@ -125,9 +140,10 @@ void WebApi::run(std::uint64_t id, const Commands& commands) {
 
 void WebApi::deliver(const Reply& reply) {
     const auto found = pending_.find(reply.client);
-    if (found == pending_.end()) return;
+    if (found == pending_.end() || reply.bytes.empty()) return;
     Pending& pending = *found->second;
-    pending.parser.feed(reply.bytes);
+    const bool done = reply.outcome == Outcome::done;
+    pending.parser.feed(done ? reply.bytes : "-" + outcome_error(reply.outcome) + "\r\n");
     Result<std::optional<RespValue>> value = pending.parser.next();
     if (!value || !*value) {  // a reply is one value; so it is one that is too long
         RespValue error;

@@ -112,6 +112,78 @@ function showMatrix(matrix, peers) {
   byId("matrix").replaceChildren(make("thead", {}, head), make("tbody", {}, ...rows, ...strangers));
 }
 
+// --- Conflicts
+
+const FEED_ROWS = 20;
+let feedShown = "";
+let feedAsked = false;
+
+/** Names of replicas by the first part of an actor, which stays theirs. */
+function namesOf(status) {
+  const names = new Map();
+  const add = (actor, name) => {
+    if (actor && name) names.set(String(actor).split(".")[0], shown(name));
+  };
+  add(status.clock.actor, status.clock.node);
+  for (const peer of status.peers) add(peer.actor, peer.name);
+  return names;
+}
+
+function conflictSide(title, kind, side, names) {
+  const value = side.value === null
+    ? side.length === null ? "" : count(side.length, "byte", "bytes")
+    : shown(side.value);
+  const by = names.get(side.actor.split(".")[0]) ?? side.actor;
+  return make("div", { class: kind },
+    make("b", {}, `${title}: ${side.action}${side.field === null ? "" : ` ${shown(side.field)}`}`),
+    ...(value === "" ? [] : [make("code", {}, value)]),
+    make("div", { class: "muted" }, [`by ${by}`, side.time, side.dot].filter(Boolean).join(", ")));
+}
+
+function conflictRow(record, names) {
+  const key = make("button", { class: "link", type: "button" }, shown(record.key));
+  key.addEventListener("click", () => {
+    byId("key").value = typeof record.key === "object" ? "" : record.key;
+    explain(record.key);
+  });
+  return make("li", { "data-id": record.id },
+    make("div", { class: "line" }, key,
+      ...(record.field === null ? [] : [make("code", {}, shown(record.field))]),
+      make("span", { class: "muted" }, `${record.kind}, first seen here ${record.first_seen}`)),
+    make("div", { class: "versus" },
+      conflictSide("winner", "side won", record.winner, names),
+      conflictSide("loser", "side", record.loser, names)),
+    make("div", { class: "muted" }, record.rule));
+}
+
+/** The newest of the ring come with each status; the rows are fetched when there are others. */
+async function showConflicts(status) {
+  const newest = status.conflicts;
+  if ("error" in newest) return;
+  const names = namesOf(status);
+  const state = JSON.stringify([newest.last, [...names]]);
+  if (state === feedShown || feedAsked) return;
+  feedAsked = true;
+  try {
+    const response = await fetch(`/api/conflicts?rev&count=${FEED_ROWS}`);
+    const feed = await response.json();
+    if ("error" in feed) return;
+    const rows = feed.conflicts.map((record) => conflictRow(record, names));
+    const recorded = `${count(Number(feed.recorded), "conflict", "conflicts")} on record here`;
+    const dropped = Number(feed.dropped) > 0 ? `, ${feed.dropped} of them dropped since` : "";
+    const newestOf = rows.length < Number(feed.recorded)
+      ? `, the newest ${rows.length} below` : "";
+    say("recorded", rows.length === 0 && dropped === "" ? "None: nobody wrote concurrently."
+      : `${recorded}${dropped}${newestOf}.`);
+    byId("conflicts").replaceChildren(...rows);
+    feedShown = state;
+  } catch {
+    // The next status asks again.
+  } finally {
+    feedAsked = false;
+  }
+}
+
 // --- Keys
 
 function explainDot(dot) {
@@ -171,6 +243,7 @@ function showStatus(status) {
   showHealth(status.health, status.peers);
   showFigures(status);
   showMatrix(status.matrix, status.peers);
+  showConflicts(status);
 }
 
 function showSilence() {

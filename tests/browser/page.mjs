@@ -9,7 +9,7 @@ const { chromium } = createRequire(`${modules}/`)("playwright-core");
 const WAIT_MS = 15000;
 
 const browser = await chromium.launch({ executablePath, args: ["--no-sandbox"] });
-const context = await browser.newContext({ viewport: { width: 1000, height: 820 } });
+const context = await browser.newContext({ viewport: { width: 1000, height: 1080 } });
 const page = await context.newPage();
 const complaints = []; // errors of scripts, and what the content policy refuses
 page.on("pageerror", (error) => complaints.push(String(error)));
@@ -30,6 +30,7 @@ const commands = {
     await page.getByLabel("Key", { exact: true }).fill(key);
     await page.keyboard.press("Enter");
   },
+  click: async ({ selector }) => void await page.locator(selector).first().click(),
   resize: async ({ width }) => {
     await page.setViewportSize({ width, height: 820 });
     return page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);

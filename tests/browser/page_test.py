@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 
 SOURCE = os.environ["SYNCLINE_SOURCE"]
 FOLDER = os.path.join(SOURCE, "tests", "browser")
@@ -73,6 +74,7 @@ def make_conflict(replicas):
         for other in ("n2", "n3"):
             assert first.command("CRDT.LINK", other, "down") == "OK"
         first.command("SET", "cart:17", "<b>tea</b>, 2 cups")
+        time.sleep(0.01)  # so that the second is the later one
         second.command("SET", "cart:17", "coffee")
 
 
@@ -96,7 +98,13 @@ def look(browser, replicas, url):
     heal(replicas)
     browser.do("wait", selector="#status", text="ok")
     assert browser.do("count", selector="#reasons li") == 0
-    browser.do("ask", key="cart:17")
+    browser.do("wait", selector="#recorded", text="1 conflict on record here.")
+    browser.do("wait", selector="#conflicts .won", text="coffee")  # the later one
+    browser.do("wait", selector="#conflicts .won", text="by n2")
+    browser.do("wait", selector="#conflicts .side:not(.won)", text="<b>tea</b>, 2 cups")
+    browser.do("wait", selector="#conflicts .side:not(.won)", text="by n1")
+    browser.do("wait", selector="#conflicts", text="the larger timestamp wins")
+    browser.do("click", selector="#conflicts button")
     browser.do("wait", selector="#answer .won", text="coffee")
     browser.do("wait", selector="#answer", text="concurrent writes: the last one wins")
     browser.do("wait", selector="#answer", text="<b>tea</b>, 2 cups")  # as text, not as bold

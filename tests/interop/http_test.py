@@ -11,7 +11,7 @@ import sys
 import time
 import urllib.parse
 
-from cluster import Cluster
+from cluster import Cluster, wait_converged
 
 AGREE_SECONDS = 2   # what people are promised
 PATIENCE_SECONDS = 30
@@ -201,6 +201,29 @@ def cut_links_are_told(clients, replicas):
         pair["lag_events"] for pair in clients[0].json("/api/matrix")["pairs"]))
 
 
+def conflicts_are_listed(clients, replicas):
+    """What RESP clients get, with the same options."""
+    seen = clients[0].json("/api/conflicts")["last"]
+    with replicas[0].connect() as first, replicas[1].connect() as second:
+        first.command("CRDT.LINK", "n2", "down")
+        for connection in (first, second):
+            connection.command("SET", "fought", connection.socket.getsockname()[1])
+        first.command("CRDT.LINK", "n2", "up")
+    wait_converged(replicas, PATIENCE_SECONDS)
+    for client in clients[:2]:
+        page = client.json("/api/conflicts?key=fought&rev&count=1")
+        (record,) = page["conflicts"]
+        assert record["kind"] == "write-write" and record["key"] == "fought", record
+        with replicas[0].connect() as first:
+            assert first.command("GET", "fought").decode() == record["winner"]["value"]
+        assert record["loser"]["value"] != record["winner"]["value"]
+    assert clients[0].json(f"/api/conflicts?after={seen}")["conflicts"][0]["key"] == "fought"
+    assert clients[0].json("/api/conflicts?prefix=none")["conflicts"] == []
+    (newest,) = clients[0].json("/api/status")["conflicts"]["conflicts"]
+    assert newest["key"] == "fought"
+    assert "COUNT" in clients[0].json("/api/conflicts?count=0", 400)["error"]
+
+
 def events_flow(port):
     """Two status events; the open connection is handed back."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
@@ -224,6 +247,7 @@ def main():
         first, port = cluster.replicas[0], clients[0].port
         cut_links_are_told(clients, cluster.replicas)
         keys_of_any_bytes(clients[0], first)
+        conflicts_are_listed(clients, cluster.replicas)
         metrics_are_documented(clients[0])
         pages_and_errors(clients[0])
         bad_bytes(port)
