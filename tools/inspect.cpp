@@ -1,4 +1,4 @@
-/// syncline inspect: one question about running replicas each, answered from all of them.
+/// syncline inspect: one question about replicas each, answered from all of them together.
 #include "tools/inspect.hpp"
 
 #include <fmt/core.h>
@@ -7,10 +7,12 @@
 #include <algorithm>
 #include <chrono>
 #include <csignal>
+#include <filesystem>
 #include <functional>
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 
 #include "net/endpoint.hpp"
 #include "tools/exit_codes.hpp"
@@ -31,6 +33,7 @@ constexpr std::uint64_t diff_timeout_ms_min = 15000;
 
 struct InspectSettings {
     std::vector<std::string> connect;
+    std::vector<std::string> data;  ///< directories of replicas that do not run
     bool json = false;
     std::string color = "auto";
     std::uint64_t timeout_ms = timeout_ms_default;
@@ -45,24 +48,39 @@ struct InspectSettings {
 
 using Sources = std::vector<std::unique_ptr<InspectSource>>;
 
+Error given_twice(const std::string& node) {
+    return Error{Code::invalid_argument, "'" + node + "' is given twice"};
+}
+
 Result<Sources> open_sources(const InspectSettings& settings) {
     const bool is_pair = !settings.pair.empty();
     std::vector<std::string> addresses = is_pair ? settings.pair : settings.connect;
     const std::uint64_t timeout_ms =
         is_pair ? std::max(settings.timeout_ms, diff_timeout_ms_min) : settings.timeout_ms;
-    if (addresses.empty()) addresses = {"127.0.0.1:7379"};
-    if (addresses.size() > nodes_max) {
+    if (addresses.empty() && settings.data.empty()) addresses = {"127.0.0.1:7379"};
+    const std::size_t count = addresses.size() + settings.data.size();
+    if (count > nodes_max) {
         return Error{Code::invalid_argument,
-                     fmt::format("{} nodes are too many; at most {}", addresses.size(), nodes_max)};
+                     fmt::format("{} nodes are too many; at most {}", count, nodes_max)};
+    }
+    if (settings.follow && !settings.data.empty()) {
+        return Error{Code::invalid_argument,
+                     "--follow waits for what is new, and nothing is new in a directory whose "
+                     "replica does not run; leave --data out"};
     }
     Sources sources;
+    std::set<std::string> given;
     for (const std::string& address : addresses) {
         SYNCLINE_TRY(const TcpEndpoint endpoint, parse_endpoint(address));
-        for (const auto& other : sources) {
-            if (other->address() != address) continue;
-            return Error{Code::invalid_argument, "'" + address + "' is given twice"};
-        }
         sources.push_back(live_source(endpoint, timeout_ms));
+        if (!given.insert(sources.back()->address()).second) return given_twice(address);
+    }
+    for (const std::string& path : settings.data) {
+        SYNCLINE_TRY(auto source, directory_source(path));
+        sources.push_back(std::move(source));
+        std::error_code unknown;  // then it is as it was given
+        const std::string directory = std::filesystem::weakly_canonical(path, unknown).string();
+        if (!given.insert(unknown ? path : directory).second) return given_twice(path);
     }
     return sources;
 }
@@ -356,6 +374,9 @@ void add_common(CLI::App& app, InspectSettings& settings) {
                    "A node's client port; several, or repeated (default 127.0.0.1:7379)")
         ->delimiter(',')
         ->type_name("HOST:PORT");
+    app.add_option("--data", settings.data,
+                   "The data directory of a replica that does not run; may be repeated")
+        ->type_name("DIR");
     app.add_flag("--json", settings.json, "Print JSON");
     app.add_option("--color", settings.color, "auto, always or never")
         ->check(CLI::IsMember({"auto", "always", "never"}))
@@ -386,8 +407,10 @@ std::function<int()> add_inspect(CLI::App& app) {
         parser->footer(question.example);
         question.add(*parser, *settings);
         add_common(*parser, *settings);
-        // The two nodes of diff are its arguments.
-        if (question.show == show_diff) parser->remove_option(parser->get_option("--connect"));
+        if (question.show == show_diff) {  // the two nodes are its arguments, and run
+            parser->remove_option(parser->get_option("--connect"));
+            parser->remove_option(parser->get_option("--data"));
+        }
         parser->callback([chosen, show = question.show]() { *chosen = show; });
     }
     return [settings, chosen]() { return run(*settings, *chosen); };

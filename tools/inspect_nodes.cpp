@@ -79,8 +79,8 @@ Result<void> ask_info(InspectSource& source, NodeView& node) {
     return {};
 }
 
-Result<void> ask(InspectSource& source, NodeView& node) {
-    SYNCLINE_CHECK(ask_info(source, node));
+/// What only a running node has.
+Result<void> ask_health(InspectSource& source, NodeView& node) {
     SYNCLINE_TRY(const RespValue peers, source.command({"CRDT.PEERS"}));
     for (const RespValue& peer : peers.elements) node.links.push_back(link_of(peer));
     SYNCLINE_TRY(const RespValue health, source.command({"CRDT.HEALTH"}));
@@ -88,6 +88,16 @@ Result<void> ask(InspectSource& source, NodeView& node) {
     for (const RespValue& reason : reply_list(health, "reasons")) {
         node.reasons.push_back(
             {reply_text(reason, "code"), reply_text(reason, "peer"), reply_text(reason, "text")});
+    }
+    return {};
+}
+
+Result<void> ask(InspectSource& source, NodeView& node) {
+    SYNCLINE_CHECK(ask_info(source, node));
+    if (source.live()) {
+        SYNCLINE_CHECK(ask_health(source, node));
+    } else {
+        node.health = "stopped";
     }
     SYNCLINE_TRY(const RespValue clock, source.command({"CRDT.CLOCK"}));
     if (clock.is_error()) {

@@ -42,7 +42,8 @@ struct NodeView {
     std::string name;
     std::string cluster;
     std::string version;
-    std::string health;  ///< ok, degraded or failing, as CRDT.HEALTH and /readyz tell it
+    /// ok, degraded or failing, as CRDT.HEALTH and /readyz tell it; or stopped.
+    std::string health;
     std::vector<ReasonView> reasons;  ///< why it is not ok
     bool ready = false;               ///< has data to show
     std::string actor;

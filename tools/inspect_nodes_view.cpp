@@ -113,6 +113,7 @@ Json json_node(const NodeView& node) {
 }
 
 Tone health_tone(std::string_view health) {
+    if (health == "stopped") return Tone::plain;
     return health == "ok" ? Tone::good : health == "degraded" ? Tone::warning : Tone::bad;
 }
 

@@ -25,4 +25,9 @@ public:
 /// bounded by timeout_ms.
 std::unique_ptr<InspectSource> live_source(const TcpEndpoint& endpoint, std::uint64_t timeout_ms);
 
+/// A replica that does not run. Its directory is opened, and locked, by the first command; an error
+/// then may be locked (the replica runs), corrupt, version, io. Error invalid_argument: there is
+/// none at this path.
+Result<std::unique_ptr<InspectSource>> directory_source(const std::string& path);
+
 }  // namespace syncline

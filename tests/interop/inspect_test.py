@@ -169,7 +169,9 @@ class Inspect(unittest.TestCase):
                 self.make_conflict("follow:1")
                 line = json.loads(process.stdout.readline())
                 self.assertEqual((line["key"], line["kind"]), ("follow:1", "write-write"))
-                time.sleep(1)  # each of the three has it; it must not come again
+                self.make_conflict("follow:1")
+                other = json.loads(process.stdout.readline())
+                self.assertNotEqual(other["id"], line["id"])  # all three have it, it came once
                 process.send_signal(signal.SIGINT)
                 self.assertEqual(process.stdout.read(), "")
                 self.assertEqual(process.wait(SECONDS), 0)
@@ -273,10 +275,63 @@ class Inspect(unittest.TestCase):
             self.assertNotEqual(done.stdout + done.stderr, "", arguments)
 
     def test_help_has_an_example(self):
-        for question in ("status", "peers", "key", "diff"):
+        for question in ("status", "peers", "key", "conflicts", "diff"):
             done = inspect(question, "--help")
             self.assertEqual(done.returncode, 0)
             self.assertIn("Example:", done.stdout)
+
+
+class InspectStopped(unittest.TestCase):
+    """What directories tell when nobody runs on them; nothing in them changes by asking."""
+
+    def test_directories_beside_running_nodes(self):
+        with cluster.Cluster(3) as replicas:
+            first, second, third = replicas.replicas
+            paths = [os.path.join(replicas.directory, f"n{number}") for number in (1, 2, 3)]
+            with first.connect() as left, second.connect() as right:
+                left.command("CRDT.LINK", "n2", "down")
+                left.command("SET", "k", "left")
+                right.command("SET", "k", "right")
+                left.command("CRDT.LINK", "n2", "up")
+                cluster.wait_converged(replicas.replicas, SECONDS)
+                shown = left.command("GET", "k").decode()
+                clock = cluster.clock(left)
+            self.assertEqual(first.stop(), 0)
+            with second.connect() as right:
+                right.command("SET", "late", "1")
+                cluster.wait_converged([second, third], SECONDS)
+            second.kill()
+
+            both = ("--data", paths[0], "--data", paths[1])
+            code, status = inspect_json("status", "--data", paths[0])
+            (node,) = status["nodes"]
+            self.assertEqual((code, node["name"], node["health"]), (0, "n1", "stopped"))
+            self.assertEqual(node["root"], clock["root"].decode())
+            code, status = inspect_json("status", *both, "--connect", f"127.0.0.1:{third.port}")
+            self.assertEqual((code, status["agreement"]["state"]), (4, "behind"))
+            self.assertEqual({node["name"]: node["events_missing"] for node in status["nodes"]},
+                             {"n1": 1, "n2": 0, "n3": 0})
+            code, key = inspect_json("key", "k", *both)
+            self.assertEqual(code, 0)
+            (variant,) = key["cells"][0]["variants"]
+            self.assertEqual((variant["nodes"], variant["cell"]["value"]), (["n1", "n2"], shown))
+            self.assertEqual(inspect("key", "late", *both).returncode, 4)
+            code, feed = inspect_json("conflicts", "--data", paths[0])
+            self.assertEqual((code, feed["conflicts"][0]["winner"]["value"]), (0, shown))
+
+            running = inspect("status", "--data", paths[2])
+            self.assertEqual(running.returncode, 3)
+            self.assertIn("another process holds", running.stdout)
+            first.start()  # it goes on as if nobody had looked
+            first.wait_ready()
+            cluster.wait_converged([first, third], SECONDS)
+
+    def test_what_is_no_data_directory(self):
+        for arguments in (("status", "--data", "/nonexistent"), ("key", "k", "--data", "/"),
+                          ("conflicts", "--follow", "--data", "/")):
+            done = inspect(*arguments)
+            self.assertEqual(done.returncode, 2, arguments)
+            self.assertEqual(len(done.stderr.splitlines()), 1, done.stderr)
 
 
 if __name__ == "__main__":
