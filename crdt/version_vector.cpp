@@ -31,6 +31,14 @@ bool VersionVector::covers(const VersionVector& other) const {
     return true;
 }
 
+std::uint64_t VersionVector::lacks(const VersionVector& other) const {
+    std::uint64_t events = 0;
+    for (const auto& [actor, count] : other.entries_) {
+        events += count - std::min(count, counter(actor));
+    }
+    return events;
+}
+
 void VersionVector::add(const Dot& dot) {
     if (dot.counter == 0) return;
     const auto place = std::lower_bound(entries_.begin(), entries_.end(), dot.actor, before);

@@ -21,6 +21,9 @@ public:
     /// other <= *this, pointwise.  O(n + m).
     [[nodiscard]] bool covers(const VersionVector& other) const;
 
+    /// Events of `other` that are not in *this.  O(n log n).
+    [[nodiscard]] std::uint64_t lacks(const VersionVector& other) const;
+
     /// Raises the actor's counter to at least this one.
     void add(const Dot& dot);
     void join(const VersionVector& other);

@@ -16,15 +16,6 @@ std::uint64_t events_of(const VersionVector& vv, std::uint32_t node) {
     return events;
 }
 
-/// Transactions that `other` covers and `own` does not.
-std::uint64_t missing(const VersionVector& own, const VersionVector& other) {
-    std::uint64_t events = 0;
-    for (const auto& [actor, counter] : other.entries()) {
-        events += counter - std::min(counter, own.counter(actor));
-    }
-    return events;
-}
-
 }  // namespace
 
 void ReplicationTracker::take(const Seen& seen) {
@@ -52,7 +43,7 @@ void ReplicationTracker::update(std::uint64_t now_ms, const Seen& self,
         for (const auto& [other, knowing] : nodes_) {
             node.events = std::max(node.events, events_of(knowing.seen.vv, node.id));
         }
-        if (node.seen.connected) missing_events_ += missing(own, node.seen.vv);
+        if (node.seen.connected) missing_events_ += own.lacks(node.seen.vv);
     }
     for (const auto& [from, writer] : nodes_) {
         for (const auto& [to, reader] : nodes_) {

@@ -57,9 +57,9 @@ Json json_side(const ConflictSideView& side, const ActorNames& names) {
                 {"origin", names.name(side.dot)},
                 {"action", side.action},
                 {"type", side.type},
-                {"field", side.field ? json_bytes(*side.field) : Json(nullptr)},
+                {"field", json_bytes(side.field)},
                 {"time", side.time.empty() ? Json(nullptr) : Json(side.time)},
-                {"value", side.value ? json_bytes(*side.value) : Json(nullptr)},
+                {"value", json_bytes(side.value)},
                 {"value_bytes", side.value_bytes}};
 }
 
@@ -69,7 +69,7 @@ Json json_conflict(const ConflictView& conflict, const std::vector<NodeView>& no
     for (const std::size_t node : conflict.nodes) on.push_back(nodes[node].label());
     return Json{{"id", conflict.id},
                 {"key", json_bytes(conflict.key)},
-                {"field", conflict.field ? json_bytes(*conflict.field) : Json(nullptr)},
+                {"field", json_bytes(conflict.field)},
                 {"kind", conflict.kind},
                 {"rule", conflict.rule},
                 {"first_seen", conflict.first_seen},

@@ -44,7 +44,7 @@ std::string side_text(const std::optional<SideView>& side, std::size_t width) {
 
 Json json_side(const std::optional<SideView>& side) {
     if (!side) return nullptr;
-    return Json{{"value", side->value ? json_bytes(*side->value) : Json(nullptr)},
+    return Json{{"value", json_bytes(side->value)},
                 {"value_bytes", side->value_bytes},
                 {"dots", side->dots}};
 }
@@ -148,7 +148,7 @@ std::string diff_json(const DiffView& diff, const std::string& here, const std::
     for (const RowView& row : diff.rows) {
         json["rows"].push_back({{"key", json_bytes(row.key)},
                                 {"type", row.type},
-                                {"field", row.field ? json_bytes(*row.field) : Json(nullptr)},
+                                {"field", json_bytes(row.field)},
                                 {"newer", row.newer},
                                 {"here", json_side(row.here)},
                                 {"there", json_side(row.there)}});

@@ -119,8 +119,8 @@ private:
 
 Json json_cell(const CellView& cell, const ActorNames& names) {
     Json json{{"type", cell.type},
-              {"field", cell.field ? json_bytes(*cell.field) : Json(nullptr)},
-              {"value", cell.value ? json_bytes(*cell.value) : Json(nullptr)},
+              {"field", json_bytes(cell.field)},
+              {"value", json_bytes(cell.value)},
               {"hidden", cell.hidden},
               {"why", cell.why},
               {"dots", Json::array()},
@@ -129,7 +129,7 @@ Json json_cell(const CellView& cell, const ActorNames& names) {
         json["dots"].push_back({{"dot", dot.dot},
                                 {"origin", names.name(dot.dot)},
                                 {"time", dot.value ? Json(dot.time) : Json(nullptr)},
-                                {"value", dot.value ? json_bytes(*dot.value) : Json(nullptr)},
+                                {"value", json_bytes(dot.value)},
                                 {"winner", dot.winner}});
     }
     for (const PartView& part : cell.parts) {
@@ -265,7 +265,7 @@ std::string key_json(const KeyQuestion& question, const std::vector<NodeView>& n
     const Agreement agreed = agreement(nodes);
     Json json{{"command", "key"},
               {"key", json_bytes(question.key)},
-              {"field", question.field ? json_bytes(*question.field) : Json(nullptr)},
+              {"field", json_bytes(question.field)},
               {"equal", all_equal(cells)},
               {"agreement",
                {{"state", agreement_name(agreed.state)},
@@ -291,7 +291,7 @@ std::string key_json(const KeyQuestion& question, const std::vector<NodeView>& n
                  {"cell", variant.cell ? json_cell(*variant.cell, names) : Json(nullptr)}});
         }
         json["cells"].push_back({{"type", cell.type},
-                                 {"field", cell.field ? json_bytes(*cell.field) : Json(nullptr)},
+                                 {"field", json_bytes(cell.field)},
                                  {"equal", cell.variants.size() == 1},
                                  {"variants", std::move(variants)}});
     }

@@ -3,17 +3,15 @@
 #include <optional>
 #include <utility>
 
+#include "net/endpoint.hpp"
+
 namespace syncline {
 namespace {
 
 class LiveSource final : public InspectSource {
 public:
     LiveSource(TcpEndpoint endpoint, std::uint64_t timeout_ms)
-        : endpoint_(std::move(endpoint)), timeout_ms_(timeout_ms) {
-        const bool is_ipv6 = endpoint_.host.find(':') != std::string::npos;
-        address_ = (is_ipv6 ? "[" + endpoint_.host + "]" : endpoint_.host) + ":" +
-                   std::to_string(endpoint_.port);
-    }
+        : endpoint_(std::move(endpoint)), timeout_ms_(timeout_ms), address_(to_string(endpoint_)) {}
 
     Result<RespValue> command(const std::vector<Bytes>& arguments) override {
         if (!client_) {

@@ -140,8 +140,7 @@ std::vector<std::string> show_http_port(const ServeSettings& settings) {
 std::vector<std::string> show_peers(const ServeSettings& settings) {
     std::vector<std::string> peers;
     for (const TcpEndpoint& peer : settings.server.peers) {
-        const bool v6 = peer.host.find(':') != std::string::npos;
-        peers.push_back((v6 ? "[" + peer.host + "]" : peer.host) + ":" + std::to_string(peer.port));
+        peers.push_back(to_string(peer));
     }
     return peers;
 }

@@ -4,6 +4,7 @@
 #include "core/engine/operations.hpp"
 #include "net/commands/arguments.hpp"
 #include "net/commands/errors.hpp"
+#include "net/commands/fields.hpp"
 #include "net/commands/table.hpp"
 
 namespace syncline {
@@ -14,34 +15,6 @@ namespace flag = command_flag;
 constexpr std::int64_t count_max = 1000;
 /// Pages of records that CRDT.RESOLVE looks through, from the newest on.
 constexpr unsigned resolve_pages_max = 4;
-
-void field(RespWriter& reply, BytesView name, BytesView value) {
-    reply.bulk(name);
-    reply.bulk(value);
-}
-
-void field(RespWriter& reply, BytesView name, std::uint64_t value) {
-    reply.bulk(name);
-    reply.integer(static_cast<std::int64_t>(value));
-}
-
-void optional_field(RespWriter& reply, BytesView name, const std::optional<Bytes>& value) {
-    reply.bulk(name);
-    if (value) {
-        reply.bulk(*value);
-    } else {
-        reply.null();
-    }
-}
-
-void optional_field(RespWriter& reply, BytesView name, const std::optional<std::uint64_t>& value) {
-    reply.bulk(name);
-    if (value) {
-        reply.integer(static_cast<std::int64_t>(*value));
-    } else {
-        reply.null();
-    }
-}
 
 void reply_side(RespWriter& reply, const ConflictSide& side) {
     std::optional<std::uint64_t> hlc;
@@ -67,12 +40,12 @@ void reply_side(RespWriter& reply, const ConflictSide& side) {
     field(reply, "actor", to_string(side.dot.actor));
     field(reply, "action", conflict_action_name(side.action));
     field(reply, "type", cell_type_name(side.type));
-    optional_field(reply, "field", side.field);
-    optional_field(reply, "hlc", hlc);
-    optional_field(reply, "time", time);
-    optional_field(reply, "value", value);
-    optional_field(reply, "length", length);
-    optional_field(reply, "hash", hash);
+    field(reply, "field", side.field);
+    field(reply, "hlc", hlc);
+    field(reply, "time", time);
+    field(reply, "value", value);
+    field(reply, "length", length);
+    field(reply, "hash", hash);
 }
 
 void reply_record(RespWriter& reply, const ConflictRecord& record) {
@@ -81,7 +54,7 @@ void reply_record(RespWriter& reply, const ConflictRecord& record) {
     field(reply, "seq", record.sequence);
     field(reply, "id", to_hex(record.id));
     field(reply, "key", record.key);
-    optional_field(reply, "field", clash ? std::optional<Bytes>() : record.winner.field);
+    field(reply, "field", clash ? std::optional<Bytes>() : record.winner.field);
     field(reply, "type", cell_type_name(record.winner.type));
     field(reply, "kind", conflict_kind_name(record.kind));
     field(reply, "rule", conflict_rule(record.kind));
@@ -156,7 +129,7 @@ Result<void> conflicts_command(CommandContext& context) {
     field(reply, "first", ring.first());
     field(reply, "last", ring.last());
     field(reply, "next", page.next);
-    field(reply, "more", std::uint64_t{page.more ? 1U : 0U});
+    field(reply, "more", page.more);
     reply.bulk("conflicts");
     reply.array(page.records.size());
     for (const ConflictRecord& record : page.records) reply_record(reply, record);

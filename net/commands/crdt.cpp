@@ -1,27 +1,12 @@
 #include "net/commands/arguments.hpp"
 #include "net/commands/errors.hpp"
+#include "net/commands/fields.hpp"
 #include "net/commands/table.hpp"
 
 namespace syncline {
 namespace {
 
 namespace flag = command_flag;
-
-void field(RespWriter& reply, BytesView name, BytesView value) {
-    reply.bulk(name);
-    reply.bulk(value);
-}
-
-void field(RespWriter& reply, BytesView name, std::uint64_t value) {
-    reply.bulk(name);
-    reply.integer(static_cast<std::int64_t>(value));
-}
-
-void field(RespWriter& reply, BytesView name, const VersionVector& vv) {
-    reply.bulk(name);
-    reply.map(vv.entries().size());
-    for (const auto& [actor, counter] : vv.entries()) field(reply, to_string(actor), counter);
-}
 
 Result<void> clock_command(CommandContext& context) {
     const Replica& replica = *context.host.replica();
@@ -52,15 +37,10 @@ void reply_peer(RespWriter& reply, const PeerView& peer, const PeerStatus* statu
     field(reply, "connected_ms", peer.connected_ms);
     field(reply, "bytes_in", peer.bytes_in);
     field(reply, "bytes_out", peer.bytes_out);
-    reply.bulk("silent_ms");
-    if (peer.silent_ms) {
-        reply.integer(static_cast<std::int64_t>(*peer.silent_ms));
-    } else {
-        reply.null();
-    }
+    field(reply, "silent_ms", peer.silent_ms);
     if (status == nullptr) return;
     field(reply, "actor", to_string(status->actor));
-    field(reply, "ready", std::uint64_t{status->ready ? 1U : 0U});
+    field(reply, "ready", status->ready);
     field(reply, "vv", status->vv);
     field(reply, "sent_position", status->sent_position);
     field(reply, "acked_position", status->acked_position);
@@ -113,7 +93,7 @@ Result<void> health_command(CommandContext& context) {
     RespWriter& reply = context.reply;
     reply.map(3);
     field(reply, "status", status_name(health.status));
-    field(reply, "ready", std::uint64_t{health.ready() ? 1U : 0U});
+    field(reply, "ready", health.ready());
     reply.bulk("reasons");
     reply.array(health.reasons.size());
     for (const HealthReason& reason : health.reasons) {
@@ -135,7 +115,7 @@ Result<void> matrix_command(CommandContext& context) {
         reply.map(5);
         field(reply, "name", node.name);
         field(reply, "uuid", to_string(node.uuid));
-        field(reply, "connected", std::uint64_t{node.connected ? 1U : 0U});
+        field(reply, "connected", node.connected);
         field(reply, "known_ms", node.known_ms);
         field(reply, "events", node.events);
     }

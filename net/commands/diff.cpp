@@ -4,6 +4,7 @@
 
 #include "net/commands/arguments.hpp"
 #include "net/commands/errors.hpp"
+#include "net/commands/fields.hpp"
 #include "net/commands/table.hpp"
 
 namespace syncline {
@@ -12,22 +13,6 @@ namespace {
 constexpr std::int64_t count_max = 10000;
 /// Values in the reply are cut to this; their length is told.
 constexpr std::size_t value_bytes_max = 256;
-
-void field(RespWriter& reply, BytesView name, BytesView value) {
-    reply.bulk(name);
-    reply.bulk(value);
-}
-
-void field(RespWriter& reply, BytesView name, std::uint64_t value) {
-    reply.bulk(name);
-    reply.integer(static_cast<std::int64_t>(value));
-}
-
-void field(RespWriter& reply, BytesView name, const VersionVector& vv) {
-    reply.bulk(name);
-    reply.map(vv.entries().size());
-    for (const auto& [actor, counter] : vv.entries()) field(reply, to_string(actor), counter);
-}
 
 BytesView newer_name(RowDifference::Newer newer) {
     switch (newer) {
@@ -47,15 +32,12 @@ BytesView newer_name(RowDifference::Newer newer) {
 void reply_side(RespWriter& reply, BytesView name, const std::optional<Cell>& cell, CellType type) {
     reply.bulk(name);
     if (!cell) return reply.null();
-    const std::optional<Bytes> value = type == CellType::set ? std::nullopt : string_value(*cell);
+    std::optional<Bytes> value = type == CellType::set ? std::nullopt : string_value(*cell);
+    const std::size_t value_bytes = value ? value->size() : 0;
+    if (value_bytes > value_bytes_max) value->resize(value_bytes_max);
     reply.map(3);
-    reply.bulk("value");
-    if (value) {
-        reply.bulk(BytesView(*value).substr(0, value_bytes_max));
-    } else {
-        reply.null();
-    }
-    field(reply, "value_bytes", value ? value->size() : 0);
+    field(reply, "value", value);
+    field(reply, "value_bytes", value_bytes);
     reply.bulk("dots");
     reply.array(cell->dots.size() + cell->counter.entries().size());
     for (const DotMap::Entry& entry : cell->dots.entries()) reply.bulk(to_string(entry.dot));
@@ -68,12 +50,7 @@ void reply_row(RespWriter& reply, const RowDifference& row) {
     reply.map(7);
     field(reply, "key", row.key);
     field(reply, "type", cell_type_name(row.type));
-    reply.bulk("field");
-    if (row.field) {
-        reply.bulk(*row.field);
-    } else {
-        reply.null();
-    }
+    field(reply, "field", row.field);
     field(reply, "side", row.here ? row.there ? "both" : "here" : "there");
     field(reply, "newer", newer_name(row.newer));
     reply_side(reply, "here", row.here, row.type);

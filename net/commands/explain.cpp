@@ -1,5 +1,6 @@
 // CRDT.EXPLAIN: the cells under a key, the dots and counters in each, and which rule decides.
 #include "net/commands/arguments.hpp"
+#include "net/commands/fields.hpp"
 #include "net/commands/table.hpp"
 
 namespace syncline {
@@ -13,20 +14,6 @@ struct Explained {
     std::optional<Bytes> field;
     Cell cell;
 };
-
-void field(RespWriter& reply, BytesView name, BytesView value) {
-    reply.bulk(name);
-    reply.bulk(value);
-}
-
-void field(RespWriter& reply, BytesView name, std::int64_t value) {
-    reply.bulk(name);
-    reply.integer(value);
-}
-
-std::int64_t number(std::uint64_t value) {
-    return static_cast<std::int64_t>(value);
-}
 
 /// The rule that decides what is seen of a cell, in one sentence.
 std::string reason(const Explained& explained) {
@@ -60,9 +47,9 @@ void reply_dot(RespWriter& reply, const DotMap::Entry& entry, CellType type, boo
     reply.map(has_payload ? 7 : 3);
     field(reply, "dot", to_string(entry.dot));
     field(reply, "actor", to_string(entry.dot.actor));
-    field(reply, "counter", number(entry.dot.counter));
+    field(reply, "counter", entry.dot.counter);
     if (!has_payload) return;
-    field(reply, "hlc", number(entry.payload.hlc.bits));
+    field(reply, "hlc", entry.payload.hlc.bits);
     field(reply, "time", wall_time(entry.payload.hlc.ms()));
     field(reply, "value", entry.payload.value);
     field(reply, "winner", std::int64_t{winner ? 1 : 0});
@@ -72,13 +59,13 @@ void reply_counter_entry(RespWriter& reply, const Counter::Entry& entry) {
     const CounterEntry& part = entry.second;
     reply.map(8);
     field(reply, "actor", to_string(entry.first));
-    field(reply, "genesis", number(part.genesis));
-    field(reply, "last", number(part.last));
-    field(reply, "sum", number(part.sum));
-    field(reply, "reset", number(part.reset));
-    field(reply, "reset_sum", number(part.reset_sum));
+    field(reply, "genesis", part.genesis);
+    field(reply, "last", part.last);
+    field(reply, "sum", part.sum);
+    field(reply, "reset", part.reset);
+    field(reply, "reset_sum", part.reset_sum);
     field(reply, "reset_dot", part.reset_dot.counter == 0 ? "" : to_string(part.reset_dot));
-    field(reply, "adds", number(part.sum - part.reset_sum));
+    field(reply, "adds", part.sum - part.reset_sum);
 }
 
 void reply_cell(RespWriter& reply, const Explained& explained, CellType visible) {
@@ -86,21 +73,9 @@ void reply_cell(RespWriter& reply, const Explained& explained, CellType visible)
     const DotMap::Entry* const winner = cell.dots.winner();
     reply.map(7);
     field(reply, "type", cell_type_name(explained.type));
-    reply.bulk("field");
-    if (explained.field) {
-        reply.bulk(*explained.field);
-    } else {
-        reply.null();
-    }
-    reply.bulk("value");
-    const std::optional<Bytes> value =
-        explained.type == CellType::set ? std::nullopt : string_value(cell);
-    if (value) {
-        reply.bulk(*value);
-    } else {
-        reply.null();
-    }
-    field(reply, "hidden", std::int64_t{explained.type == visible ? 0 : 1});
+    field(reply, "field", explained.field);
+    field(reply, "value", explained.type == CellType::set ? std::nullopt : string_value(cell));
+    field(reply, "hidden", explained.type != visible);
     field(reply, "why",
           explained.type == visible
               ? reason(explained)

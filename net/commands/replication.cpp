@@ -32,15 +32,6 @@ struct Backup {
     std::uint64_t lag_events = 0;
 };
 
-/// Events that `behind` does not have of those in `ahead`.
-std::uint64_t missing_events(const VersionVector& ahead, const VersionVector& behind) {
-    std::uint64_t missing = 0;
-    for (const auto& [actor, counter] : ahead.entries()) {
-        missing += counter - std::min(counter, behind.counter(actor));
-    }
-    return missing;
-}
-
 std::vector<Backup> backups_of(const CommandContext& context, Replica& replica) {
     std::vector<Backup> backups;
     const std::uint64_t now_ms = context.host.env().clock.steady_ms();
@@ -54,7 +45,7 @@ std::vector<Backup> backups_of(const CommandContext& context, Replica& replica) 
         }
         backup.offset = std::max(replica.primary_backup().held_by(peer.uuid), peer.acked_position);
         backup.lag_s = peer.heard_ms == 0 ? 0 : (now_ms - peer.heard_ms) / 1000;
-        backup.lag_events = missing_events(replica.durable_vv(), peer.vv);
+        backup.lag_events = peer.vv.lacks(replica.durable_vv());
         backups.push_back(std::move(backup));
     }
     return backups;

@@ -64,6 +64,16 @@ BOOST_AUTO_TEST_CASE(add_never_lowers) {
     BOOST_TEST(vv.entries().size() == 1U);
 }
 
+BOOST_AUTO_TEST_CASE(events_that_are_lacking_are_counted) {
+    VersionVector vv;
+    vv.add(Dot{a, 5});
+    VersionVector other;
+    other.add(Dot{a, 3});
+    other.add(Dot{b, 4});
+    BOOST_TEST(vv.lacks(other) == 4U);
+    BOOST_TEST(other.lacks(vv) == 2U);
+}
+
 BOOST_AUTO_TEST_CASE(golden_bytes_and_text) {
     VersionVector vv;
     vv.add(Dot{b, 300});
@@ -97,6 +107,9 @@ BOOST_AUTO_TEST_CASE(join_and_order_form_a_lattice) {
             if (z.covers(x) && z.covers(y)) BOOST_TEST(z.covers(xy));
             if (x.covers(y) && y.covers(x)) BOOST_TEST((x == y));
             BOOST_TEST(x.covers(y) == (xy == x));
+            BOOST_TEST(x.covers(y) == (x.lacks(y) == 0U));
+            // What x lacks of y is what lies between x and their join.
+            BOOST_TEST(x.lacks(y) == x.lacks(xy));
         }
     }
 }

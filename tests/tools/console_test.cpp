@@ -64,8 +64,8 @@ BOOST_AUTO_TEST_CASE(colors_are_left_out_where_they_are_not_wanted) {
 }
 
 BOOST_AUTO_TEST_CASE(json_keeps_bytes_that_are_no_text) {
-    BOOST_TEST(json_bytes("caf\xc3\xa9").dump() == "\"caf\xc3\xa9\"");
-    BOOST_TEST(json_bytes("\xff\x01").dump() == "{\"hex\":\"ff01\"}");
+    BOOST_TEST(json_bytes(Bytes("caf\xc3\xa9")).dump() == "\"caf\xc3\xa9\"");
+    BOOST_TEST(json_bytes(Bytes("\xff\x01")).dump() == "{\"hex\":\"ff01\"}");
 }
 
 BOOST_AUTO_TEST_CASE(sizes_for_people) {

@@ -1,0 +1,36 @@
+#pragma once
+#include <concepts>
+#include <optional>
+
+#include "crdt/version_vector.hpp"
+#include "net/resp.hpp"
+
+namespace syncline {
+
+// One pair of a reply that is a map: its name, then its value; null where there is none.
+
+inline void field(RespWriter& reply, BytesView name, BytesView value) {
+    reply.bulk(name);
+    reply.bulk(value);
+}
+
+template <std::integral Number>
+void field(RespWriter& reply, BytesView name, Number value) {
+    reply.bulk(name);
+    reply.integer(static_cast<std::int64_t>(value));
+}
+
+inline void field(RespWriter& reply, BytesView name, const VersionVector& vv) {
+    reply.bulk(name);
+    reply.map(vv.entries().size());
+    for (const auto& [actor, counter] : vv.entries()) field(reply, to_string(actor), counter);
+}
+
+template <typename Value>
+void field(RespWriter& reply, BytesView name, const std::optional<Value>& value) {
+    if (value) return field(reply, name, *value);
+    reply.bulk(name);
+    reply.null();
+}
+
+}  // namespace syncline
