@@ -2,6 +2,7 @@
 #include "tools/demo.hpp"
 
 #include <fmt/core.h>
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -110,28 +111,35 @@ Result<bool> print_verdict(const History& history, DemoCluster& cluster,
     return true;
 }
 
+ConsoleStyle style() {
+    ConsoleStyle style = console_style("auto");
+    if (style.width == 0) style.width = columns_without_terminal;
+    return style;
+}
+
+std::vector<std::string> addresses_of(const DemoCluster& cluster) {
+    std::vector<std::string> addresses;
+    for (const DemoCluster::Node& node : cluster.nodes()) {
+        addresses.push_back("127.0.0.1:" + std::to_string(node.port));
+    }
+    return addresses;
+}
+
 /// What `inspect key` says of one conflict, while its values stand side by side.
 Result<std::string> inspect_conflict(const DemoCluster& cluster,
                                      const std::vector<ReplayConflict>& conflicts) {
     if (conflicts.empty()) return std::string();
-    ConsoleStyle style = console_style("auto");
-    if (style.width == 0) style.width = columns_without_terminal;
-    std::string command =
-        "$ syncline inspect key " + printable(conflicts.front().key) + " --connect ";
-    std::vector<std::string> addresses;
-    for (const DemoCluster::Node& node : cluster.nodes()) {
-        addresses.push_back("127.0.0.1:" + std::to_string(node.port));
-        command += (addresses.size() > 1 ? "," : "") + addresses.back();
-    }
+    const std::vector<std::string> addresses = addresses_of(cluster);
     SYNCLINE_TRY(const std::string text,
-                 inspect_key(addresses, {conflicts.front().key, std::nullopt}, style));
-    return command + "\n" + text;
+                 inspect_key(addresses, {conflicts.front().key, std::nullopt}, style()));
+    return fmt::format("$ syncline inspect key {} --connect {}\n{}",
+                       printable(conflicts.front().key), fmt::join(addresses, ","), text);
 }
 
 /// What a person can do with the replicas when the replay is over.
 class Prompt {
 public:
-    Prompt(DemoCluster& cluster, const ReplayReport& report) : cluster_(cluster), report_(report) {}
+    explicit Prompt(DemoCluster& cluster) : cluster_(cluster) {}
 
     void run() {
         help();
@@ -164,19 +172,16 @@ private:
         if (words[0] == "help") {
             help();
         } else if (words[0] == "status") {
-            return status();
+            return show(inspect_status(addresses_of(cluster_), style()));
         } else if (words[0] == "partition" && node) {
             isolated_ = *node;
             return cluster_.set_isolated(*node, true);
         } else if (words[0] == "heal" && isolated_) {
             return cluster_.set_isolated(*std::exchange(isolated_, std::nullopt), false);
         } else if (words[0] == "conflicts") {
-            for (const ReplayConflict& conflict : report_.conflicts) {
-                print_conflict(cluster_, conflict);
-            }
+            return show(inspect_conflicts(addresses_of(cluster_), style()));
         } else if (words[0] == "explain" && words.size() == 2) {
-            SYNCLINE_TRY(auto siblings, cluster_.siblings(0, words[1]));
-            print_conflict(cluster_, ReplayConflict{words[1], std::move(siblings)});
+            return show(inspect_key(addresses_of(cluster_), {words[1], std::nullopt}, style()));
         } else if (const auto at = find(words[0]); at && words.size() > 1) {
             SYNCLINE_TRY(const RespValue reply,
                          cluster_.command(*at, {words.begin() + 1, words.end()}));
@@ -194,19 +199,13 @@ private:
         return std::nullopt;
     }
 
-    Result<void> status() {
-        for (std::size_t i = 0; i < replay_replicas; ++i) {
-            SYNCLINE_TRY(const std::string root, cluster_.root(i));
-            SYNCLINE_TRY(const Seen seen, cluster_.seen(i));
-            fmt::print("{}  port {}  root {}  has seen {} of a, {} of b, {} of c{}\n",
-                       cluster_.nodes()[i].name, cluster_.nodes()[i].port, root, seen[0], seen[1],
-                       seen[2], isolated_ == i ? "  (cut off)" : "");
-        }
+    static Result<void> show(const Result<std::string>& text) {
+        if (!text) return text.error();
+        fmt::print("{}", *text);
         return {};
     }
 
     DemoCluster& cluster_;
-    const ReplayReport& report_;
     std::optional<std::size_t> isolated_;
 };
 
@@ -244,7 +243,7 @@ Result<bool> run(const DemoSettings& settings) {
     fmt::print("\nThe page of replica a{}: http://127.0.0.1:{}/\n",
                stays ? "" : ", while it was up", cluster->nodes().front().http_port);
     (void)std::fflush(stdout);
-    if (stays) Prompt(*cluster, report).run();
+    if (stays) Prompt(*cluster).run();
     return equal;
 }
 

@@ -230,13 +230,9 @@ void follow_conflicts(Session& session, ConflictReader& reader, ConflictsMet& me
     }
 }
 
-int show_conflicts(Session& session) {
-    const InspectSettings& settings = session.settings;
-    std::optional<Interruption> interruption;
-    if (settings.follow) interruption.emplace();
-    ConflictReader reader(session);
-    ConflictMerge merge(settings.conflicts_count);
-    ConflictsMet met;
+/// All that nodes have on record; who does not answer is noted.
+ConflictMerge read_conflicts(Session& session, ConflictReader& reader, ConflictsMet& met) {
+    ConflictMerge merge(session.settings.conflicts_count);
     for (std::size_t i = 0; i < session.nodes.size(); ++i) {
         NodeView& node = session.nodes[i];
         if (node.error.empty()) {
@@ -250,26 +246,48 @@ int show_conflicts(Session& session) {
         fmt::print(stderr, "syncline inspect: no answer from {}: {}\n", node.label(),
                    harmless(node.error));
     }
-    const std::vector<ConflictView> conflicts = merge.conflicts();
-    if (settings.json && !settings.follow) {
-        print(conflicts_json(conflicts, reader.dropped(), session.nodes));
-    } else {
-        for (const ConflictView& conflict : conflicts) {
-            print(settings.json ? conflict_json_line(conflict, session.nodes)
-                                : conflict_text(conflict, session.nodes, session.style));
-        }
+    return merge;
+}
+
+/// One after the other, as text or as lines of JSON.
+std::string conflicts_listed(const std::vector<ConflictView>& conflicts, const Session& session) {
+    std::string text;
+    for (const ConflictView& conflict : conflicts) {
+        text += session.settings.json ? conflict_json_line(conflict, session.nodes)
+                                      : conflict_text(conflict, session.nodes, session.style);
     }
+    return text;
+}
+
+std::string conflicts_summed_up(const ConflictMerge& merge, const ConflictReader& reader,
+                                const Session& session) {
+    const std::vector<ConflictView> conflicts = merge.conflicts();
+    std::string text = conflicts_listed(conflicts, session);
+    if (!session.reached()) return text;
+    if (conflicts.empty()) text += "no conflicts on record\n";
+    if (merge.omitted() > 0) {
+        text += "older ones are not shown; inspect conflicts --count N shows more\n";
+    }
+    if (reader.dropped() > 0) {
+        text += fmt::format("{} older ones have left the bounded record\n", reader.dropped());
+    }
+    return text;
+}
+
+int show_conflicts(Session& session) {
+    const InspectSettings& settings = session.settings;
+    std::optional<Interruption> interruption;
+    if (settings.follow) interruption.emplace();
+    ConflictReader reader(session);
+    ConflictsMet met;
+    const ConflictMerge merge = read_conflicts(session, reader, met);
     if (interruption) {
+        print(conflicts_listed(merge.conflicts(), session));
         follow_conflicts(session, reader, met, *interruption);
         return exit_ok;
     }
-    if (!settings.json && session.reached()) {
-        if (conflicts.empty()) print("no conflicts on record\n");
-        if (merge.omitted() > 0) print("older ones are not shown; see --count\n");
-        if (reader.dropped() > 0) {
-            print(fmt::format("{} older ones have left the bounded record\n", reader.dropped()));
-        }
-    }
+    print(settings.json ? conflicts_json(merge.conflicts(), reader.dropped(), session.nodes)
+                        : conflicts_summed_up(merge, reader, session));
     return session.reached() ? exit_ok : exit_unreachable;
 }
 
@@ -396,6 +414,25 @@ Result<std::string> inspect_key(const std::vector<std::string>& nodes, const Key
     SYNCLINE_TRY(Session session, open_session(settings, style));
     const std::vector<KeyView> views = ask_key(session);
     return key_text(question, session.nodes, views, style);
+}
+
+Result<std::string> inspect_status(const std::vector<std::string>& nodes,
+                                   const ConsoleStyle& style) {
+    InspectSettings settings;
+    settings.connect = nodes;
+    SYNCLINE_TRY(const Session session, open_session(settings, style));
+    return status_text(session.nodes, style);
+}
+
+Result<std::string> inspect_conflicts(const std::vector<std::string>& nodes,
+                                      const ConsoleStyle& style) {
+    InspectSettings settings;
+    settings.connect = nodes;
+    SYNCLINE_TRY(Session session, open_session(settings, style));
+    ConflictReader reader(session);
+    ConflictsMet met;
+    const ConflictMerge merge = read_conflicts(session, reader, met);
+    return conflicts_summed_up(merge, reader, session);
 }
 
 std::function<int()> add_inspect(CLI::App& app) {
