@@ -393,9 +393,8 @@ void define_node(py::module_& module) {
         .def_readwrite("listen", &NodeOptions::listen)
         .def_readwrite("peers", &NodeOptions::peers)
         .def_readwrite("secret_file", &NodeOptions::secret_file)
-        .def_property(
-            "secret", nullptr,
-            [](NodeOptions& options, const Bytes& secret) { options.secret = secret; });
+        .def_property("secret", nullptr,
+                      [](NodeOptions& options, const Bytes& secret) { options.secret = secret; });
     py::class_<Started> node(module, "Node");
     node.def_static("start", [](const Opened& opened, const NodeOptions& options) {
         const Database& database = opened.get();
