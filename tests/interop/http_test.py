@@ -205,10 +205,12 @@ def conflicts_are_listed(clients, replicas):
     """What RESP clients get, with the same options."""
     seen = clients[0].json("/api/conflicts")["last"]
     with replicas[0].connect() as first, replicas[1].connect() as second:
-        first.command("CRDT.LINK", "n2", "down")
+        for other in ("n2", "n3"):  # the third would hand it on
+            first.command("CRDT.LINK", other, "down")
         for connection in (first, second):
             connection.command("SET", "fought", connection.socket.getsockname()[1])
-        first.command("CRDT.LINK", "n2", "up")
+        for other in ("n2", "n3"):
+            first.command("CRDT.LINK", other, "up")
     wait_converged(replicas, PATIENCE_SECONDS)
     for client in clients[:2]:
         page = client.json("/api/conflicts?key=fought&rev&count=1")

@@ -289,10 +289,12 @@ class InspectStopped(unittest.TestCase):
             first, second, third = replicas.replicas
             paths = [os.path.join(replicas.directory, f"n{number}") for number in (1, 2, 3)]
             with first.connect() as left, second.connect() as right:
-                left.command("CRDT.LINK", "n2", "down")
+                for other in ("n2", "n3"):  # the third would hand it on
+                    left.command("CRDT.LINK", other, "down")
                 left.command("SET", "k", "left")
                 right.command("SET", "k", "right")
-                left.command("CRDT.LINK", "n2", "up")
+                for other in ("n2", "n3"):
+                    left.command("CRDT.LINK", other, "up")
                 cluster.wait_converged(replicas.replicas, SECONDS)
                 shown = left.command("GET", "k").decode()
                 clock = cluster.clock(left)
