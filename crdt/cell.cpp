@@ -88,22 +88,28 @@ Cell Cell::join(const Cell& a, const VersionVector& a_context, const Cell& b,
 
 std::optional<Bytes> string_value(const Cell& cell) {
     const DotMap::Entry* winner = cell.dots.winner();
-    if (winner == nullptr) {
-        if (!cell.counter.exists()) return std::nullopt;
-        return std::to_string(cell.counter.value());
-    }
+    if (winner == nullptr && !cell.counter.exists()) return std::nullopt;
+    if (winner != nullptr && !cell.counter.exists()) return winner->payload.value;
+    const Amount total = cell.counter.total();
+    const auto sum = static_cast<std::int64_t>(total.integer);
+    const std::optional<std::int64_t> integer =
+        winner == nullptr ? 0 : parse_integer(winner->payload.value);
+    if (integer && total.decimal.is_zero()) return std::to_string(wrapping_sum(*integer, sum));
+    const std::optional<Decimal> decimal =
+        integer ? Decimal(*integer) : Decimal::parse(winner->payload.value);
     // A value that is not a number hides the increments made beside it.
-    const auto number = parse_integer(winner->payload.value);
-    if (!number || !cell.counter.exists()) return winner->payload.value;
-    return std::to_string(wrapping_sum(*number, cell.counter.value()));
+    if (!decimal) return winner->payload.value;
+    return (*decimal + Decimal(sum) + total.decimal).text();
 }
 
 std::optional<std::int64_t> integer_value(const Cell& cell) {
-    const DotMap::Entry* winner = cell.dots.winner();
-    if (winner == nullptr) return cell.counter.value();
-    const auto number = parse_integer(winner->payload.value);
-    if (!number) return std::nullopt;
-    return wrapping_sum(*number, cell.counter.value());
+    const std::optional<Bytes> value = string_value(cell);
+    return value ? parse_integer(*value) : 0;
+}
+
+std::optional<Decimal> decimal_value(const Cell& cell) {
+    const std::optional<Bytes> value = string_value(cell);
+    return value ? Decimal::parse(*value) : Decimal();
 }
 
 void write(ByteWriter& out, const Cell& cell, CellType type) {

@@ -47,11 +47,15 @@ struct Cell {
 };
 
 /// The visible value of a string or hash field: the register winner, plus the counter if that
-/// winner is a number (or there is none). Absent when nothing is live.
+/// winner is a number (or there is none). Integers add up mod 2^64; where a decimal takes part the
+/// sum is a Decimal. Absent when nothing is live.
 std::optional<Bytes> string_value(const Cell& cell);
 /// The visible value as a 64-bit number; nothing if it is not one in Redis's strict notation.
 /// An absent cell counts as 0.
 std::optional<std::int64_t> integer_value(const Cell& cell);
+/// The visible value as a decimal; nothing if it is no number, or out of range. An absent cell
+/// counts as 0.
+std::optional<Decimal> decimal_value(const Cell& cell);
 
 /// Canonical bytes: equal cells have equal bytes. Written by type: set elements store no values.
 void write(ByteWriter& out, const Cell& cell, CellType type);

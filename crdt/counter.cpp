@@ -11,6 +11,13 @@ namespace {
 /// only its dot.
 enum ResetForm : std::uint8_t { no_reset = 0, full_reset = 1, earlier_reset = 2 };
 
+/// Added to the form of an entry that has decimals, which follow the rest.
+constexpr std::uint8_t with_decimals = 4;
+
+bool has_decimals(const CounterEntry& entry) {
+    return !entry.sum.decimal.is_zero() || !entry.reset_sum.decimal.is_zero();
+}
+
 bool before(const Counter::Entry& entry, const Actor& actor) {
     return entry.first < actor;
 }
@@ -23,7 +30,7 @@ ResetForm reset_form(const CounterEntry& entry) {
 /// What holds for every entry that a replica can make.
 bool valid(const CounterEntry& entry) {
     if (entry.genesis == 0 || entry.genesis > entry.last) return false;
-    if (entry.reset == 0) return entry.reset_sum == 0 && entry.reset_dot == Dot{};
+    if (entry.reset == 0) return entry.reset_sum == Amount() && entry.reset_dot == Dot{};
     const bool in_range = entry.genesis <= entry.reset && entry.reset <= entry.last;
     const bool same_sum = entry.reset != entry.last || entry.reset_sum == entry.sum;
     return in_range && same_sum && entry.reset_dot.counter > 0;
@@ -41,13 +48,13 @@ bool Counter::exists() const {
                        [](const Entry& entry) { return entry.second.live(); });
 }
 
-std::int64_t Counter::value() const {
-    std::uint64_t total = 0;
-    for (const auto& [actor, entry] : entries_) total += entry.sum - entry.reset_sum;
-    return static_cast<std::int64_t>(total);
+Amount Counter::total() const {
+    Amount total;
+    for (const auto& [actor, entry] : entries_) total = total + (entry.sum - entry.reset_sum);
+    return total;
 }
 
-Counter::Entry Counter::increment(const Dot& dot, std::uint64_t amount, bool reset_first) const {
+Counter::Entry Counter::increment(const Dot& dot, const Amount& amount, bool reset_first) const {
     CounterEntry next;
     if (const CounterEntry* own = find(dot.actor); own != nullptr) {
         next = *own;
@@ -60,7 +67,7 @@ Counter::Entry Counter::increment(const Dot& dot, std::uint64_t amount, bool res
         next.genesis = dot.counter;
     }
     next.last = dot.counter;
-    next.sum += amount;
+    next.sum = next.sum + amount;
     return {dot.actor, next};
 }
 
@@ -124,19 +131,28 @@ CounterEntry Counter::join(const CounterEntry& a, const CounterEntry& b) {
     return joined;
 }
 
+std::string to_string(const Amount& amount) {
+    const std::string integer = std::to_string(static_cast<std::int64_t>(amount.integer));
+    if (amount.decimal.is_zero()) return integer;
+    return amount.integer == 0 ? amount.decimal.text() : integer + " and " + amount.decimal.text();
+}
+
 void write(ByteWriter& out, const Counter::Entry& entry) {
     const auto& [actor, counts] = entry;
     const ResetForm form = reset_form(counts);
     write(out, actor);
     out.varint(counts.genesis);
     out.varint(counts.last - counts.genesis);
-    out.signed_varint(static_cast<std::int64_t>(counts.sum));
-    out.u8(form);
+    out.signed_varint(static_cast<std::int64_t>(counts.sum.integer));
+    out.u8(static_cast<std::uint8_t>(form | (has_decimals(counts) ? with_decimals : 0)));
     if (form == earlier_reset) {
         out.varint(counts.reset - counts.genesis);
-        out.signed_varint(static_cast<std::int64_t>(counts.reset_sum));
+        out.signed_varint(static_cast<std::int64_t>(counts.reset_sum.integer));
     }
     if (form != no_reset) write(out, counts.reset_dot);
+    if (!has_decimals(counts)) return;
+    write(out, counts.sum.decimal);
+    if (form == earlier_reset) write(out, counts.reset_sum.decimal);
 }
 
 Counter::Entry read_counter_entry(ByteReader& in) {
@@ -144,52 +160,71 @@ Counter::Entry read_counter_entry(ByteReader& in) {
     CounterEntry entry;
     entry.genesis = in.varint();
     entry.last = entry.genesis + in.varint();
-    entry.sum = static_cast<std::uint64_t>(in.signed_varint());
-    const std::uint8_t form = in.u8();
+    entry.sum.integer = static_cast<std::uint64_t>(in.signed_varint());
+    const std::uint8_t coded = in.u8();
+    const std::uint8_t form = coded & static_cast<std::uint8_t>(~with_decimals);
     if (form > earlier_reset) in.fail();
+    if (form == earlier_reset) {
+        entry.reset = entry.genesis + in.varint();
+        entry.reset_sum.integer = static_cast<std::uint64_t>(in.signed_varint());
+    }
+    if (form != no_reset) entry.reset_dot = read_dot(in);
+    if (coded != form) {
+        entry.sum.decimal = read_decimal(in);
+        if (form == earlier_reset) entry.reset_sum.decimal = read_decimal(in);
+    }
     if (form == full_reset) {
         entry.reset = entry.last;
         entry.reset_sum = entry.sum;
     }
-    if (form == earlier_reset) {
-        entry.reset = entry.genesis + in.varint();
-        entry.reset_sum = static_cast<std::uint64_t>(in.signed_varint());
+    // A second way to write a full reset, sums past 2^64, or decimals that are 0 would give equal
+    // cells unequal bytes.
+    if (!valid(entry) || reset_form(entry) != form || has_decimals(entry) != (coded != form)) {
+        in.fail();
     }
-    if (form != no_reset) entry.reset_dot = read_dot(in);
-    // A second way to write a full reset, or sums past 2^64, would give equal cells unequal bytes.
-    if (!valid(entry) || reset_form(entry) != form) in.fail();
     return {actor, entry};
 }
 
 void pack(Packer& out, const Counter::Entry& entry) {
     const auto& [actor, counts] = entry;
     const bool with_reset = counts.reset > 0;
-    out.array(with_reset ? 10 : 5);
+    const bool decimals = has_decimals(counts);
+    out.array((with_reset ? 10U : 5U) + (decimals ? with_reset ? 4U : 2U : 0U));
     pack(out, actor);
     out.uint(counts.genesis);
     out.uint(counts.last);
-    out.sint(static_cast<std::int64_t>(counts.sum));
-    if (!with_reset) return;
-    out.uint(counts.reset);
-    out.sint(static_cast<std::int64_t>(counts.reset_sum));
-    pack(out, counts.reset_dot);
+    out.sint(static_cast<std::int64_t>(counts.sum.integer));
+    if (with_reset) {
+        out.uint(counts.reset);
+        out.sint(static_cast<std::int64_t>(counts.reset_sum.integer));
+        pack(out, counts.reset_dot);
+    }
+    if (!decimals) return;
+    pack(out, counts.sum.decimal);
+    if (with_reset) pack(out, counts.reset_sum.decimal);
 }
 
 Counter::Entry unpack_counter_entry(Unpacker& in) {
     const std::size_t count = in.array();
-    if (count != 5 && count != 10) in.fail();
+    const bool with_reset = count == 10 || count == 14;
+    const bool decimals = count == 7 || count == 14;
+    if (count != 5 && !with_reset && !decimals) in.fail();
     const Actor actor = unpack_actor(in);
     CounterEntry entry;
     entry.genesis = in.uint();
     entry.last = in.uint();
-    entry.sum = static_cast<std::uint64_t>(in.sint());
-    if (count == 10) {
+    entry.sum.integer = static_cast<std::uint64_t>(in.sint());
+    if (with_reset) {
         entry.reset = in.uint();
-        entry.reset_sum = static_cast<std::uint64_t>(in.sint());
+        entry.reset_sum.integer = static_cast<std::uint64_t>(in.sint());
         entry.reset_dot = unpack_dot(in);
         if (entry.reset == 0) in.fail();
     }
-    if (!valid(entry)) in.fail();
+    if (decimals) {
+        entry.sum.decimal = unpack_decimal(in);
+        if (with_reset) entry.reset_sum.decimal = unpack_decimal(in);
+    }
+    if (!valid(entry) || has_decimals(entry) != decimals) in.fail();
     return {actor, entry};
 }
 

@@ -1,19 +1,39 @@
 #pragma once
 #include <vector>
 
+#include "crdt/decimal.hpp"
 #include "crdt/dot.hpp"
 #include "crdt/version_vector.hpp"
 
 namespace syncline {
 
-/// One actor's part of a counter. Sums are mod 2^64 and read as signed.
+/// What is added to a counter: integers mod 2^64, read as signed, and decimals beside them.
+struct Amount {
+    Amount(std::uint64_t whole = 0, Decimal part = {})  // NOLINT: a number is an amount
+        : integer(whole), decimal(part) {}
+
+    std::uint64_t integer;
+    Decimal decimal;
+
+    friend Amount operator+(const Amount& a, const Amount& b) {
+        return {a.integer + b.integer, a.decimal + b.decimal};
+    }
+    friend Amount operator-(const Amount& a, const Amount& b) {
+        return {a.integer - b.integer, a.decimal - b.decimal};
+    }
+    bool operator==(const Amount&) const = default;
+};
+/// "5", "0.5", or "5 and 0.5".
+std::string to_string(const Amount& amount);
+
+/// One actor's part of a counter.
 struct CounterEntry {
-    std::uint64_t genesis = 0;    ///< dot counter at which this entry was (re)created
-    std::uint64_t reset = 0;      ///< the `last` that the latest observed reset saw; 0 = none
-    std::uint64_t reset_sum = 0;  ///< the `sum` at that reset
-    Dot reset_dot;                ///< the transaction that reset; counter 0 = none
-    std::uint64_t last = 0;       ///< dot counter of the actor's latest increment; genesis <= last
-    std::uint64_t sum = 0;        ///< sum of the actor's increments since genesis
+    std::uint64_t genesis = 0;  ///< dot counter at which this entry was (re)created
+    std::uint64_t reset = 0;    ///< the `last` that the latest observed reset saw; 0 = none
+    Amount reset_sum;           ///< the `sum` at that reset
+    Dot reset_dot;              ///< the transaction that reset; counter 0 = none
+    std::uint64_t last = 0;     ///< dot counter of the actor's latest increment; genesis <= last
+    Amount sum;                 ///< sum of the actor's increments since genesis
 
     /// Increments that no reset has seen remain.
     [[nodiscard]] bool live() const { return last > reset; }
@@ -33,12 +53,14 @@ public:
     [[nodiscard]] const CounterEntry* find(const Actor& actor) const;
     /// Some entry has increments that no reset has seen. A counter of increments 0 exists.
     [[nodiscard]] bool exists() const;
-    /// Sum over entries of (sum - reset_sum), mod 2^64, as signed.
-    [[nodiscard]] std::int64_t value() const;
+    /// Sum over entries of (sum - reset_sum).
+    [[nodiscard]] Amount total() const;
+    /// Of the integers in it, as signed.
+    [[nodiscard]] std::int64_t value() const { return static_cast<std::int64_t>(total().integer); }
 
     /// The delta of an increment by dot.actor in transaction dot, on this state. With reset_first
     /// the transaction also resets what it sees of the actor's own entry before the increment.
-    [[nodiscard]] Entry increment(const Dot& dot, std::uint64_t amount, bool reset_first) const;
+    [[nodiscard]] Entry increment(const Dot& dot, const Amount& amount, bool reset_first) const;
     /// The delta of a reset of everything visible here: one entry per live actor.
     [[nodiscard]] std::vector<Entry> reset(const Dot& dot) const;
     /// Joins one entry in, as apply does for an event's delta.
@@ -61,7 +83,8 @@ private:
 void write(ByteWriter& out, const Counter::Entry& entry);
 /// Fails the reader unless the entry is canonical and could have come from a replica.
 Counter::Entry read_counter_entry(ByteReader& in);
-void pack(Packer& out, const Counter::Entry& entry);  ///< 5 numbers, or 10 with a reset
+/// 5 numbers, or 10 with a reset; decimals add 2, or 4.
+void pack(Packer& out, const Counter::Entry& entry);
 Counter::Entry unpack_counter_entry(Unpacker& in);
 
 }  // namespace syncline

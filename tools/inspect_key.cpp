@@ -26,6 +26,7 @@ PartView part_of(const RespValue& reply) {
     PartView part;
     part.actor = reply_text(reply, "actor");
     part.adds = reply_number(reply, "adds");
+    part.adds_decimal = reply_text(reply, "adds_decimal");
     part.sum = reply_number(reply, "sum");
     part.reset_sum = reply_number(reply, "reset_sum");
     part.reset_dot = reply_text(reply, "reset_dot");
@@ -100,8 +101,11 @@ private:
             const std::string reset =
                 part.reset_sum == 0 ? ""
                                     : fmt::format("of {:+}, {:+} reset", part.sum, part.reset_sum);
-            table.add({"count", fmt::format("{:+}", part.adds), "by " + names_.name(part.actor),
-                       reset,
+            const bool decimal = part.adds_decimal != "0" && !part.adds_decimal.empty();
+            table.add({"count",
+                       fmt::format("{:+}", part.adds) +
+                           (decimal ? " and " + harmless(part.adds_decimal, 50) : ""),
+                       "by " + names_.name(part.actor), reset,
                        TextTable::Item(fmt::format("{}:{}", harmless(part.actor), part.last),
                                        Tone::dim)});
         }
@@ -136,6 +140,7 @@ Json json_cell(const CellView& cell, const ActorNames& names) {
         json["counter"].push_back({{"actor", part.actor},
                                    {"origin", names.name(part.actor)},
                                    {"adds", part.adds},
+                                   {"adds_decimal", part.adds_decimal},
                                    {"sum", part.sum},
                                    {"reset_sum", part.reset_sum},
                                    {"reset_dot", part.reset_dot},

@@ -20,8 +20,9 @@ struct DotView {
 /// What one actor contributes to a counter.
 struct PartView {
     std::string actor;
-    std::int64_t adds = 0;  ///< what counts: sum without what was reset
-    std::int64_t sum = 0;
+    std::int64_t adds = 0;     ///< what counts: sum without what was reset
+    std::string adds_decimal;  ///< beside it
+    std::int64_t sum = 0;      ///< of the integers
     std::int64_t reset_sum = 0;
     std::string reset_dot;
     std::int64_t last = 0;

@@ -55,7 +55,9 @@ Json json_of(const Op& op) {
         if (cell->delta.value) put(json, "value", *cell->delta.value);
         // What this replica had added in all, up to this event; an amount alone is not recorded.
         if (counts && !cell->delta.value && !cell->delta.writes_dots) {
-            json["sum"] = static_cast<std::int64_t>(cell->delta.counter.front().second.sum);
+            const Amount& sum = cell->delta.counter.front().second.sum;
+            json["sum"] = static_cast<std::int64_t>(sum.integer);
+            if (!sum.decimal.is_zero()) json["sum_decimal"] = sum.decimal.text();
         }
     } else if (const auto* const clear = std::get_if<ClearKey>(&op)) {
         json["operation"] = "clear";

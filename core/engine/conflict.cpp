@@ -220,10 +220,9 @@ ConflictFinder::Sides ConflictFinder::unseen(const RowName& name, const Cell& ce
     for (const auto& [actor, entry] : cell.counter.entries()) {
         const Dot dot{actor, entry.last};
         if (!entry.live() || past.covers(dot)) continue;
-        const auto amount = static_cast<std::int64_t>(entry.sum - entry.reset_sum);
+        const std::string amount = to_string(entry.sum - entry.reset_sum);
         sides.increments.push_back(ConflictSide{dot, std::nullopt, ConflictAction::increment, type,
-                                                name.field,
-                                                capture_value(std::to_string(amount), capture_)});
+                                                name.field, capture_value(amount, capture_)});
     }
     return sides;
 }
@@ -237,8 +236,7 @@ ConflictSide ConflictFinder::side_of(const CellOp& op, const Event& event) const
         side.action = ConflictAction::increment;
         for (const auto& [actor, entry] : op.delta.counter) {
             if (actor != event.dot.actor) continue;
-            const auto amount = static_cast<std::int64_t>(entry.sum - entry.reset_sum);
-            side.value = capture_value(std::to_string(amount), capture_);
+            side.value = capture_value(to_string(entry.sum - entry.reset_sum), capture_);
         }
     }
     return side;

@@ -41,8 +41,21 @@ Result<std::int64_t> increment(Transaction& txn, BytesView key, CellType type,
                                std::optional<BytesView> field, std::int64_t amount) {
     SYNCLINE_TRY(const Cell cell, txn.cell(key, type, field));
     SYNCLINE_TRY(const std::int64_t after, add(cell, amount));
-    SYNCLINE_CHECK(txn.increment(key, type, field, amount));
+    SYNCLINE_CHECK(txn.increment(key, type, field, static_cast<std::uint64_t>(amount)));
     return after;
+}
+
+Result<Bytes> increment(Transaction& txn, BytesView key, CellType type,
+                        std::optional<BytesView> field, Decimal amount) {
+    SYNCLINE_TRY(const Cell cell, txn.cell(key, type, field));
+    const std::optional<Decimal> before = decimal_value(cell);
+    if (!before) return Error{Code::invalid_argument, "value is not a valid float"};
+    const Decimal after = *before + amount;
+    if (!after.in_range()) {
+        return Error{Code::overflow, "a decimal counter must stay below 10^21"};
+    }
+    SYNCLINE_CHECK(txn.increment(key, type, field, Amount(0, amount)));
+    return after.text();
 }
 
 }  // namespace
@@ -65,6 +78,11 @@ Result<void> string_set(Transaction& txn, BytesView key, Bytes value) {
 }
 
 Result<std::int64_t> string_increment(Transaction& txn, BytesView key, std::int64_t amount) {
+    SYNCLINE_CHECK(exists_as(txn, key, CellType::string));
+    return increment(txn, key, CellType::string, std::nullopt, amount);
+}
+
+Result<Bytes> string_increment(Transaction& txn, BytesView key, Decimal amount) {
     SYNCLINE_CHECK(exists_as(txn, key, CellType::string));
     return increment(txn, key, CellType::string, std::nullopt, amount);
 }
@@ -132,6 +150,12 @@ Result<bool> hash_remove(Transaction& txn, BytesView key, BytesView field) {
 
 Result<std::int64_t> hash_increment(Transaction& txn, BytesView key, BytesView field,
                                     std::int64_t amount) {
+    SYNCLINE_CHECK(check_size(field));
+    SYNCLINE_CHECK(exists_as(txn, key, CellType::hash));
+    return increment(txn, key, CellType::hash, field, amount);
+}
+
+Result<Bytes> hash_increment(Transaction& txn, BytesView key, BytesView field, Decimal amount) {
     SYNCLINE_CHECK(check_size(field));
     SYNCLINE_CHECK(exists_as(txn, key, CellType::hash));
     return increment(txn, key, CellType::hash, field, amount);

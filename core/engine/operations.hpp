@@ -14,6 +14,9 @@ Result<std::optional<Bytes>> string_get(Transaction& txn, BytesView key);
 Result<void> string_set(Transaction& txn, BytesView key, Bytes value);
 /// The value after adding. Errors: invalid_argument (not an integer), overflow.
 Result<std::int64_t> string_increment(Transaction& txn, BytesView key, std::int64_t amount);
+/// The text after adding. Errors: invalid_argument (no number, or out of range), overflow (the sum
+/// is out of range).
+Result<Bytes> string_increment(Transaction& txn, BytesView key, Decimal amount);
 
 /// True when the key existed.
 Result<bool> key_delete(Transaction& txn, BytesView key);
@@ -33,6 +36,7 @@ Result<bool> hash_remove(Transaction& txn, BytesView key, BytesView field);
 /// The value after adding. Errors: invalid_argument (not an integer), overflow.
 Result<std::int64_t> hash_increment(Transaction& txn, BytesView key, BytesView field,
                                     std::int64_t amount);
+Result<Bytes> hash_increment(Transaction& txn, BytesView key, BytesView field, Decimal amount);
 Result<std::vector<std::pair<Bytes, Bytes>>> hash_all(Transaction& txn, BytesView key);
 
 /// Elements of a collection: SCARD, HLEN. 0 for a missing key.

@@ -139,15 +139,15 @@ Result<void> Transaction::put(BytesView key, CellType type, std::optional<BytesV
     staged->value = std::move(value);
     staged->resets = true;
     staged->increments = false;
-    staged->amount = 0;
+    staged->amount = {};
     return {};
 }
 
 Result<void> Transaction::increment(BytesView key, CellType type, std::optional<BytesView> field,
-                                    std::int64_t amount) {
+                                    const Amount& amount) {
     SYNCLINE_TRY(Staged* const staged, stage(key, type, field));
     staged->increments = true;
-    staged->amount += static_cast<std::uint64_t>(amount);
+    staged->amount = staged->amount + amount;
     return {};
 }
 
@@ -157,7 +157,7 @@ Result<void> Transaction::remove(BytesView key, CellType type, std::optional<Byt
     staged->value.reset();
     staged->resets = true;
     staged->increments = false;
-    staged->amount = 0;
+    staged->amount = {};
     return {};
 }
 

@@ -30,7 +30,7 @@ public:
     Result<void> put(BytesView key, CellType type, std::optional<BytesView> field, Bytes value);
     /// Adds to the counter part.
     Result<void> increment(BytesView key, CellType type, std::optional<BytesView> field,
-                           std::int64_t amount);
+                           const Amount& amount);
     /// Removes what is seen of one cell.
     Result<void> remove(BytesView key, CellType type, std::optional<BytesView> field);
     /// Removes what is seen of the whole key.
@@ -59,7 +59,7 @@ private:
         std::optional<Bytes> value;
         bool resets = false;
         bool increments = false;
-        std::uint64_t amount = 0;
+        Amount amount;
     };
 
     Result<Staged*> stage(BytesView key, CellType type, std::optional<BytesView> field);

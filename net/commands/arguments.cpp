@@ -1,9 +1,12 @@
 #include "net/commands/arguments.hpp"
 
 #include <algorithm>
+#include <charconv>
+#include <cmath>
 #include <ctime>
 
 #include "core/base/limits.hpp"
+#include "net/commands/errors.hpp"
 
 namespace syncline {
 namespace {
@@ -39,6 +42,31 @@ bool equal_nocase(BytesView a, BytesView b) {
 Result<std::int64_t> integer_argument(BytesView text) {
     if (const std::optional<std::int64_t> number = parse_integer(text)) return *number;
     return Error{Code::invalid_argument, "an argument is not an integer"};
+}
+
+std::optional<Decimal> decimal_argument(RespWriter& reply, const Bytes& text) {
+    const std::optional<Decimal> decimal = Decimal::parse(text);
+    if (decimal) return decimal;
+    double number = 0;
+    const char* const end = text.data() + text.size();
+    const auto [stop, error] = std::from_chars(text.data(), end, number);
+    const bool finite = error == std::errc::result_out_of_range || std::isfinite(number);
+    reply.error(stop == end && !text.empty() && finite ? error_text::float_range
+                                                       : error_text::not_float);
+    return std::nullopt;
+}
+
+Result<void> reply_decimal(RespWriter& reply, const Result<Bytes>& sum, BytesView not_a_number) {
+    if (sum) {
+        reply.bulk(*sum);
+    } else if (sum.error().code == Code::invalid_argument) {
+        reply.error(not_a_number);
+    } else if (sum.error().code == Code::overflow) {
+        reply.error(error_text::float_range);
+    } else {
+        return sum.error();
+    }
+    return {};
 }
 
 void reply_wrong_arity(RespWriter& reply, BytesView full_name) {

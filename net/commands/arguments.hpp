@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "core/base/bytes.hpp"
+#include "crdt/decimal.hpp"
 #include "net/commands/command.hpp"
 
 namespace syncline {
@@ -17,6 +18,12 @@ bool equal_nocase(BytesView a, BytesView b);
 /// A signed 64-bit number in Redis's strict notation. Error invalid_argument otherwise, whose reply
 /// is "value is not an integer or out of range".
 Result<std::int64_t> integer_argument(BytesView text);
+
+/// A number with decimals. Nothing, and the error is written: it is none, or is out of range.
+std::optional<Decimal> decimal_argument(RespWriter& reply, const Bytes& text);
+
+/// The sum of an increment with decimals, or the error: `not_a_number` for a value that is none.
+Result<void> reply_decimal(RespWriter& reply, const Result<Bytes>& sum, BytesView not_a_number);
 
 /// Writes "wrong number of arguments for 'x' command".
 void reply_wrong_arity(RespWriter& reply, BytesView full_name);

@@ -8,6 +8,10 @@ namespace syncline::error_text {
 constexpr std::string_view syntax = "ERR syntax error";
 constexpr std::string_view not_integer = "ERR value is not an integer or out of range";
 constexpr std::string_view hash_not_integer = "ERR hash value is not an integer";
+constexpr std::string_view not_float = "ERR value is not a valid float";
+constexpr std::string_view hash_not_float = "ERR hash value is not a float";
+/// Redis goes further, and loses digits on the way.
+constexpr std::string_view float_range = "ERR value is out of range, decimals must be below 10^21";
 constexpr std::string_view not_positive = "ERR value is out of range, must be positive";
 constexpr std::string_view string_too_long =
     "ERR string exceeds maximum allowed size (proto-max-bulk-len)";

@@ -57,15 +57,17 @@ void reply_dot(RespWriter& reply, const DotMap::Entry& entry, CellType type, boo
 
 void reply_counter_entry(RespWriter& reply, const Counter::Entry& entry) {
     const CounterEntry& part = entry.second;
-    reply.map(8);
+    const Amount adds = part.sum - part.reset_sum;
+    reply.map(9);
     field(reply, "actor", to_string(entry.first));
     field(reply, "genesis", part.genesis);
     field(reply, "last", part.last);
-    field(reply, "sum", part.sum);
+    field(reply, "sum", part.sum.integer);
     field(reply, "reset", part.reset);
-    field(reply, "reset_sum", part.reset_sum);
+    field(reply, "reset_sum", part.reset_sum.integer);
     field(reply, "reset_dot", part.reset_dot.counter == 0 ? "" : to_string(part.reset_dot));
-    field(reply, "adds", part.sum - part.reset_sum);
+    field(reply, "adds", adds.integer);
+    field(reply, "adds_decimal", adds.decimal.text());
 }
 
 void reply_cell(RespWriter& reply, const Explained& explained, CellType visible) {

@@ -153,6 +153,14 @@ Result<void> hincrby_command(CommandContext& context) {
     return {};
 }
 
+Result<void> hincrbyfloat_command(CommandContext& context) {
+    const std::optional<Decimal> amount = decimal_argument(context.reply, context.argument(3));
+    if (!amount) return {};
+    const Result<Bytes> after = operations::hash_increment(context.txn(), context.argument(1),
+                                                           context.argument(2), *amount);
+    return reply_decimal(context.reply, after, error_text::hash_not_float);
+}
+
 Result<void> hscan_command(CommandContext& context) {
     SYNCLINE_TRY(const std::optional<ScanOptions> options, parse_scan(context, 2, false));
     if (!options) return {};
@@ -189,6 +197,8 @@ constexpr Command commands[] = {
      hget_command, {}},
     {"hgetall", 2, flag::readonly, one_key, group, "2.0.0", "O(N) with N fields",
      "Returns all fields with their values", hgetall_command, {}},
+    {"hincrbyfloat", 4, grows, one_key, group, "2.6.0", "O(1)",
+     "Adds a decimal number to a field, exactly", hincrbyfloat_command, {}},
     {"hincrby", 4, grows, one_key, group, "2.0.0", "O(1)",
      "Adds a number to a field; concurrent additions add up", hincrby_command, {}},
     {"hkeys", 2, flag::readonly, one_key, group, "2.0.0", "O(N) with N fields",

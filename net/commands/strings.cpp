@@ -304,6 +304,14 @@ Result<void> decrby_command(CommandContext& context) {
     return increment_by(context, -amount);
 }
 
+Result<void> incrbyfloat_command(CommandContext& context) {
+    const std::optional<Decimal> amount = decimal_argument(context.reply, context.argument(2));
+    if (!amount) return {};
+    const Result<Bytes> after =
+        operations::string_increment(context.txn(), context.argument(1), *amount);
+    return reply_decimal(context.reply, after, error_text::not_float);
+}
+
 constexpr BytesView group = "string";
 constexpr KeyPositions one_key{1, 1, 1};
 constexpr unsigned grows = flag::write | flag::denyoom;
@@ -327,6 +335,8 @@ constexpr Command commands[] = {
      "Sets a string and returns what was there", getset_command, {}},
     {"incr", 2, grows | flag::fast, one_key, group, "1.0.0", "O(1)",
      "Adds one to a counter; concurrent additions add up", incr_command, {}},
+    {"incrbyfloat", 3, grows | flag::fast, one_key, group, "2.6.0", "O(1)",
+     "Adds a decimal number to a counter, exactly", incrbyfloat_command, {}},
     {"incrby", 3, grows | flag::fast, one_key, group, "1.0.0", "O(1)",
      "Adds a number to a counter; concurrent additions add up", incrby_command, {}},
     {"mget", -2, flag::readonly | flag::fast, {1, -1, 1}, group, "1.0.0", "O(N) with N keys",

@@ -194,6 +194,11 @@ function explainDot(dot) {
     make("div", { class: "muted" }, [dot.dot, dot.time].filter(Boolean).join(", ")));
 }
 
+function addsShown(part) {
+  if (part.adds_decimal === "0") return shown(part.adds);
+  return part.adds === 0 ? part.adds_decimal : `${shown(part.adds)} and ${part.adds_decimal}`;
+}
+
 function explainCell(cell) {
   const name = cell.field === null ? cell.type : `${cell.type} ${shown(cell.field)}`;
   return make("div", { class: "cell" },
@@ -202,7 +207,7 @@ function explainCell(cell) {
       make("span", { class: "muted" }, shown(cell.why))),
     make("div", { class: "versus" }, ...cell.dots.map(explainDot),
       ...cell.counter.map((part) => make("div", { class: "side" }, make("b", {}, "counter part"),
-        make("code", {}, shown(part.adds)), make("div", { class: "muted" }, shown(part.actor))))));
+        make("code", {}, addsShown(part)), make("div", { class: "muted" }, shown(part.actor))))));
 }
 
 let asked = 0;

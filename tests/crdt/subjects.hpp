@@ -13,7 +13,7 @@ namespace syncline::test {
 
 /// The resets of all that is visible, and with an amount the own increment after them.
 inline std::vector<Counter::Entry> reset_then_increment(const Counter& counter, const Dot& dot,
-                                                        std::optional<std::uint64_t> amount) {
+                                                        std::optional<Amount> amount) {
     Counter merged;
     for (const auto& [actor, entry] : counter.reset(dot)) merged.merge(actor, entry);
     if (amount) {
@@ -61,8 +61,9 @@ struct CounterSubject {
         }
         const bool increments = operation.kind == Operation::Kind::reset_then_increment;
         return {false, std::nullopt,
-                reset_then_increment(cell.counter, dot,
-                                     increments ? std::optional(operation.amount) : std::nullopt)};
+                reset_then_increment(
+                    cell.counter, dot,
+                    increments ? std::optional(Amount(operation.amount)) : std::nullopt)};
     }
 
     static bool agrees(const Cell& cell, const spec::Events<Operation>& visible) {
@@ -96,14 +97,27 @@ struct StringSubject {
     static constexpr CellType type = CellType::string;
 
     static Operation random_operation(Chooser& chooser) {
-        const std::size_t kind = chooser.choose(6);
+        const std::size_t kind = chooser.choose(7);
         const std::uint64_t number = chooser.number();
         if (kind == 0) return {First::set, std::to_string(number % 100), {}};
         if (kind == 1) return {First::set, unusual_value(number), {}};
         if (kind == 2) return {First::del, "", {}};
         if (kind == 3) return {First::set, "0", number};
         if (kind == 4) return {First::del, "", number};
+        if (kind == 5) return {First::nothing, "", 0, random_hundredths(number)};
         return {First::nothing, "", number % 2 == 0 ? number : ~number};
+    }
+
+    /// Some of them whole numbers, some below 0.
+    static spec::Hundredths random_hundredths(std::uint64_t number) {
+        const auto some = static_cast<spec::Hundredths>(number % 1000) - 500;
+        return number % 5 == 0 ? some * 100 : some;
+    }
+
+    static std::optional<Amount> amount_of(const Operation& operation) {
+        if (!operation.amount) return std::nullopt;
+        const auto decimal = Decimal::parse(spec::decimal_text(operation.hundredths));
+        return Amount(*operation.amount, *decimal);
     }
 
     static std::string unusual_value(std::uint64_t number) {
@@ -114,10 +128,11 @@ struct StringSubject {
 
     static CellDelta delta(const Operation& operation, const Cell& cell, const Dot& dot) {
         if (operation.first == First::nothing) {
-            return {false, std::nullopt, {cell.counter.increment(dot, *operation.amount, false)}};
+            return {
+                false, std::nullopt, {cell.counter.increment(dot, *amount_of(operation), false)}};
         }
         CellDelta delta{true, std::nullopt,
-                        reset_then_increment(cell.counter, dot, operation.amount)};
+                        reset_then_increment(cell.counter, dot, amount_of(operation))};
         if (operation.first == First::set) delta.value = operation.value;
         return delta;
     }
