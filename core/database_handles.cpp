@@ -16,6 +16,8 @@ KeyType key_type_of(CellType type) {
             return KeyType::map;
         case CellType::set:
             return KeyType::set;
+        case CellType::multi_value:
+            return KeyType::multi_value;
     }
     SYNCLINE_ASSERT(false);
     return KeyType::string;
@@ -78,27 +80,6 @@ Result<Siblings> read_siblings(Transaction& txn, BytesView key, CellType type,
     return siblings;
 }
 
-/// Whether everything live in a cell is within a context.
-bool has_seen(const VersionVector& context, const Cell& cell) {
-    for (const DotMap::Entry& entry : cell.dots.entries()) {
-        if (!context.covers(entry.dot)) return false;
-    }
-    for (const auto& [actor, part] : cell.counter.entries()) {
-        if (part.live() && !context.covers(Dot{actor, part.last})) return false;
-    }
-    return true;
-}
-
-/// Error conflict unless the caller has seen all that a write would replace. The write's past is
-/// the whole version vector, so that what it replaces here is all that is here.
-Result<void> check_seen(Transaction& txn, BytesView key, CellType type,
-                        std::optional<BytesView> field, const VersionVector& context) {
-    SYNCLINE_CHECK(exists_as(txn, key, type));
-    SYNCLINE_TRY(const Cell cell, txn.cell(key, type, field));
-    if (has_seen(context, cell)) return {};
-    return Error{Code::conflict, "its value has changed since its siblings were read"};
-}
-
 Result<void> clear(Access& access, BytesView key, CellType type) {
     return run_void(access, key, [&](Transaction& txn) -> Result<void> {
         SYNCLINE_TRY(const bool exists, exists_as(txn, key, type));
@@ -117,6 +98,8 @@ std::string_view key_type_name(KeyType type) {
             return "map";
         case KeyType::set:
             return "set";
+        case KeyType::multi_value:
+            return "multi-value";
     }
     return "unknown";
 }
@@ -163,7 +146,7 @@ Result<void> StringHandle::set(BytesView value) const {
 
 Result<void> StringHandle::put(BytesView value, const VersionVector& context) const {
     return run_void(*access_, key_, [&](Transaction& txn) -> Result<void> {
-        SYNCLINE_CHECK(check_seen(txn, key_, CellType::string, std::nullopt, context));
+        SYNCLINE_CHECK(operations::check_seen(txn, key_, CellType::string, std::nullopt, context));
         return operations::string_set(txn, key_, Bytes(value));
     });
 }
@@ -227,7 +210,7 @@ Result<bool> MapHandle::put(BytesView field, BytesView value) const {
 
 Result<void> MapHandle::put(BytesView field, BytesView value, const VersionVector& context) const {
     return run_void(*access_, key_, [&](Transaction& txn) -> Result<void> {
-        SYNCLINE_CHECK(check_seen(txn, key_, CellType::hash, field, context));
+        SYNCLINE_CHECK(operations::check_seen(txn, key_, CellType::hash, field, context));
         SYNCLINE_CHECK(operations::hash_set(txn, key_, field, Bytes(value)));
         return {};
     });

@@ -16,8 +16,8 @@ namespace syncline {
 class Access;
 
 /// What a key holds. Strings are registers; a counter is a string that is a number.
-enum class KeyType : std::uint8_t { string, map, set };
-/// "string", "map", "set".
+enum class KeyType : std::uint8_t { string, map, set, multi_value };
+/// "string", "map", "set", "multi-value".
 std::string_view key_type_name(KeyType type);
 
 /// One of the concurrent values of a register.

@@ -9,13 +9,6 @@ namespace {
 /// The first number of a packed delta.
 enum DotsForm : std::uint8_t { dots_untouched = 0, dots_removed = 1, dots_replaced = 2 };
 
-bool has_payload(CellType type) {
-    return type != CellType::set;
-}
-bool has_counter(CellType type) {
-    return type != CellType::set;
-}
-
 /// Planted bug: forgets siblings, so that a later removal of the winner finds nothing else.
 void keep_only_winner(DotMap& dots) {
     const DotMap::Entry* winner = dots.winner();
@@ -47,29 +40,17 @@ std::optional<CellType> cell_type_from(std::uint64_t number) {
     return std::nullopt;
 }
 
-std::string_view cell_type_name(CellType type) {
-    switch (type) {
-        case CellType::string:
-            return "string";
-        case CellType::hash:
-            return "hash";
-        case CellType::set:
-            return "set";
-    }
-    return "unknown";
-}
-
 void Cell::apply(const CellDelta& delta, CellType type, const Dot& dot, Hlc hlc,
                  const VersionVector& past) {
     if (delta.writes_dots) {
         dots.remove_covered(past);
         if (delta.value) {
-            dots.put(dot, has_payload(type) ? DotValue{hlc, *delta.value} : DotValue{});
+            dots.put(dot, traits_of(type).has_values ? DotValue{hlc, *delta.value} : DotValue{});
         }
     }
     for (const auto& [actor, entry] : delta.counter) counter.merge(actor, entry);
 
-    if (mutated(Mutation::lww_prune) && has_payload(type)) keep_only_winner(dots);
+    if (mutated(Mutation::lww_prune) && traits_of(type).has_values) keep_only_winner(dots);
     if (mutated(Mutation::ctr_absent)) drop_reset_entries(counter);
 }
 
@@ -116,12 +97,12 @@ void write(ByteWriter& out, const Cell& cell, CellType type) {
     out.varint(cell.dots.size());
     for (const auto& [dot, payload] : cell.dots.entries()) {
         write(out, dot);
-        if (!has_payload(type)) continue;
+        if (!traits_of(type).has_values) continue;
         out.u64(payload.hlc.bits);
         out.sized(payload.value);
     }
     if (cell.counter.empty()) return;
-    SYNCLINE_ASSERT(has_counter(type));
+    SYNCLINE_ASSERT(traits_of(type).has_counter);
     out.varint(cell.counter.entries().size());
     for (const auto& entry : cell.counter.entries()) write(out, entry);
 }
@@ -135,7 +116,7 @@ void read_dots(ByteReader& in, CellType type, DotMap& dots) {
         const bool ascending = dots.empty() || dots.entries().back().dot.actor < dot.actor;
         if (!ascending || dot.counter == 0) in.fail();
         DotValue payload;
-        if (has_payload(type)) {
+        if (traits_of(type).has_values) {
             payload.hlc.bits = in.u64();
             payload.value = in.sized();
         }
@@ -156,7 +137,7 @@ void read_counter(ByteReader& in, Counter& counter) {
 
 /// A set element's value is its presence.
 std::optional<Bytes> unpack_value(Unpacker& in, CellType type) {
-    return has_payload(type) ? Bytes(in.bin()) : Bytes();
+    return traits_of(type).has_values ? Bytes(in.bin()) : Bytes();
 }
 
 }  // namespace
@@ -165,7 +146,7 @@ Result<Cell> read_cell(BytesView bytes, CellType type) {
     ByteReader in(bytes);
     Cell cell;
     read_dots(in, type, cell.dots);
-    if (in.ok() && in.left() > 0 && has_counter(type)) read_counter(in, cell.counter);
+    if (in.ok() && in.left() > 0 && traits_of(type).has_counter) read_counter(in, cell.counter);
     if (in.done()) return cell;
     return Error{Code::corrupt, "not a canonical " + std::string(cell_type_name(type)) +
                                     " cell: " + printable(bytes)};
@@ -173,8 +154,8 @@ Result<Cell> read_cell(BytesView bytes, CellType type) {
 
 void pack(Packer& out, const CellDelta& delta, CellType type) {
     SYNCLINE_ASSERT(delta.writes_dots || !delta.value);
-    SYNCLINE_ASSERT(delta.counter.empty() || has_counter(type));
-    const bool with_value = delta.value && has_payload(type);
+    SYNCLINE_ASSERT(delta.counter.empty() || traits_of(type).has_counter);
+    const bool with_value = delta.value && traits_of(type).has_values;
     const bool with_counter = !delta.counter.empty();
     DotsForm form = dots_untouched;
     if (delta.writes_dots) form = delta.value ? dots_replaced : dots_removed;
@@ -194,8 +175,9 @@ CellDelta unpack_cell_delta(Unpacker& in, CellType type) {
     delta.writes_dots = form != dots_untouched;
     if (form == dots_replaced) delta.value = unpack_value(in, type);
 
-    const std::size_t parts_before = 1U + (form == dots_replaced && has_payload(type) ? 1U : 0U);
-    const bool with_counter = parts_count == parts_before + 1 && has_counter(type);
+    const std::size_t parts_before =
+        1U + (form == dots_replaced && traits_of(type).has_values ? 1U : 0U);
+    const bool with_counter = parts_count == parts_before + 1 && traits_of(type).has_counter;
     if (parts_count != parts_before && !with_counter) in.fail();
     if (with_counter) {
         const std::size_t count = in.array();

@@ -1,5 +1,8 @@
 #pragma once
+#include <array>
+#include <iterator>
 #include <optional>
+#include <string_view>
 #include <vector>
 
 #include "crdt/counter.hpp"
@@ -9,13 +12,46 @@ namespace syncline {
 
 /// Data types, in order of precedence: where two live under one key, the larger one is seen.
 /// The numbers stand in row keys and on the wire.
-enum class CellType : std::uint8_t { string = 1, hash = 2, set = 3 };
+enum class CellType : std::uint8_t { string = 1, hash = 2, set = 3, multi_value = 7 };
 
-/// All known types, for walks over a key's families.
-constexpr CellType cell_types[] = {CellType::string, CellType::hash, CellType::set};
+/// What the cells of a type are made of.
+struct CellTraits {
+    CellType type;
+    std::string_view name;  ///< as TYPE answers
+    bool has_fields;        ///< one cell for each field or member; else one for the key
+    bool has_values;        ///< dots carry a value and a timestamp; else they only say "present"
+    bool has_counter;       ///< increments beside the register
+};
+
+/// All of them, in ascending order.
+constexpr CellTraits all_cell_traits[] = {
+    {CellType::string, "string", false, true, true},
+    {CellType::hash, "hash", true, true, true},
+    {CellType::set, "set", true, false, false},
+    {CellType::multi_value, "multi-value", false, true, false},
+};
+constexpr std::size_t cell_types_count = std::size(all_cell_traits);
+
+/// Where a type stands in all_cell_traits.
+constexpr std::size_t cell_type_index(CellType type) {
+    std::size_t index = 0;
+    while (all_cell_traits[index].type != type) ++index;
+    return index;
+}
+constexpr const CellTraits& traits_of(CellType type) {
+    return all_cell_traits[cell_type_index(type)];
+}
+/// All known types, in ascending order, for walks over a key's families.
+constexpr auto cell_types = []() {
+    std::array<CellType, cell_types_count> types{};
+    for (std::size_t i = 0; i < cell_types_count; ++i) types[i] = all_cell_traits[i].type;
+    return types;
+}();
 std::optional<CellType> cell_type_from(std::uint64_t number);
-/// Redis's name: "string", "hash", "set".
-std::string_view cell_type_name(CellType type);
+/// "string", "hash", "set", ...
+constexpr std::string_view cell_type_name(CellType type) {
+    return traits_of(type).name;
+}
 
 /// What one transaction does to one cell. Made once, at the origin; applied everywhere.
 struct CellDelta {
@@ -26,8 +62,8 @@ struct CellDelta {
     bool operator==(const CellDelta&) const = default;
 };
 
-/// The smallest unit that merges, one row of storage. Strings and hash fields use dots as a
-/// register and the counter for increments; set elements use dots alone, without values.
+/// The smallest unit that merges, one row of storage: a register of dots with values, and a
+/// counter, as far as the type has them.
 struct Cell {
     DotMap dots;
     Counter counter;

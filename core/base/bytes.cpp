@@ -165,6 +165,20 @@ std::string to_hex(BytesView bytes) {
     return text;
 }
 
+std::optional<Bytes> from_hex(BytesView text) {
+    if (text.size() % 2 != 0) return std::nullopt;
+    Bytes bytes;
+    bytes.reserve(text.size() / 2);
+    for (std::size_t i = 0; i < text.size(); i += 2) {
+        unsigned value = 0;
+        const char* const end = text.data() + i + 2;
+        const auto [stop, error] = std::from_chars(text.data() + i, end, value, 16);
+        if (error != std::errc() || stop != end) return std::nullopt;
+        bytes.push_back(static_cast<char>(value));
+    }
+    return bytes;
+}
+
 std::string printable(BytesView bytes) {
     std::string text;
     for (const char byte : bytes.substr(0, printable_bytes_max)) {

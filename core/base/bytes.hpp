@@ -70,6 +70,8 @@ std::optional<std::int64_t> parse_integer(BytesView text);
 bool is_utf8(BytesView bytes);
 /// Lower-case hexadecimal.
 std::string to_hex(BytesView bytes);
+/// The other way round; nothing if it is no such text. Upper-case digits are taken, too.
+std::optional<Bytes> from_hex(BytesView text);
 /// Printable form of a key for messages: at most 64 bytes, others as \xNN.
 std::string printable(BytesView bytes);
 

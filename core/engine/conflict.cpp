@@ -206,11 +206,11 @@ ConflictFinder::Sides ConflictFinder::unseen(const RowName& name, const Cell& ce
                                              const VersionVector& past) const {
     Sides sides;
     const CellType type = static_cast<CellType>(name.type);
-    const bool is_set = type == CellType::set;
+    const bool has_values = traits_of(type).has_values;
     for (const DotMap::Entry& entry : cell.dots.entries()) {
         if (past.covers(entry.dot) && !mutated(Mutation::conflict_past)) continue;
         ConflictSide side{entry.dot, std::nullopt, ConflictAction::add, type, name.field, {}};
-        if (!is_set) {
+        if (has_values) {
             side.hlc = entry.payload.hlc;
             side.action = ConflictAction::write;
             side.value = capture_value(entry.payload.value, capture_);
@@ -230,8 +230,9 @@ ConflictFinder::Sides ConflictFinder::unseen(const RowName& name, const Cell& ce
 ConflictSide ConflictFinder::side_of(const CellOp& op, const Event& event) const {
     ConflictSide side{event.dot, event.hlc, ConflictAction::remove, op.type, op.field, {}};
     if (op.delta.value) {
-        side.action = op.type == CellType::set ? ConflictAction::add : ConflictAction::write;
-        if (op.type != CellType::set) side.value = capture_value(*op.delta.value, capture_);
+        const bool has_values = traits_of(op.type).has_values;
+        side.action = has_values ? ConflictAction::write : ConflictAction::add;
+        if (has_values) side.value = capture_value(*op.delta.value, capture_);
     } else if (!op.delta.writes_dots) {
         side.action = ConflictAction::increment;
         for (const auto& [actor, entry] : op.delta.counter) {
@@ -255,7 +256,7 @@ void ConflictFinder::on_change(const RowKey& row_key, const CellOp& op, const Ce
     Sides unseen_here = unseen(name, before, event.past);
     const bool writes = op.delta.value.has_value();
     for (ConflictSide& value : unseen_here.values) {
-        if (op.type == CellType::set && writes) {
+        if (!traits_of(op.type).has_values && writes) {
             // Both add the member. A range delete in the same event does not matter then.
             found_.erase(Place{row_key.bytes, std::min(value.dot, event.dot),
                                std::max(value.dot, event.dot)});
@@ -305,10 +306,10 @@ void ConflictFinder::on_join(const RowKey& row_key, const RowName& name, const C
     if (mine.empty() || theirs.empty()) return;
     const Sides here = unseen(name, mine, peer_vv);
     const Sides there = unseen(name, theirs, vv_);
-    const bool is_set = name.type == static_cast<std::uint8_t>(CellType::set);
+    const bool has_values = traits_of(static_cast<CellType>(name.type)).has_values;
     for (const ConflictSide& one : here.values) {
         for (const ConflictSide& other : there.values) {
-            if (!is_set) put(row_key, name.key, ConflictKind::write_write, one, other);
+            if (has_values) put(row_key, name.key, ConflictKind::write_write, one, other);
         }
         for (const ConflictSide& other : there.increments) {
             put(row_key, name.key, ConflictKind::reset_inc, one, other);

@@ -50,7 +50,7 @@ Op unpack_cell_op(Unpacker& in) {
     }
     op.type = *type;
     if (!in.nil()) op.field = unpack_key(in);
-    if (op.field.has_value() != (op.type != CellType::string)) in.fail();
+    if (op.field.has_value() != traits_of(op.type).has_fields) in.fail();
     op.delta = unpack_cell_delta(in, op.type);
     if (op.delta.value && op.delta.value->size() > limits::value_bytes_max) in.fail();
     return op;

@@ -1,5 +1,6 @@
 #include "core/engine/group.hpp"
 
+#include <algorithm>
 #include <map>
 #include <set>
 
@@ -10,6 +11,8 @@ namespace {
 
 /// The `type` byte of rows in table `counts`; no cell has it.
 constexpr std::uint8_t counts_type = 0;
+/// Numbers of types from here on have their place in those rows; below are strings.
+constexpr std::uint64_t first_counted = 2;
 /// Rows changed at a time while a range is worked off, so that no copy of the whole is made.
 constexpr std::size_t slice_rows = 1024;
 
@@ -87,22 +90,39 @@ Result<Group::Counts> Group::counts(BytesView key) {
     if (!value) return counts;
     SYNCLINE_TRY(const Row row, decode_row(row_key.bytes, *value));
     ByteReader in(row.payload);
-    counts.hash = in.varint();
-    counts.set = in.varint();
+    for (std::uint64_t number = first_counted; in.left() > 0; ++number) {
+        const std::uint64_t count = in.varint();
+        if (count == 0) continue;
+        const std::optional<CellType> type = cell_type_from(number);
+        if (!type) in.fail();
+        if (type) counts.of(*type) = count;
+    }
     if (!in.done()) return Error{Code::corrupt, "counts of key " + printable(key) + " are damaged"};
     return counts;
 }
 
+std::optional<CellType> Group::Counts::highest() const {
+    for (std::size_t i = cell_types_count; i > 0; --i) {
+        if (by_type[i - 1] > 0) return cell_types[i - 1];
+    }
+    return std::nullopt;
+}
+
 void Group::put_counts(BytesView key, const Counts& counts, Position position) {
     const RowKey row_key = encode_row_key(key, counts_type, std::nullopt);
-    if (counts.hash == 0 && counts.set == 0) {
+    const std::optional<CellType> highest = counts.highest();
+    if (!highest) {
         store_.erase(Table::counts, row_key.bytes, position);
         return;
     }
     Bytes payload;
     ByteWriter out(payload);
-    out.varint(counts.hash);
-    out.varint(counts.set);
+    // By number, up to the highest there is; hashes and sets always, as when there were no others.
+    for (std::uint64_t number = first_counted;
+         number <= static_cast<std::uint64_t>(std::max(*highest, CellType::set)); ++number) {
+        const std::optional<CellType> type = cell_type_from(number);
+        out.varint(type ? counts.by_type[cell_type_index(*type)] : 0);
+    }
     store_.put(Table::counts, row_key.bytes, encode_row_value(row_key, key, std::nullopt, payload),
                position);
 }
@@ -118,8 +138,7 @@ Result<std::uint64_t> Group::count(BytesView key, CellType type) {
 
 Result<std::optional<CellType>> Group::visible_type(BytesView key) {
     SYNCLINE_TRY(const Counts counts_row, counts(key));
-    if (counts_row.set > 0) return std::optional(CellType::set);
-    if (counts_row.hash > 0) return std::optional(CellType::hash);
+    if (const std::optional<CellType> highest = counts_row.highest()) return highest;
     SYNCLINE_TRY(const Cell string, cell(key, CellType::string, std::nullopt));
     if (string.live()) return std::optional(CellType::string);
     return std::optional<CellType>();
@@ -182,7 +201,7 @@ Result<std::vector<CellOp>> Group::counter_resets(const RowRange& range, const D
         const auto gather = [&]() -> Result<void> {
             SYNCLINE_TRY(const Row row, decode_row(row_key, value));
             SYNCLINE_TRY(const CellType type, type_of(row.name));
-            if (type == CellType::set) return {};
+            if (!traits_of(type).has_counter) return {};
             SYNCLINE_TRY(const Cell cell, read_cell(row.payload, type));
             if (!cell.counter.exists()) return {};
             ops.push_back(CellOp{row.name.key, type, row.name.field, {}});
@@ -326,7 +345,7 @@ Result<void> Group::replace(const RowKey& row_key, const RowName& name,
 Result<void> Group::count_change(const RowName& name, bool lives, Position position) {
     SYNCLINE_TRY(const CellType type, type_of(name));
     SYNCLINE_TRY(Counts counts_row, counts(name.key));
-    bool others = counts_row.hash > 0 || counts_row.set > 0;  // does the key exist without this?
+    bool others = counts_row.highest().has_value();  // does the key exist without this?
     if (type != CellType::string) {
         std::uint64_t& count = counts_row.of(type);
         if (!lives && count == 0) {
@@ -334,7 +353,7 @@ Result<void> Group::count_change(const RowName& name, bool lives, Position posit
         }
         count = lives ? count + 1 : count - 1;
         put_counts(name.key, counts_row, position);
-        others = lives ? others : counts_row.hash > 0 || counts_row.set > 0;
+        if (!lives) others = counts_row.highest().has_value();
         if (!others) {
             SYNCLINE_TRY(const Cell string, cell(name.key, CellType::string, std::nullopt));
             others = string.live();
@@ -452,7 +471,7 @@ Result<void> Group::check() {
         SYNCLINE_TRY(const Counts stored, counts(key));
         const auto found = counted.find(key);
         const Counts expected = found == counted.end() ? Counts{} : found->second;
-        if (stored.hash != expected.hash || stored.set != expected.set) {
+        if (stored != expected) {
             return Error{Code::corrupt, "counts of key " + printable(key) + " are wrong"};
         }
     }

@@ -83,10 +83,14 @@ public:
     Result<void> check();
 
 private:
+    /// Live cells of a key by type. Those of strings are not counted: a string has no row beside
+    /// its own.
     struct Counts {
-        std::uint64_t hash = 0;
-        std::uint64_t set = 0;
-        std::uint64_t& of(CellType type) { return type == CellType::hash ? hash : set; }
+        std::array<std::uint64_t, cell_types_count> by_type{};
+
+        std::uint64_t& of(CellType type) { return by_type[cell_type_index(type)]; }
+        [[nodiscard]] std::optional<CellType> highest() const;
+        bool operator==(const Counts&) const = default;
     };
 
     Result<void> find_clashes(const CellOp& op, const Event& event);

@@ -1,5 +1,7 @@
 #include "core/engine/operations.hpp"
 
+#include <algorithm>
+
 #include "core/base/limits.hpp"
 
 namespace syncline::operations {
@@ -43,6 +45,17 @@ Result<std::int64_t> increment(Transaction& txn, BytesView key, CellType type,
     SYNCLINE_TRY(const std::int64_t after, add(cell, amount));
     SYNCLINE_CHECK(txn.increment(key, type, field, static_cast<std::uint64_t>(amount)));
     return after;
+}
+
+/// Whether everything live in a cell is within a context.
+bool has_seen(const VersionVector& context, const Cell& cell) {
+    for (const DotMap::Entry& entry : cell.dots.entries()) {
+        if (!context.covers(entry.dot)) return false;
+    }
+    for (const auto& [actor, part] : cell.counter.entries()) {
+        if (part.live() && !context.covers(Dot{actor, part.last})) return false;
+    }
+    return true;
 }
 
 Result<Bytes> increment(Transaction& txn, BytesView key, CellType type,
@@ -171,6 +184,34 @@ Result<std::vector<std::pair<Bytes, Bytes>>> hash_all(Transaction& txn, BytesVie
         return true;
     }));
     return all;
+}
+
+Result<void> multi_value_set(Transaction& txn, BytesView key, Bytes value,
+                             const VersionVector* context) {
+    SYNCLINE_CHECK(check_size(key, value));
+    SYNCLINE_CHECK(exists_as(txn, key, CellType::multi_value));
+    if (context != nullptr) {
+        SYNCLINE_CHECK(check_seen(txn, key, CellType::multi_value, std::nullopt, *context));
+    }
+    return txn.put(key, CellType::multi_value, std::nullopt, std::move(value));
+}
+
+Result<std::vector<DotMap::Entry>> multi_value_get(Transaction& txn, BytesView key) {
+    SYNCLINE_CHECK(exists_as(txn, key, CellType::multi_value));
+    SYNCLINE_TRY(const Cell cell, txn.cell(key, CellType::multi_value, std::nullopt));
+    std::vector<DotMap::Entry> values = cell.dots.entries();
+    std::sort(values.begin(), values.end(), [](const DotMap::Entry& a, const DotMap::Entry& b) {
+        return std::pair(a.payload.hlc, a.dot.actor) > std::pair(b.payload.hlc, b.dot.actor);
+    });
+    return values;
+}
+
+Result<void> check_seen(Transaction& txn, BytesView key, CellType type,
+                        std::optional<BytesView> field, const VersionVector& context) {
+    SYNCLINE_CHECK(exists_as(txn, key, type));
+    SYNCLINE_TRY(const Cell cell, txn.cell(key, type, field));
+    if (has_seen(context, cell)) return {};
+    return Error{Code::conflict, "its value has changed since its siblings were read"};
 }
 
 Result<std::uint64_t> count(Transaction& txn, BytesView key, CellType type) {

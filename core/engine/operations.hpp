@@ -39,6 +39,18 @@ Result<std::int64_t> hash_increment(Transaction& txn, BytesView key, BytesView f
 Result<Bytes> hash_increment(Transaction& txn, BytesView key, BytesView field, Decimal amount);
 Result<std::vector<std::pair<Bytes, Bytes>>> hash_all(Transaction& txn, BytesView key);
 
+/// Replaces the values that are seen. With a context only if it covers all of them, else Error
+/// conflict: the write's past is all that is here, so it would replace unread ones as well.
+Result<void> multi_value_set(Transaction& txn, BytesView key, Bytes value,
+                             const VersionVector* context);
+/// All values side by side, the latest first; none for a missing key.
+Result<std::vector<DotMap::Entry>> multi_value_get(Transaction& txn, BytesView key);
+
+/// Whether a caller who has read a cell with this context has seen all that a write would replace.
+/// Error conflict if not.
+Result<void> check_seen(Transaction& txn, BytesView key, CellType type,
+                        std::optional<BytesView> field, const VersionVector& context);
+
 /// Elements of a collection: SCARD, HLEN. 0 for a missing key.
 Result<std::uint64_t> count(Transaction& txn, BytesView key, CellType type);
 

@@ -86,7 +86,7 @@ Result<std::uint64_t> Transaction::count(BytesView key, CellType type) {
 
 Result<std::optional<CellType>> Transaction::visible_type(BytesView key) {
     if (staged_.empty() && cleared_.empty()) return group_.visible_type(key);
-    for (std::size_t i = std::size(cell_types); i > 0; --i) {
+    for (std::size_t i = cell_types_count; i > 0; --i) {
         SYNCLINE_TRY(const std::uint64_t live, count(key, cell_types[i - 1]));
         if (live > 0) return std::optional(cell_types[i - 1]);
     }

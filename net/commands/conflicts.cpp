@@ -152,11 +152,11 @@ std::optional<BytesView> view(const std::optional<Bytes>& bytes) {
 Result<std::optional<Candidate>> find_live(Transaction& txn, const Bytes& key,
                                            const std::optional<Bytes>& part, BytesView dot) {
     for (const CellType type : cell_types) {
-        if ((type == CellType::string) == part.has_value()) continue;
+        if (traits_of(type).has_fields != part.has_value()) continue;
         SYNCLINE_TRY(const Cell cell, txn.cell(key, type, view(part)));
         for (const DotMap::Entry& entry : cell.dots.entries()) {
             if (to_string(entry.dot) != dot) continue;
-            const bool member = type == CellType::set;
+            const bool member = !traits_of(type).has_values;
             return std::optional(
                 Candidate{member ? ConflictAction::add : ConflictAction::write, type,
                           member ? std::optional<Bytes>() : std::optional(entry.payload.value)});
@@ -197,6 +197,9 @@ Result<void> do_again(Transaction& txn, const Bytes& key, const Bytes& part,
     }
     if (candidate.type == CellType::string) {
         return operations::string_set(txn, key, *candidate.value);
+    }
+    if (candidate.type == CellType::multi_value) {
+        return operations::multi_value_set(txn, key, *candidate.value, nullptr);
     }
     Result<bool> added = candidate.type == CellType::hash
                              ? operations::hash_set(txn, key, part, *candidate.value)

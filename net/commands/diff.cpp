@@ -32,7 +32,7 @@ BytesView newer_name(RowDifference::Newer newer) {
 void reply_side(RespWriter& reply, BytesView name, const std::optional<Cell>& cell, CellType type) {
     reply.bulk(name);
     if (!cell) return reply.null();
-    std::optional<Bytes> value = type == CellType::set ? std::nullopt : string_value(*cell);
+    std::optional<Bytes> value = traits_of(type).has_values ? string_value(*cell) : std::nullopt;
     const std::size_t value_bytes = value ? value->size() : 0;
     if (value_bytes > value_bytes_max) value->resize(value_bytes_max);
     reply.map(3);

@@ -18,7 +18,7 @@ struct Explained {
 /// The rule that decides what is seen of a cell, in one sentence.
 std::string reason(const Explained& explained) {
     const DotMap& dots = explained.cell.dots;
-    if (explained.type == CellType::set) {
+    if (!traits_of(explained.type).has_values) {
         return dots.size() == 1 ? "one add supports the member"
                                 : "add wins: each dot is an add that no removal has seen";
     }
@@ -43,7 +43,7 @@ std::string reason(const Explained& explained) {
 }
 
 void reply_dot(RespWriter& reply, const DotMap::Entry& entry, CellType type, bool winner) {
-    const bool has_payload = type != CellType::set;
+    const bool has_payload = traits_of(type).has_values;
     reply.map(has_payload ? 7 : 3);
     field(reply, "dot", to_string(entry.dot));
     field(reply, "actor", to_string(entry.dot.actor));
@@ -76,7 +76,7 @@ void reply_cell(RespWriter& reply, const Explained& explained, CellType visible)
     reply.map(7);
     field(reply, "type", cell_type_name(explained.type));
     field(reply, "field", explained.field);
-    field(reply, "value", explained.type == CellType::set ? std::nullopt : string_value(cell));
+    field(reply, "value", traits_of(explained.type).has_values ? string_value(cell) : std::nullopt);
     field(reply, "hidden", explained.type != visible);
     field(reply, "why",
           explained.type == visible
@@ -99,7 +99,7 @@ Result<std::vector<Explained>> gather(CommandContext& context, std::int64_t& omi
     const Bytes& key = context.argument(1);
     for (const CellType type : cell_types) {
         SYNCLINE_CHECK(context.txn().scan_cells(key, type, [&](BytesView name, const Cell& cell) {
-            const bool has_field = type != CellType::string;
+            const bool has_field = traits_of(type).has_fields;
             if (context.count() == 3 && (!has_field || name != context.argument(2))) {
                 return true;
             }

@@ -22,6 +22,7 @@ std::span<const Command> transaction_commands();
 std::span<const Command> crdt_commands();
 std::span<const Command> replication_commands();
 std::span<const Command> conflict_commands();
+std::span<const Command> multi_value_commands();
 
 /// Lines "name:value" of INFO.
 class InfoLines {

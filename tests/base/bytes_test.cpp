@@ -96,6 +96,16 @@ BOOST_AUTO_TEST_CASE(varints_that_are_too_long_too_large_or_cut_are_refused) {
     }
 }
 
+BOOST_AUTO_TEST_CASE(hexadecimal_goes_both_ways) {
+    const Bytes bytes("\x00\x7f\xff", 3);
+    BOOST_TEST(to_hex(bytes) == "007fff");
+    BOOST_TEST(from_hex("007fFF").value() == bytes);
+    BOOST_TEST(from_hex("").value().empty());
+    for (const char* const bad : {"0", "0g", "-1", " 1", "0x", "+1"}) {
+        BOOST_TEST_CONTEXT(bad) BOOST_TEST(!from_hex(bad));
+    }
+}
+
 BOOST_AUTO_TEST_CASE(signed_varints_keep_the_extremes) {
     for (const std::int64_t value : {std::numeric_limits<std::int64_t>::min(), std::int64_t{-1},
                                      std::int64_t{0}, std::numeric_limits<std::int64_t>::max()}) {

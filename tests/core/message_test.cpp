@@ -60,14 +60,6 @@ std::vector<Message> samples() {
     };
 }
 
-Bytes from_hex(std::string_view hex) {
-    Bytes bytes;
-    for (std::size_t i = 0; i + 1 < hex.size(); i += 2) {
-        bytes.push_back(static_cast<char>(std::stoi(std::string(hex.substr(i, 2)), nullptr, 16)));
-    }
-    return bytes;
-}
-
 std::uint8_t type_of(const Message& message) {
     return static_cast<std::uint8_t>(message_type(message));
 }
@@ -135,7 +127,7 @@ BOOST_AUTO_TEST_CASE(golden_bytes) {
                "73");
     BOOST_TEST(hex(16) == "11");
     BOOST_TEST(hex(7) == "9303c410050000000000000000000000000000eec3");
-    BOOST_TEST((decode_message(17, from_hex("930363cd1000")).value() == samples()[1]));
+    BOOST_TEST((decode_message(17, *from_hex("930363cd1000")).value() == samples()[1]));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -38,14 +38,6 @@ Cell full_cell() {
     return cell;
 }
 
-Bytes from_hex(BytesView hex) {
-    Bytes bytes;
-    for (std::size_t i = 0; i < hex.size(); i += 2) {
-        bytes.push_back(static_cast<char>(std::stoi(std::string(hex.substr(i, 2)), nullptr, 16)));
-    }
-    return bytes;
-}
-
 bool reads(BytesView bytes, CellType type) {
     return read_cell(bytes, type).has_value();
 }
@@ -74,7 +66,7 @@ BOOST_AUTO_TEST_CASE(golden_bytes_of_each_type) {
 }
 
 BOOST_AUTO_TEST_CASE(bytes_that_are_not_canonical_are_corrupt) {
-    const auto refused = [](BytesView hex, CellType type) { return !reads(from_hex(hex), type); };
+    const auto refused = [](BytesView hex, CellType type) { return !reads(*from_hex(hex), type); };
     BOOST_TEST(refused("", CellType::string));
     BOOST_TEST(refused("0000", CellType::string));           // an empty counter part
     BOOST_TEST(refused("0078", CellType::set));              // a set element with more

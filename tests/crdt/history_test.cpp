@@ -32,6 +32,10 @@ BOOST_AUTO_TEST_CASE(registers_follow_their_specification) {
     check_random<test::RegisterSubject>();
 }
 
+BOOST_AUTO_TEST_CASE(registers_of_many_values_follow_their_specification) {
+    check_random<test::MultiValueSubject>();
+}
+
 BOOST_AUTO_TEST_CASE(counters_follow_their_specification) {
     check_random<test::CounterSubject>();
 }
@@ -46,6 +50,10 @@ BOOST_AUTO_TEST_CASE(strings_with_increments_follow_their_specification) {
 
 BOOST_AUTO_TEST_CASE(every_short_history_of_a_set_element_is_right) {
     check_all<test::ElementSubject>(4);
+}
+
+BOOST_AUTO_TEST_CASE(every_short_history_of_a_register_of_many_values_is_right) {
+    check_all<test::MultiValueSubject>(4);
 }
 
 BOOST_AUTO_TEST_CASE(every_short_history_of_a_counter_is_right) {

@@ -4,6 +4,7 @@
 #include "tests/crdt/history.hpp"
 #include "tests/crdt/spec_counter.hpp"
 #include "tests/crdt/spec_element.hpp"
+#include "tests/crdt/spec_multi_value.hpp"
 #include "tests/crdt/spec_register.hpp"
 #include "tests/crdt/spec_string.hpp"
 
@@ -40,6 +41,25 @@ struct RegisterSubject {
 
     static bool agrees(const Cell& cell, const spec::Events<Operation>& visible) {
         return string_value(cell) == spec::register_value(visible);
+    }
+};
+
+struct MultiValueSubject {
+    using Operation = spec::RegisterOperation;
+    static constexpr CellType type = CellType::multi_value;
+
+    static Operation random_operation(Chooser& chooser) {
+        return RegisterSubject::random_operation(chooser);
+    }
+
+    static CellDelta delta(const Operation& operation, const Cell& cell, const Dot& dot) {
+        return RegisterSubject::delta(operation, cell, dot);
+    }
+
+    static bool agrees(const Cell& cell, const spec::Events<Operation>& visible) {
+        std::multiset<std::string> values;
+        for (const DotMap::Entry& entry : cell.dots.entries()) values.insert(entry.payload.value);
+        return values == spec::multi_value(visible);
     }
 };
 

@@ -152,6 +152,76 @@ BOOST_AUTO_TEST_CASE(strings_answer_as_redis_does) {
                 });
 }
 
+BOOST_AUTO_TEST_CASE(decimal_counters_answer_as_redis_does) {
+    const char* const not_float = "-ERR value is not a valid float\r\n";
+    const char* const range = "-ERR value is out of range, decimals must be below 10^21\r\n";
+    CommandBench bench;
+    play(bench, {
+                    {"SET k 10.50", "+OK\r\n"},
+                    {"INCRBYFLOAT k 0.1", "$4\r\n10.6\r\n"},
+                    {"INCRBYFLOAT k -5", "$3\r\n5.6\r\n"},
+                    {"SET k 5.0e3", "+OK\r\n"},
+                    {"GET k", "$5\r\n5.0e3\r\n"},
+                    {"INCRBYFLOAT k 2.0e2", "$4\r\n5200\r\n"},
+                    {"INCR k", ":5201\r\n"},
+                    {"INCRBYFLOAT k 0.5", "$6\r\n5201.5\r\n"},
+                    {"INCR k", not_integer},
+                    {"DEL k", ":1\r\n"},
+                    {"INCRBYFLOAT k 0.1", "$3\r\n0.1\r\n"},
+                    {"INCRBYFLOAT k 0.2", "$3\r\n0.3\r\n"},
+                    {"INCRBYFLOAT k abc", not_float},
+                    {"INCRBYFLOAT k nan", not_float},
+                    {"INCRBYFLOAT k inf", not_float},
+                    {"INCRBYFLOAT k 1e300", range},
+                    {"SET s text", "+OK\r\n"},
+                    {"INCRBYFLOAT s 1", not_float},
+                    {"INCRBYFLOAT large 999999999999999999999", "$21\r\n999999999999999999999\r\n"},
+                    {"INCRBYFLOAT large 1", range},
+                    {"HSET h f 1.5", ":1\r\n"},
+                    {"HINCRBYFLOAT h f 0.25", "$4\r\n1.75\r\n"},
+                    {"HINCRBYFLOAT h n 3", "$1\r\n3\r\n"},
+                    {"HINCRBY h n 4", ":7\r\n"},
+                    {"HSET h g x", ":1\r\n"},
+                    {"HINCRBYFLOAT h g 1", "-ERR hash value is not a float\r\n"},
+                    {"HINCRBYFLOAT h f x", not_float},
+                    {"INCRBYFLOAT h 1", wrong_type},
+                    {"INCRBYFLOAT k",
+                     "-ERR wrong number of arguments for 'incrbyfloat' command\r\n"},
+                });
+}
+
+BOOST_AUTO_TEST_CASE(registers_of_many_values) {
+    CommandBench bench;
+    play(bench, {
+                    {"MV.GET m", "$-1\r\n"},
+                    {"MV.SET m one", "+OK\r\n"},
+                    {"TYPE m", "+multi-value\r\n"},
+                    {"MV.SET m two CONTEXT", syntax_error},
+                    {"MV.SET m two AFTER 00", syntax_error},
+                    {"MV.SET m two CONTEXT xyz",
+                     "-ERR CONTEXT takes what MV.GET answered as context\r\n"},
+                    {"MV.SET m two CONTEXT 00",  // of somebody who has seen nothing
+                     "-CONFLICT another value has come since the context was read\r\n"},
+                    {"GET m", wrong_type},
+                    {"MV.SET m two", "+OK\r\n"},
+                    {"EXISTS m", ":1\r\n"},
+                });
+    const std::string before = bench.run("MV.GET m");
+    const std::size_t at = before.find("context\r\n$") + 10;
+    const std::size_t begin = before.find("\r\n", at) + 2;
+    const std::string context = before.substr(begin, before.find("\r\n", begin) - begin);
+    BOOST_TEST(before.find("*1\r\n$3\r\ntwo\r\n") != std::string::npos, before);
+    BOOST_TEST(bench.run("MV.SET m three CONTEXT " + context) == "+OK\r\n");
+    BOOST_TEST(bench.run("MV.SET m four CONTEXT " + context).starts_with("-CONFLICT "));
+    play(bench, {
+                    {"DEL m", ":1\r\n"},
+                    {"MV.GET m", "$-1\r\n"},
+                    {"SET m text", "+OK\r\n"},
+                    {"MV.SET m x", wrong_type},
+                    {"MV.GET m", wrong_type},
+                });
+}
+
 BOOST_AUTO_TEST_CASE(counters_answer_as_redis_does) {
     CommandBench bench;
     play(bench, {
