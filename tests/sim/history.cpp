@@ -17,7 +17,7 @@ std::string to_text(const Cell& cell) {
         text += " " + to_string(entry.dot) + "=" + printable(entry.payload.value);
     }
     text += " }";
-    if (cell.counter.exists()) text += ", sum " + std::to_string(cell.counter.value());
+    if (cell.counter.exists()) text += ", sum " + to_string(cell.counter.total());
     return text;
 }
 
@@ -29,7 +29,10 @@ std::string to_text(const Expected& expected) {
         text += " " + to_string(value.dot) + "=" + printable(value.bytes);
     }
     text += " }";
-    if (expected.counted) text += ", sum " + std::to_string(expected.sum);
+    if (expected.counted) {
+        text += ", sum " + std::to_string(expected.sum);
+        if (expected.halves != 0) text += " and " + std::to_string(expected.halves) + " halves";
+    }
     return text;
 }
 
@@ -201,9 +204,11 @@ void History::settle() {
 
 std::string History::compare(const Oracle::Name& name, const Cell& cell, const Expected& expected,
                              const VersionVector& vv) const {
-    bool equal = cell.dots.size() == expected.values.size() &&
-                 cell.counter.exists() == expected.counted &&
-                 (!expected.counted || cell.counter.value() == expected.sum);
+    bool equal =
+        cell.dots.size() == expected.values.size() && cell.counter.exists() == expected.counted &&
+        (!expected.counted ||
+         (cell.counter.value() == expected.sum &&
+          cell.counter.total().decimal + cell.counter.total().decimal == Decimal(expected.halves)));
     for (std::size_t i = 0; equal && i < expected.values.size(); ++i) {
         const DotMap::Entry& entry = cell.dots.entries()[i];
         const Expected::Value& value = expected.values[i];

@@ -17,6 +17,24 @@ std::optional<std::int64_t> number_in(const Bytes& text) {
     return number;
 }
 
+/// Integers add up mod 2^64, unless decimals take part; those are so few here that nothing wraps.
+Bytes sum_text(std::int64_t value, const Expected& cell) {
+    if (cell.halves == 0) {
+        const std::uint64_t sum =
+            static_cast<std::uint64_t>(value) + static_cast<std::uint64_t>(cell.sum);
+        return std::to_string(static_cast<std::int64_t>(sum));
+    }
+    __extension__ using Wide = __int128;
+    const Wide halves = 2 * (Wide{value} + cell.sum) + cell.halves;
+    Wide whole = (halves < 0 ? -halves : halves) / 2;
+    Bytes text = halves % 2 == 0 ? "" : ".5";
+    do {
+        text.insert(text.begin(), static_cast<char>('0' + static_cast<int>(whole % 10)));
+        whole /= 10;
+    } while (whole > 0);
+    return (halves < 0 ? "-" : "") + text;
+}
+
 }  // namespace
 
 void Oracle::record(const Dot& dot, const VersionVector& past, Hlc hlc,
@@ -58,16 +76,17 @@ void Oracle::apply(const Event& event, const Intent& intent) {
     if (intent.kind == Intent::Kind::increment) {
         const auto amount = static_cast<std::uint64_t>(intent.amount);
         if (history.increments.empty() || history.increments.back().dot != event.dot) {
-            history.increments.push_back(Item{event.dot, event.hlc, {}, amount, {}});
+            history.increments.push_back(Item{event.dot, event.hlc, {}, amount, intent.halves, {}});
         } else {
             history.increments.back().amount += amount;
+            history.increments.back().halves += intent.halves;
         }
         return;
     }
     end_seen(history.writes, event);
     end_seen(history.increments, event);
     if (intent.kind != Intent::Kind::remove) {
-        history.writes.push_back(Item{event.dot, event.hlc, intent.value, 0, {}});
+        history.writes.push_back(Item{event.dot, event.hlc, intent.value, 0, 0, {}});
     }
 }
 
@@ -115,6 +134,7 @@ Expected Oracle::evaluate(const VersionVector& vv, const History& history) {
         if (!vv.covers(increment.dot) || !alive(increment, vv)) continue;
         expected.counted = true;
         sum += increment.amount;
+        expected.halves += increment.halves;
         std::uint64_t& counter = latest[increment.dot.actor];
         counter = std::max(counter, increment.dot.counter);
     }
@@ -209,16 +229,14 @@ std::map<Bytes, Bytes> Oracle::fields(const VersionVector& vv, BytesView key, Ce
 
 std::optional<Bytes> Oracle::visible_value(const Expected& cell) {
     if (!cell.live()) return std::nullopt;
-    if (cell.values.empty()) return std::to_string(cell.sum);
+    if (cell.values.empty()) return sum_text(0, cell);
     const auto winner =
         std::max_element(cell.values.begin(), cell.values.end(), [](const auto& a, const auto& b) {
             return std::pair(a.hlc, a.dot.actor) < std::pair(b.hlc, b.dot.actor);
         });
     const std::optional<std::int64_t> number = number_in(winner->bytes);
     if (!cell.counted || !number) return winner->bytes;
-    const std::uint64_t sum =
-        static_cast<std::uint64_t>(*number) + static_cast<std::uint64_t>(cell.sum);
-    return std::to_string(static_cast<std::int64_t>(sum));
+    return sum_text(*number, cell);
 }
 
 std::string Oracle::why_gone(const VersionVector& vv, const Name& name, const Dot& dot) const {

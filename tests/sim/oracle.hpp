@@ -19,6 +19,7 @@ struct Intent {
     Bytes field;              ///< hash field or set member
     Bytes value;              ///< write
     std::int64_t amount = 0;  ///< increment
+    std::int64_t halves = 0;  ///< of an increment by decimals
     std::uint16_t first = 0;  ///< clear_buckets: range of the top 16 bits of h64(key)
     std::uint16_t last = 0;
 };
@@ -33,6 +34,7 @@ struct Expected {
     std::vector<Value> values;  ///< concurrent ones are all kept; ascending by dot
     bool counted = false;       ///< increments are visible
     std::int64_t sum = 0;       ///< of the visible increments, mod 2^64
+    std::int64_t halves = 0;    ///< of those by decimals
     std::vector<Dot> latest;    ///< of the visible increments, of each actor; ascending
 
     [[nodiscard]] bool live() const { return counted || !values.empty(); }
@@ -101,6 +103,7 @@ private:
         Hlc hlc;
         Bytes value;
         std::uint64_t amount = 0;
+        std::int64_t halves = 0;
         std::vector<Dot> ended_by;
     };
     struct History {

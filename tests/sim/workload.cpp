@@ -16,6 +16,13 @@ std::uint64_t bucket_of(const Bytes& key) {
     return key_hash(key) >> 48;
 }
 
+/// In place of this amount one half is added, as a decimal.
+constexpr std::int64_t amount_by_half = 7;
+
+Decimal half() {
+    return *Decimal::parse("0.5");
+}
+
 Intent intent(Intent::Kind kind, const Bytes& key, CellType type = CellType::string,
               const Bytes& field = {}) {
     Intent made;
@@ -210,7 +217,13 @@ Result<void> Workload::write(Transaction& txn, SimRandom& random, OpKind kind,
     } else if (kind == OpKind::increment) {
         asked.kind = Intent::Kind::increment;
         asked.amount = amount(random);
-        SYNCLINE_CHECK(operations::string_increment(txn, name, asked.amount));
+        if (asked.amount == amount_by_half) {
+            asked.amount = 0;
+            asked.halves = 1;
+            SYNCLINE_CHECK(operations::string_increment(txn, name, half()));
+        } else {
+            SYNCLINE_CHECK(operations::string_increment(txn, name, asked.amount));
+        }
     } else if (kind == OpKind::erase) {
         asked.kind = Intent::Kind::clear_key;
         SYNCLINE_CHECK(operations::key_delete(txn, name));
@@ -229,7 +242,13 @@ Result<void> Workload::write(Transaction& txn, SimRandom& random, OpKind kind,
     } else {
         asked.kind = Intent::Kind::increment;
         asked.amount = amount(random);
-        SYNCLINE_CHECK(operations::hash_increment(txn, name, part, asked.amount));
+        if (asked.amount == amount_by_half) {
+            asked.amount = 0;
+            asked.halves = 1;
+            SYNCLINE_CHECK(operations::hash_increment(txn, name, part, half()));
+        } else {
+            SYNCLINE_CHECK(operations::hash_increment(txn, name, part, asked.amount));
+        }
     }
     attempt.intents.push_back(std::move(asked));
     return {};
