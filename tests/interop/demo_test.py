@@ -83,6 +83,7 @@ def prompt():
         assert "3 nodes agree" in demo.ask("status")
         demo.ask("partition c")
         demo.ask("a SET fought 1")
+        time.sleep(0.05)  # within one millisecond the larger actor would win, whichever that is
         demo.ask("c SET fought 2")
         answer = demo.ask_until("status", "The link to c is cut.")
         assert "events are on their way" in answer and "degraded" in answer, answer
