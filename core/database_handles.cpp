@@ -1,9 +1,11 @@
 #include "core/database_handles.hpp"
 
+#include <cmath>
 #include <concepts>
 
 #include "core/database_engine.hpp"
 #include "core/engine/operations.hpp"
+#include "crdt/score.hpp"
 
 namespace syncline {
 namespace {
@@ -16,6 +18,8 @@ KeyType key_type_of(CellType type) {
             return KeyType::map;
         case CellType::set:
             return KeyType::set;
+        case CellType::sorted_set:
+            return KeyType::sorted_set;
         case CellType::multi_value:
             return KeyType::multi_value;
     }
@@ -98,6 +102,8 @@ std::string_view key_type_name(KeyType type) {
             return "map";
         case KeyType::set:
             return "set";
+        case KeyType::sorted_set:
+            return "sorted-set";
         case KeyType::multi_value:
             return "multi-value";
     }
@@ -251,6 +257,96 @@ Result<void> MapHandle::clear() const {
     return syncline::clear(*access_, key_, CellType::hash);
 }
 
+// --- SortedSetHandle
+
+namespace {
+
+Result<void> check_score(double score) {
+    if (!std::isnan(score)) return {};
+    return Error{Code::invalid_argument, "a score cannot be NaN"};
+}
+
+}  // namespace
+
+Result<bool> SortedSetHandle::add(BytesView member, double score) const {
+    return run(*access_, Kind::write, key_, [&](Transaction& txn) -> Result<bool> {
+        SYNCLINE_CHECK(check_score(score));
+        return operations::sorted_add(txn, key_, member, score);
+    });
+}
+
+Result<double> SortedSetHandle::increment(BytesView member, double amount) const {
+    return run(*access_, Kind::write, key_, [&](Transaction& txn) -> Result<double> {
+        SYNCLINE_CHECK(check_score(amount));
+        return operations::sorted_increment(txn, key_, member, amount);
+    });
+}
+
+Result<bool> SortedSetHandle::remove(BytesView member) const {
+    return run(*access_, Kind::write, key_,
+               [&](Transaction& txn) { return operations::sorted_remove(txn, key_, member); });
+}
+
+Result<std::optional<double>> SortedSetHandle::score(BytesView member) const {
+    return run(*access_, Kind::read, key_,
+               [&](Transaction& txn) { return operations::sorted_score(txn, key_, member); });
+}
+
+Result<std::uint64_t> SortedSetHandle::size() const {
+    return run(*access_, Kind::read, key_, [&](Transaction& txn) {
+        return operations::count(txn, key_, CellType::sorted_set);
+    });
+}
+
+Result<std::vector<SortedSetHandle::Member>> SortedSetHandle::walk(bool ascending,
+                                                                   std::size_t first,
+                                                                   std::size_t count) const {
+    return run(*access_, Kind::read, key_, [&](Transaction& txn) -> Result<std::vector<Member>> {
+        std::vector<Member> members;
+        std::size_t place = 0;
+        const auto visit = [&](BytesView member, double score) {
+            if (place++ >= first && members.size() < count) {
+                members.push_back(Member{Bytes(member), score});
+            }
+            return members.size() < count;
+        };
+        SYNCLINE_CHECK(operations::sorted_scan(
+            txn, key_, {}, ascending ? WalkOrder::ascending : WalkOrder::descending, visit));
+        return members;
+    });
+}
+
+Result<std::vector<SortedSetHandle::Member>> SortedSetHandle::range(std::size_t first,
+                                                                    std::size_t count) const {
+    return walk(true, first, count);
+}
+
+Result<std::vector<SortedSetHandle::Member>> SortedSetHandle::largest(std::size_t first,
+                                                                      std::size_t count) const {
+    return walk(false, first, count);
+}
+
+Result<std::vector<SortedSetHandle::Member>> SortedSetHandle::between(double low,
+                                                                      double high) const {
+    return run(*access_, Kind::read, key_, [&](Transaction& txn) -> Result<std::vector<Member>> {
+        SYNCLINE_CHECK(check_score(low));
+        SYNCLINE_CHECK(check_score(high));
+        std::vector<Member> members;
+        const ScoreRange range{{score_order(low), {}},
+                               ScoreRange::Place{score_order(high) + 1, {}}};
+        const auto visit = [&](BytesView member, double score) {
+            members.push_back(Member{Bytes(member), score});
+            return true;
+        };
+        SYNCLINE_CHECK(operations::sorted_scan(txn, key_, range, WalkOrder::ascending, visit));
+        return members;
+    });
+}
+
+Result<void> SortedSetHandle::clear() const {
+    return syncline::clear(*access_, key_, CellType::sorted_set);
+}
+
 // --- Keyspace
 
 CounterHandle Keyspace::counter(BytesView key) const {
@@ -266,6 +362,10 @@ SetHandle Keyspace::set(BytesView key) const {
 }
 
 MapHandle Keyspace::map(BytesView key) const {
+    return {access_, key};
+}
+
+SortedSetHandle Keyspace::sorted_set(BytesView key) const {
     return {access_, key};
 }
 

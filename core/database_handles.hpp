@@ -16,8 +16,8 @@ namespace syncline {
 class Access;
 
 /// What a key holds. Strings are registers; a counter is a string that is a number.
-enum class KeyType : std::uint8_t { string, map, set, multi_value };
-/// "string", "map", "set", "multi-value".
+enum class KeyType : std::uint8_t { string, map, set, sorted_set, multi_value };
+/// "string", "map", "set", "sorted-set", "multi-value".
 std::string_view key_type_name(KeyType type);
 
 /// One of the concurrent values of a register.
@@ -118,6 +118,43 @@ public:
     Result<void> clear() const;
 };
 
+/// Members in the order of their scores, and of equal scores in their own. Of concurrent scores of
+/// a member the last one written is seen; additions beside it add up. An add survives a concurrent
+/// removal. Scores may be infinite, but not NaN (Error invalid_argument).
+class SortedSetHandle : public Handle {
+public:
+    using Handle::Handle;
+
+    struct Member {
+        Bytes name;
+        double score = 0;
+    };
+
+    /// Sets the score. True: it was not a member.
+    Result<bool> add(BytesView member, double score) const;
+    /// Adds to the score, from 0 on for a new member; returns the score that this replica sees.
+    /// Exact for decimals of at most 17 digits behind the point and below 10^21; what is finer or
+    /// larger is written as a score, and competes with other writes.
+    Result<double> increment(BytesView member, double amount) const;
+    /// True: it was a member.
+    Result<bool> remove(BytesView member) const;
+    /// Nothing if it is no member.
+    Result<std::optional<double>> score(BytesView member) const;
+    /// O(1).
+    Result<std::uint64_t> size() const;
+    /// `count` members from place `first` on, in ascending order. O(first + count).
+    Result<std::vector<Member>> range(std::size_t first, std::size_t count) const;
+    /// The same from the largest score on.
+    Result<std::vector<Member>> largest(std::size_t first, std::size_t count) const;
+    /// Members with scores from `low` to `high`, both included, ascending. O(log n + their number).
+    Result<std::vector<Member>> between(double low, double high) const;
+    /// Removes the members that this replica sees.
+    Result<void> clear() const;
+
+private:
+    Result<std::vector<Member>> walk(bool ascending, std::size_t first, std::size_t count) const;
+};
+
 /// Fields with values; each field is a register of its own, or a counter.
 class MapHandle : public Handle {
 public:
@@ -151,6 +188,7 @@ public:
     [[nodiscard]] StringHandle string(BytesView key) const;
     [[nodiscard]] SetHandle set(BytesView key) const;
     [[nodiscard]] MapHandle map(BytesView key) const;
+    [[nodiscard]] SortedSetHandle sorted_set(BytesView key) const;
 
     /// Nothing for a missing key.
     Result<std::optional<KeyType>> type(BytesView key) const;

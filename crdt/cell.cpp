@@ -1,6 +1,7 @@
 #include "crdt/cell.hpp"
 
 #include "core/base/mutation.hpp"
+#include "crdt/score.hpp"
 
 namespace syncline {
 
@@ -83,6 +84,19 @@ std::optional<Bytes> string_value(const Cell& cell) {
     return (*decimal + Decimal(sum) + total.decimal).text();
 }
 
+std::optional<Bytes> visible_value(const Cell& cell, CellType type) {
+    if (!traits_of(type).has_scores) return string_value(cell);
+    const std::optional<double> score = score_value(cell);
+    return score ? std::optional<Bytes>(score_text(*score)) : std::nullopt;
+}
+
+Bytes value_text(const Bytes& value, CellType type) {
+    if (!traits_of(type).has_scores) return value;
+    const std::optional<double> score = score_from_bytes(value);
+    SYNCLINE_ASSERT(score.has_value());  // nothing else is read or unpacked
+    return score_text(*score);
+}
+
 std::optional<std::int64_t> integer_value(const Cell& cell) {
     const std::optional<Bytes> value = string_value(cell);
     return value ? parse_integer(*value) : 0;
@@ -109,6 +123,11 @@ void write(ByteWriter& out, const Cell& cell, CellType type) {
 
 namespace {
 
+/// Whether bytes from outside can be a value of the type.
+bool is_value(BytesView bytes, CellType type) {
+    return !traits_of(type).has_scores || score_from_bytes(bytes).has_value();
+}
+
 void read_dots(ByteReader& in, CellType type, DotMap& dots) {
     const std::uint64_t count = in.varint();
     for (std::uint64_t i = 0; i < count && in.ok(); ++i) {
@@ -119,6 +138,7 @@ void read_dots(ByteReader& in, CellType type, DotMap& dots) {
         if (traits_of(type).has_values) {
             payload.hlc.bits = in.u64();
             payload.value = in.sized();
+            if (!is_value(payload.value, type)) in.fail();
         }
         dots.put(dot, std::move(payload));
     }
@@ -137,7 +157,10 @@ void read_counter(ByteReader& in, Counter& counter) {
 
 /// A set element's value is its presence.
 std::optional<Bytes> unpack_value(Unpacker& in, CellType type) {
-    return traits_of(type).has_values ? Bytes(in.bin()) : Bytes();
+    if (!traits_of(type).has_values) return Bytes();
+    Bytes value(in.bin());
+    if (!is_value(value, type)) in.fail();
+    return value;
 }
 
 }  // namespace

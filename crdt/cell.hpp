@@ -12,7 +12,13 @@ namespace syncline {
 
 /// Data types, in order of precedence: where two live under one key, the larger one is seen.
 /// The numbers stand in row keys and on the wire.
-enum class CellType : std::uint8_t { string = 1, hash = 2, set = 3, multi_value = 7 };
+enum class CellType : std::uint8_t {
+    string = 1,
+    hash = 2,
+    set = 3,
+    sorted_set = 4,
+    multi_value = 7
+};
 
 /// What the cells of a type are made of.
 struct CellTraits {
@@ -21,14 +27,16 @@ struct CellTraits {
     bool has_fields;        ///< one cell for each field or member; else one for the key
     bool has_values;        ///< dots carry a value and a timestamp; else they only say "present"
     bool has_counter;       ///< increments beside the register
+    bool has_scores;        ///< the values are scores, crdt/score.hpp
 };
 
 /// All of them, in ascending order.
 constexpr CellTraits all_cell_traits[] = {
-    {CellType::string, "string", false, true, true},
-    {CellType::hash, "hash", true, true, true},
-    {CellType::set, "set", true, false, false},
-    {CellType::multi_value, "multi-value", false, true, false},
+    {CellType::string, "string", false, true, true, false},
+    {CellType::hash, "hash", true, true, true, false},
+    {CellType::set, "set", true, false, false, false},
+    {CellType::sorted_set, "zset", true, true, true, true},
+    {CellType::multi_value, "multi-value", false, true, false, false},
 };
 constexpr std::size_t cell_types_count = std::size(all_cell_traits);
 
@@ -86,6 +94,10 @@ struct Cell {
 /// winner is a number (or there is none). Integers add up mod 2^64; where a decimal takes part the
 /// sum is a Decimal. Absent when nothing is live.
 std::optional<Bytes> string_value(const Cell& cell);
+/// What a reader of a cell of any type with values sees, as text. Absent when nothing is live.
+std::optional<Bytes> visible_value(const Cell& cell, CellType type);
+/// One written value of such a cell, as text.
+Bytes value_text(const Bytes& value, CellType type);
 /// The visible value as a 64-bit number; nothing if it is not one in Redis's strict notation.
 /// An absent cell counts as 0.
 std::optional<std::int64_t> integer_value(const Cell& cell);

@@ -115,6 +115,14 @@ std::string Decimal::text() const {
     return {reversed.rbegin(), reversed.rend()};
 }
 
+double Decimal::nearest() const {
+    const std::string digits = text();
+    double number = 0;
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
+    SYNCLINE_ASSERT(error == std::errc() && end == digits.data() + digits.size());
+    return number;
+}
+
 bool Decimal::in_range() const {
     return magnitude() < magnitude_max;
 }

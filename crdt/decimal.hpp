@@ -29,6 +29,8 @@ public:
     /// Below 10^21, as all numbers that users write and see.
     [[nodiscard]] bool in_range() const;
     [[nodiscard]] bool is_zero() const { return units_ == 0; }
+    /// The nearest double.
+    [[nodiscard]] double nearest() const;
     /// As an integer; nothing if it is none, or has more than 64 bits.
     [[nodiscard]] std::optional<std::int64_t> integer() const;
 

@@ -34,6 +34,8 @@ public:
     virtual Result<std::optional<Bytes>> get(Table table, BytesView key) = 0;
     /// Rows with from <= key, ascending.
     virtual Result<void> scan(Table table, BytesView from, const RowVisitor& visit) = 0;
+    /// Rows with key < to (to empty: no bound), descending.
+    virtual Result<void> scan_reverse(Table table, BytesView to, const RowVisitor& visit) = 0;
     /// One transaction, durable when it returns. Errors: io, no_space.
     virtual Result<void> commit(const BaseChanges& changes) = 0;
     /// Ends the read view that get and scan share, so that no reader outlives a turn.

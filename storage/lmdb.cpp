@@ -173,6 +173,29 @@ public:
         return answer == MDB_NOTFOUND ? Result<void>{} : check("walk rows", answer);
     }
 
+    Result<void> scan_reverse(Table table, BytesView to, const RowVisitor& visit) override {
+        SYNCLINE_CHECK(begin_turn());
+        MDB_cursor* opened = nullptr;
+        SYNCLINE_CHECK(
+            check("open a cursor", mdb_cursor_open(reader_.get(), id_of(table), &opened)));
+        const Cursor cursor(opened);
+        MDB_val key = to_val(to);
+        MDB_val stored{};
+        int answer = MDB_NOTFOUND;
+        if (!to.empty()) answer = mdb_cursor_get(cursor.get(), &key, &stored, MDB_SET_RANGE);
+        // The row before the first that is too large; the last one if there is none such.
+        if (answer == MDB_SUCCESS || answer == MDB_NOTFOUND) {
+            answer = mdb_cursor_get(cursor.get(), &key, &stored,
+                                    answer == MDB_SUCCESS ? MDB_PREV : MDB_LAST);
+        }
+        while (answer == MDB_SUCCESS) {
+            SYNCLINE_TRY(const BytesView payload, verify_row(table, to_view(key), to_view(stored)));
+            if (!visit(to_view(key), payload)) return {};
+            answer = mdb_cursor_get(cursor.get(), &key, &stored, MDB_PREV);
+        }
+        return answer == MDB_NOTFOUND ? Result<void>{} : check("walk rows", answer);
+    }
+
     Result<void> commit(const BaseChanges& changes) override {
         if (failed_) return *failed_;
         Result<void> result = try_commit(changes);

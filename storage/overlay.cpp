@@ -94,26 +94,33 @@ bool Overlay::empty() const {
                        [](const Rows& table) { return table.rows.empty(); });
 }
 
-OverlayCursor::OverlayCursor(const Overlay& overlay, Table table, BytesView from, BytesView to) {
+OverlayCursor::OverlayCursor(const Overlay& overlay, Table table, BytesView from, BytesView to,
+                             Direction direction)
+    : ascending_(direction == Direction::ascending) {
     const OverlayRows& rows = overlay.rows(table);
-    at = rows.lower_bound(overlay_probe(from));
-    end = to.empty() ? rows.end() : rows.lower_bound(overlay_probe(to));
+    first_ = rows.lower_bound(overlay_probe(from));
+    last_ = to.empty() ? rows.end() : rows.lower_bound(overlay_probe(to));
+}
+
+bool OverlayWalk::comes_first(const OverlayCursor& one, const OverlayCursor& other) const {
+    const OverlayLess less;
+    return direction_ == Direction::ascending ? less(one.row().first, other.row().first)
+                                              : less(other.row().first, one.row().first);
 }
 
 const OverlayRows::value_type* OverlayWalk::peek() const {
-    if (active_.done()) return flushing_.done() ? nullptr : &*flushing_.at;
-    if (flushing_.done()) return &*active_.at;
-    return OverlayLess()(flushing_.at->first, active_.at->first) ? &*flushing_.at : &*active_.at;
+    if (active_.done()) return flushing_.done() ? nullptr : &flushing_.row();
+    if (flushing_.done()) return &active_.row();
+    return comes_first(flushing_, active_) ? &flushing_.row() : &active_.row();
 }
 
 void OverlayWalk::next() {
-    const OverlayLess less;
-    if (active_.done() || (!flushing_.done() && less(flushing_.at->first, active_.at->first))) {
-        ++flushing_.at;
+    if (active_.done() || (!flushing_.done() && comes_first(flushing_, active_))) {
+        flushing_.next();
         return;
     }
-    if (!flushing_.done() && !less(active_.at->first, flushing_.at->first)) ++flushing_.at;
-    ++active_.at;
+    if (!flushing_.done() && !comes_first(active_, flushing_)) flushing_.next();
+    active_.next();
 }
 
 }  // namespace syncline

@@ -1,6 +1,7 @@
 #pragma once
 #include <array>
 #include <cstdint>
+#include <iterator>
 #include <map>
 #include <optional>
 #include <vector>
@@ -89,30 +90,47 @@ private:
     std::size_t bytes_ = 0;
 };
 
-/// Rows of one table of one part with from <= key < to (to empty: no bound).
-struct OverlayCursor {
-    OverlayRows::const_iterator at;
-    OverlayRows::const_iterator end;
+/// Which way a walk goes through the order of keys.
+enum class Direction : std::uint8_t { ascending, descending };
 
+/// Walks rows of one table of one part with from <= key < to (to empty: no bound).
+class OverlayCursor {
+public:
     OverlayCursor() = default;  ///< an empty range
-    OverlayCursor(const Overlay& overlay, Table table, BytesView from, BytesView to);
-    [[nodiscard]] bool done() const { return at == end; }
+    OverlayCursor(const Overlay& overlay, Table table, BytesView from, BytesView to,
+                  Direction direction);
+
+    [[nodiscard]] bool done() const { return first_ == last_; }
+    /// Precondition: not done.
+    [[nodiscard]] const OverlayRows::value_type& row() const {
+        return ascending_ ? *first_ : *std::prev(last_);
+    }
+    void next() { ascending_ ? ++first_ : --last_; }
+
+private:
+    OverlayRows::const_iterator first_;  ///< the rows that are left
+    OverlayRows::const_iterator last_;
+    bool ascending_ = true;
 };
 
-/// Walks both parts of the overlay in key order; the active part hides the flushing one.
+/// Walks both parts of the overlay; the active part hides the flushing one.
 class OverlayWalk {
 public:
-    OverlayWalk(OverlayCursor active, OverlayCursor flushing)
-        : active_(active), flushing_(flushing) {}
+    /// Precondition: both cursors go the same way.
+    OverlayWalk(OverlayCursor active, OverlayCursor flushing, Direction direction)
+        : active_(active), flushing_(flushing), direction_(direction) {}
 
-    /// The next row in key order, or nothing.
+    /// The next row, or nothing.
     [[nodiscard]] const OverlayRows::value_type* peek() const;
     /// Steps over the row that peek() gave, in both parts.
     void next();
 
 private:
+    [[nodiscard]] bool comes_first(const OverlayCursor& one, const OverlayCursor& other) const;
+
     OverlayCursor active_;
     OverlayCursor flushing_;
+    Direction direction_;
 };
 
 }  // namespace syncline

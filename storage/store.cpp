@@ -32,9 +32,15 @@ struct Store::Impl {
 
     void see(const OverlayEntry& entry) { seen = std::max(seen, entry.position); }
 
-    [[nodiscard]] OverlayCursor flushing_cursor(Table table, BytesView from, BytesView to) const {
-        return flushing ? OverlayCursor(flushing->rows, table, from, to) : OverlayCursor();
+    [[nodiscard]] OverlayCursor flushing_cursor(Table table, BytesView from, BytesView to,
+                                                Direction direction) const {
+        return flushing ? OverlayCursor(flushing->rows, table, from, to, direction)
+                        : OverlayCursor();
     }
+
+    using BaseWalk = std::function<Result<void>(const RowVisitor&)>;
+    Result<void> scan_merged(Table table, BytesView from, BytesView to, Direction direction,
+                             const RowVisitor& visit, const BaseWalk& walk_base);
 };
 
 Store::Store(Base& base) : impl_(std::make_unique<Impl>(base)) {}
@@ -49,23 +55,29 @@ Result<std::optional<Bytes>> Store::get(Table table, BytesView key) {
     return entry->value;
 }
 
-Result<void> Store::scan(Table table, BytesView from, BytesView to, const RowVisitor& visit) {
+/// Base and overlay as one, in either direction: `walk_base` calls its visitor for base rows, which
+/// may lie beyond the range.
+Result<void> Store::Impl::scan_merged(Table table, BytesView from, BytesView to,
+                                      Direction direction, const RowVisitor& visit,
+                                      const BaseWalk& walk_base) {
     if (empty_range(from, to)) return {};
-    OverlayWalk overlay(OverlayCursor(impl_->active, table, from, to),
-                        impl_->flushing_cursor(table, from, to));
+    OverlayWalk overlay(OverlayCursor(active, table, from, to, direction),
+                        flushing_cursor(table, from, to, direction), direction);
+    const bool ascending = direction == Direction::ascending;
     // Visits the overlay's rows in front of `bound` (nothing: all). False when the visitor stopped.
     const auto visit_overlay = [&](std::optional<BytesView> bound) {
         while (const OverlayRows::value_type* row = overlay.peek()) {
-            if (bound && row->first.bytes >= *bound) return true;
+            const BytesView key = row->first.bytes;
+            if (bound && (ascending ? key >= *bound : key <= *bound)) return true;
             overlay.next();
-            impl_->see(row->second);
-            if (row->second.value && !visit(row->first.bytes, *row->second.value)) return false;
+            see(row->second);
+            if (row->second.value && !visit(key, *row->second.value)) return false;
         }
         return true;
     };
     bool stopped = false;
-    SYNCLINE_CHECK(impl_->base.scan(table, from, [&](BytesView key, BytesView value) {
-        if (!to.empty() && key >= to) return false;
+    SYNCLINE_CHECK(walk_base([&](BytesView key, BytesView value) {
+        if (ascending ? !to.empty() && key >= to : key < from) return false;
         stopped = !visit_overlay(key);
         if (stopped) return false;
         // The overlay's version of this row takes its turn before the next base row.
@@ -76,6 +88,20 @@ Result<void> Store::scan(Table table, BytesView from, BytesView to, const RowVis
     }));
     if (!stopped) visit_overlay(std::nullopt);
     return {};
+}
+
+Result<void> Store::scan(Table table, BytesView from, BytesView to, const RowVisitor& visit) {
+    return impl_->scan_merged(
+        table, from, to, Direction::ascending, visit,
+        [&](const RowVisitor& visit_base) { return impl_->base.scan(table, from, visit_base); });
+}
+
+Result<void> Store::scan_reverse(Table table, BytesView from, BytesView to,
+                                 const RowVisitor& visit) {
+    return impl_->scan_merged(table, from, to, Direction::descending, visit,
+                              [&](const RowVisitor& visit_base) {
+                                  return impl_->base.scan_reverse(table, to, visit_base);
+                              });
 }
 
 Result<void> Store::scan_base(Table table, BytesView from, BytesView to, const RowVisitor& visit) {

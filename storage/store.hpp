@@ -36,7 +36,9 @@ public:
     /// Rows with from <= key < to (to empty: no bound) in key order, overlay merged over base.
     /// The visitor must not change the store.
     Result<void> scan(Table table, BytesView from, BytesView to, const RowVisitor& visit);
-    /// The same over the base alone: rows of the last finished checkpoint.
+    /// The same in descending order.
+    Result<void> scan_reverse(Table table, BytesView from, BytesView to, const RowVisitor& visit);
+    /// As scan() over the base alone: rows of the last finished checkpoint.
     Result<void> scan_base(Table table, BytesView from, BytesView to, const RowVisitor& visit);
 
     /// The row as of the last finished checkpoint.

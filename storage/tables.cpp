@@ -15,6 +15,9 @@ constexpr std::size_t hash128_bytes = 16;
 /// Where the type stands in a hashed row key.
 constexpr std::size_t hashed_type_offset = hash64_bytes + 1 + hash128_bytes;
 
+/// Keys up to here stand as they are in the rows of a second order, so that members have room.
+constexpr std::size_t order_key_bytes_max = 200;
+
 // The two-byte length must never start with the mark of the hashed form.
 static_assert((limits::row_key_bytes_max >> 8) < 0x0F);
 
@@ -143,6 +146,37 @@ Result<Row> decode_row(BytesView row_key, BytesView value) {
         return bad_row(row_key, "does not belong to the name it carries");
     }
     return Row{std::move(name), value};
+}
+
+Bytes order_rows_prefix(BytesView key, std::uint8_t type) {
+    Bytes prefix = key.size() <= order_key_bytes_max ? short_prefix(key, 1) : hashed_prefix(key);
+    prefix.push_back(static_cast<char>(type));
+    return prefix;
+}
+
+OrderRowKey encode_order_row(BytesView key, std::uint8_t type, std::uint64_t order,
+                             BytesView member) {
+    OrderRowKey row{order_rows_prefix(key, type), {}};
+    ByteWriter writer(row.bytes);
+    writer.u64(order);
+    const std::size_t room = limits::row_key_bytes_max - row.bytes.size();
+    if (member.size() <= room) {
+        writer.raw(member);
+        return row;
+    }
+    writer.raw(member.substr(0, room - hash128_bytes));
+    write_hash128(writer, member);
+    row.value = Bytes(member);
+    return row;
+}
+
+Result<OrderRow> decode_order_row(BytesView prefix, BytesView row_key, BytesView value) {
+    SYNCLINE_ASSERT(row_key.starts_with(prefix));
+    ByteReader reader(row_key.substr(prefix.size()));
+    const std::uint64_t order = reader.u64();
+    const BytesView rest = reader.raw(reader.left());
+    if (!reader.ok()) return bad_row(row_key, "is cut short");
+    return OrderRow{order, value.empty() ? rest : value};
 }
 
 std::vector<RowRange> rows_of_key(BytesView key) {

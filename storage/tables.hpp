@@ -39,6 +39,27 @@ struct Row {
 /// Error corrupt when key and value are not what encode_* write (the hashes are verified).
 Result<Row> decode_row(BytesView row_key, BytesView value);
 
+/// Keys of derived rows in table `counts` that give a collection a second order: by `order`, then
+/// by member. Layout in storage/FORMAT.md:
+///   h64(key) | length | key | type | order (8 bytes) | member
+/// with H128(key) as in hashed row keys when the key has more than 200 bytes. A member that does
+/// not fit is cut and ends with its H128; the row's value is then the whole member, else empty:
+/// members with an equal order and equal first 200 bytes may stand in another order than their own.
+struct OrderRow {
+    std::uint64_t order = 0;
+    BytesView member;  ///< into the row's key or value
+};
+struct OrderRowKey {
+    Bytes bytes;
+    Bytes value;
+};
+OrderRowKey encode_order_row(BytesView key, std::uint8_t type, std::uint64_t order,
+                             BytesView member);
+/// What all order rows of a key and type begin with.
+Bytes order_rows_prefix(BytesView key, std::uint8_t type);
+/// Error corrupt when a row that begins with the prefix is none.
+Result<OrderRow> decode_order_row(BytesView prefix, BytesView row_key, BytesView value);
+
 /// A range of row keys: first <= row key < last (last empty: no bound).
 struct RowRange {
     Bytes first;

@@ -219,11 +219,56 @@ void define_maps(Class& cls) {
             [](S space, K key) { released([&]() { return keys(space).map(key).clear(); }); });
 }
 
+py::list to_python(const std::vector<SortedSetHandle::Member>& members) {
+    py::list list;
+    for (const SortedSetHandle::Member& member : members) {
+        list.append(py::make_tuple(to_python(member.name), member.score));
+    }
+    return list;
+}
+
+template <typename Space, typename Class>
+void define_sorted_sets(Class& cls) {
+    using S = const Space&;
+    using K = const Bytes&;
+    cls.def("sorted_add", [](S space, K key, K member, double score) {
+        return released([&]() { return keys(space).sorted_set(key).add(member, score); });
+    });
+    cls.def("sorted_increment", [](S space, K key, K member, double amount) {
+        return released([&]() { return keys(space).sorted_set(key).increment(member, amount); });
+    });
+    cls.def("sorted_remove", [](S space, K key, K member) {
+        return released([&]() { return keys(space).sorted_set(key).remove(member); });
+    });
+    cls.def("sorted_score", [](S space, K key, K member) {
+        return released([&]() { return keys(space).sorted_set(key).score(member); });
+    });
+    cls.def("sorted_size", [](S space, K key) {
+        return released([&]() { return keys(space).sorted_set(key).size(); });
+    });
+    cls.def("sorted_range", [](S space, K key, std::size_t first, std::size_t count) {
+        return to_python(
+            released([&]() { return keys(space).sorted_set(key).range(first, count); }));
+    });
+    cls.def("sorted_largest", [](S space, K key, std::size_t first, std::size_t count) {
+        return to_python(
+            released([&]() { return keys(space).sorted_set(key).largest(first, count); }));
+    });
+    cls.def("sorted_between", [](S space, K key, double low, double high) {
+        return to_python(
+            released([&]() { return keys(space).sorted_set(key).between(low, high); }));
+    });
+    cls.def("sorted_clear", [](S space, K key) {
+        released([&]() { return keys(space).sorted_set(key).clear(); });
+    });
+}
+
 template <typename Space, typename Class>
 void define_keyspace(Class& cls) {
     define_registers<Space>(cls);
     define_sets<Space>(cls);
     define_maps<Space>(cls);
+    define_sorted_sets<Space>(cls);
     using S = const Space&;
     using K = const Bytes&;
     cls.def("type", [](S space, K key) {

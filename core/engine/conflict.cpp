@@ -108,7 +108,7 @@ std::string_view conflict_rule(ConflictKind kind) {
             return "a write or removal cancels only increments it has seen: the concurrent ones "
                    "still count";
         case ConflictKind::type_clash:
-            return "two types under one key: set is seen before hash, hash before string; the "
+            return "two types under one key: one of them is seen, by a fixed order of types; the "
                    "other is kept";
     }
     return "unknown";
@@ -213,7 +213,7 @@ ConflictFinder::Sides ConflictFinder::unseen(const RowName& name, const Cell& ce
         if (has_values) {
             side.hlc = entry.payload.hlc;
             side.action = ConflictAction::write;
-            side.value = capture_value(entry.payload.value, capture_);
+            side.value = capture_value(value_text(entry.payload.value, type), capture_);
         }
         sides.values.push_back(std::move(side));
     }
@@ -232,7 +232,7 @@ ConflictSide ConflictFinder::side_of(const CellOp& op, const Event& event) const
     if (op.delta.value) {
         const bool has_values = traits_of(op.type).has_values;
         side.action = has_values ? ConflictAction::write : ConflictAction::add;
-        if (has_values) side.value = capture_value(*op.delta.value, capture_);
+        if (has_values) side.value = capture_value(value_text(*op.delta.value, op.type), capture_);
     } else if (!op.delta.writes_dots) {
         side.action = ConflictAction::increment;
         for (const auto& [actor, entry] : op.delta.counter) {

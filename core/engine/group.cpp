@@ -5,6 +5,7 @@
 #include <set>
 
 #include "core/base/hash.hpp"
+#include "crdt/score.hpp"
 
 namespace syncline {
 namespace {
@@ -13,6 +14,8 @@ namespace {
 constexpr std::uint8_t counts_type = 0;
 /// Numbers of types from here on have their place in those rows; below are strings.
 constexpr std::uint64_t first_counted = 2;
+/// The `type` byte of rows in table `counts` that order a sorted set by score.
+constexpr auto score_type = static_cast<std::uint8_t>(CellType::sorted_set);
 /// Rows changed at a time while a range is worked off, so that no copy of the whole is made.
 constexpr std::size_t slice_rows = 1024;
 
@@ -115,16 +118,21 @@ void Group::put_counts(BytesView key, const Counts& counts, Position position) {
         store_.erase(Table::counts, row_key.bytes, position);
         return;
     }
+    const Bytes payload = counts_payload(counts, *highest);
+    store_.put(Table::counts, row_key.bytes, encode_row_value(row_key, key, std::nullopt, payload),
+               position);
+}
+
+/// By number, up to the highest there is; hashes and sets always, as when there were no others.
+Bytes Group::counts_payload(const Counts& counts, CellType highest) {
     Bytes payload;
     ByteWriter out(payload);
-    // By number, up to the highest there is; hashes and sets always, as when there were no others.
     for (std::uint64_t number = first_counted;
-         number <= static_cast<std::uint64_t>(std::max(*highest, CellType::set)); ++number) {
+         number <= static_cast<std::uint64_t>(std::max(highest, CellType::set)); ++number) {
         const std::optional<CellType> type = cell_type_from(number);
         out.varint(type ? counts.by_type[cell_type_index(*type)] : 0);
     }
-    store_.put(Table::counts, row_key.bytes, encode_row_value(row_key, key, std::nullopt, payload),
-               position);
+    return payload;
 }
 
 Result<std::uint64_t> Group::count(BytesView key, CellType type) {
@@ -163,6 +171,30 @@ Result<void> Group::scan_cells(BytesView key, CellType type, const CellVisitor& 
         if (!go_on) break;
     }
     return {};
+}
+
+Result<void> Group::scan_scores(BytesView key, const ScoreRange& range, WalkOrder walk,
+                                const ScoreVisitor& visit) {
+    const Bytes prefix = order_rows_prefix(key, score_type);
+    const auto row_of = [&](const ScoreRange::Place& place) {
+        return encode_order_row(key, score_type, place.order, place.member).bytes;
+    };
+    const Bytes from = row_of(range.from);
+    const Bytes to = range.to ? row_of(*range.to) : prefix_end(prefix);
+    Result<void> status;
+    const auto visit_row = [&](BytesView row_key, BytesView value) {
+        const Result<OrderRow> row = decode_order_row(prefix, row_key, value);
+        const std::optional<double> score = row ? score_from_order(row->order) : std::nullopt;
+        if (!score) {
+            status = Error{Code::corrupt, "a score of key " + printable(key) + " is damaged"};
+            return false;
+        }
+        return visit(row->member, *score);
+    };
+    SYNCLINE_CHECK(walk == WalkOrder::ascending
+                       ? store_.scan(Table::counts, from, to, visit_row)
+                       : store_.scan_reverse(Table::counts, from, to, visit_row));
+    return status;
 }
 
 Result<std::uint64_t> Group::scan_keys(std::uint64_t cursor, std::size_t count,
@@ -324,13 +356,13 @@ Result<void> Group::clear_range(const RowRange& range, const Event& event, Posit
 Result<void> Group::replace(const RowKey& row_key, const RowName& name,
                             const std::optional<Bytes>& old_value, const Cell& old_cell,
                             const Cell& new_cell, Position position) {
+    SYNCLINE_TRY(const CellType type, type_of(name));
     if (old_value) leaf_sums_.remove(row_key.bytes, *old_value);
     if (new_cell.empty()) {
         if (old_value) store_.erase(Table::cells, row_key.bytes, position);
     } else {
         Bytes payload;
         ByteWriter out(payload);
-        SYNCLINE_TRY(const CellType type, type_of(name));
         write(out, new_cell, type);
         Bytes value = row_key.hashed
                           ? encode_row_value(row_key, name.key, view(name.field), payload)
@@ -338,8 +370,26 @@ Result<void> Group::replace(const RowKey& row_key, const RowName& name,
         leaf_sums_.add(row_key.bytes, value);
         store_.put(Table::cells, row_key.bytes, std::move(value), position);
     }
+    if (traits_of(type).has_scores) index_score(name, old_cell, new_cell, position);
     if (old_cell.live() == new_cell.live()) return {};
     return count_change(name, new_cell.live(), position);
+}
+
+void Group::index_score(const RowName& name, const Cell& old_cell, const Cell& new_cell,
+                        Position position) {
+    const std::optional<double> before = score_value(old_cell);
+    const std::optional<double> after = score_value(new_cell);
+    const auto row_of = [&](double score) {
+        return encode_order_row(name.key, score_type, score_order(score), *name.field);
+    };
+    if (before && before != after) {
+        store_.erase(Table::counts, row_of(*before).bytes, position);
+    }
+    if (after) {  // also if it is the same: who reads the order must wait for the cell's last
+                  // change
+        OrderRowKey row = row_of(*after);
+        store_.put(Table::counts, row.bytes, std::move(row.value), position);
+    }
 }
 
 Result<void> Group::count_change(const RowName& name, bool lives, Position position) {
@@ -437,8 +487,8 @@ Result<void> Group::load() {
 
 Result<void> Group::check() {
     LeafSums sums(leaf_sums_.bits(), leaf_sums_.seed());
-    std::map<Bytes, Counts> counted;
-    std::set<Bytes> keys;
+    std::map<Bytes, Counts> counted;  // all keys; a string alone counts nothing
+    std::map<Bytes, Bytes> derived;   // what table `counts` must hold
     Result<void> status;
     const auto visit = [&](BytesView row_key, BytesView value) {
         const auto add = [&]() -> Result<void> {
@@ -453,8 +503,12 @@ Result<void> Group::check() {
                 }
             }
             if (!cell.live()) return {};
-            keys.insert(row.name.key);
-            if (type != CellType::string) ++counted[row.name.key].of(type);
+            Counts& key_counts = counted[row.name.key];
+            if (type != CellType::string) ++key_counts.of(type);
+            if (!traits_of(type).has_scores) return {};
+            OrderRowKey order = encode_order_row(row.name.key, score_type,
+                                                 score_order(*score_value(cell)), *row.name.field);
+            derived.emplace(std::move(order.bytes), std::move(order.value));
             return {};
         };
         status = add();
@@ -463,19 +517,36 @@ Result<void> Group::check() {
     SYNCLINE_CHECK(store_.scan(Table::cells, {}, {}, visit));
     SYNCLINE_CHECK(status);
     if (!(sums == leaf_sums_)) return Error{Code::corrupt, "leaf sums differ from the rows"};
-    if (keys.size() != keys_count_) {
-        return Error{Code::corrupt, "there are " + std::to_string(keys.size()) + " keys, counted " +
-                                        std::to_string(keys_count_)};
+    if (counted.size() != keys_count_) {
+        return Error{Code::corrupt, "there are " + std::to_string(counted.size()) +
+                                        " keys, counted " + std::to_string(keys_count_)};
     }
-    for (const Bytes& key : keys) {
-        SYNCLINE_TRY(const Counts stored, counts(key));
-        const auto found = counted.find(key);
-        const Counts expected = found == counted.end() ? Counts{} : found->second;
-        if (stored != expected) {
-            return Error{Code::corrupt, "counts of key " + printable(key) + " are wrong"};
+    for (const auto& [key, key_counts] : counted) {
+        const std::optional<CellType> highest = key_counts.highest();
+        if (!highest) continue;
+        const RowKey row_key = encode_row_key(key, counts_type, std::nullopt);
+        derived.emplace(row_key.bytes, encode_row_value(row_key, key, std::nullopt,
+                                                        counts_payload(key_counts, *highest)));
+    }
+    return check_counts(derived);
+}
+
+/// Whether table `counts` holds these rows and no others.
+Result<void> Group::check_counts(const std::map<Bytes, Bytes>& expected) {
+    auto next = expected.begin();
+    Result<void> status;
+    const auto visit = [&](BytesView row_key, BytesView value) {
+        if (next != expected.end() && next->first == row_key && next->second == value) {
+            ++next;
+            return true;
         }
-    }
-    return {};
+        status = Error{Code::corrupt, "derived row " + printable(row_key) + " is wrong"};
+        return false;
+    };
+    SYNCLINE_CHECK(store_.scan(Table::counts, {}, {}, visit));
+    SYNCLINE_CHECK(status);
+    if (next == expected.end()) return {};
+    return Error{Code::corrupt, "derived row " + printable(next->first) + " is missing"};
 }
 
 }  // namespace syncline

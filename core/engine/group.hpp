@@ -1,5 +1,7 @@
 #pragma once
+#include <compare>
 #include <functional>
+#include <map>
 #include <optional>
 
 #include "core/base/limits.hpp"
@@ -13,6 +15,24 @@ namespace syncline {
 
 /// Called for the live fields of one key and type; false ends the walk.
 using CellVisitor = std::function<bool(BytesView field, const Cell& cell)>;
+/// Called for the members of a sorted set; false ends the walk.
+using ScoreVisitor = std::function<bool(BytesView member, double score)>;
+
+/// A part of the order of a sorted set, which is by score and then by member: from one place to
+/// another, the first belongs to it.
+struct ScoreRange {
+    struct Place {
+        std::uint64_t order = 0;  ///< of a score, or one more: behind all members of that score
+        Bytes member;             ///< empty: before all members of that score
+
+        auto operator<=>(const Place&) const = default;
+    };
+    Place from;
+    std::optional<Place> to;  ///< nothing: the end
+};
+/// Which way a walk goes.
+enum class WalkOrder : std::uint8_t { ascending, descending };
+
 /// Called for existing keys with their visible type; false ends the walk.
 using KeyVisitor = std::function<bool(BytesView key, CellType type)>;
 
@@ -40,6 +60,9 @@ public:
     Result<std::optional<CellType>> visible_type(BytesView key);
     /// Walks rows of one type of a key, in row order, live or not.
     Result<void> scan_cells(BytesView key, CellType type, const CellVisitor& visit);
+    /// Walks members of a sorted set in the order of their scores. O(log n) to the first.
+    Result<void> scan_scores(BytesView key, const ScoreRange& range, WalkOrder walk,
+                             const ScoreVisitor& visit);
     /// Walks existing keys from the hash position `cursor`. All keys of one hash come together.
     /// Stops after at least `count` rows were looked at; the result continues the walk, 0 ends it.
     Result<std::uint64_t> scan_keys(std::uint64_t cursor, std::size_t count,
@@ -99,9 +122,13 @@ private:
     Result<void> clear_range(const RowRange& range, const Event& event, Position position);
     Result<Counts> counts(BytesView key);
     void put_counts(BytesView key, const Counts& counts, Position position);
+    static Bytes counts_payload(const Counts& counts, CellType highest);
     Result<void> replace(const RowKey& row_key, const RowName& name,
                          const std::optional<Bytes>& old_value, const Cell& old_cell,
                          const Cell& new_cell, Position position);
+    void index_score(const RowName& name, const Cell& old_cell, const Cell& new_cell,
+                     Position position);
+    Result<void> check_counts(const std::map<Bytes, Bytes>& expected);
     Result<void> count_change(const RowName& name, bool lives, Position position);
 
     Store& store_;

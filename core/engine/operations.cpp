@@ -1,8 +1,10 @@
 #include "core/engine/operations.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 #include "core/base/limits.hpp"
+#include "crdt/score.hpp"
 
 namespace syncline::operations {
 namespace {
@@ -184,6 +186,55 @@ Result<std::vector<std::pair<Bytes, Bytes>>> hash_all(Transaction& txn, BytesVie
         return true;
     }));
     return all;
+}
+
+Result<bool> sorted_add(Transaction& txn, BytesView key, BytesView member, double score) {
+    SYNCLINE_CHECK(check_size(member));
+    SYNCLINE_CHECK(exists_as(txn, key, CellType::sorted_set));
+    SYNCLINE_TRY(const Cell cell, txn.cell(key, CellType::sorted_set, member));
+    SYNCLINE_CHECK(txn.put(key, CellType::sorted_set, member, score_bytes(score)));
+    return !cell.live();
+}
+
+Result<double> sorted_increment(Transaction& txn, BytesView key, BytesView member, double amount) {
+    constexpr double decimals_below = 1e21;
+    SYNCLINE_CHECK(check_size(member));
+    SYNCLINE_CHECK(exists_as(txn, key, CellType::sorted_set));
+    SYNCLINE_TRY(const Cell cell, txn.cell(key, CellType::sorted_set, member));
+    const double before = score_value(cell).value_or(0);
+    const double after = before + amount;
+    if (std::isnan(after)) {
+        return Error{Code::invalid_argument, "resulting score is not a number (NaN)"};
+    }
+    const std::optional<Decimal> exact = score_increment(amount);
+    if (!exact || std::abs(before) >= decimals_below || std::abs(after) >= decimals_below) {
+        SYNCLINE_CHECK(txn.put(key, CellType::sorted_set, member, score_bytes(after)));
+        return after;
+    }
+    SYNCLINE_CHECK(txn.increment(key, CellType::sorted_set, member, Amount(0, *exact)));
+    SYNCLINE_TRY(const Cell changed, txn.cell(key, CellType::sorted_set, member));
+    return *score_value(changed);
+}
+
+Result<bool> sorted_remove(Transaction& txn, BytesView key, BytesView member) {
+    SYNCLINE_CHECK(exists_as(txn, key, CellType::sorted_set));
+    SYNCLINE_TRY(const Cell cell, txn.cell(key, CellType::sorted_set, member));
+    if (!cell.live()) return false;
+    SYNCLINE_CHECK(txn.remove(key, CellType::sorted_set, member));
+    return true;
+}
+
+Result<std::optional<double>> sorted_score(Transaction& txn, BytesView key, BytesView member) {
+    SYNCLINE_TRY(const bool exists, exists_as(txn, key, CellType::sorted_set));
+    if (!exists) return std::optional<double>();
+    SYNCLINE_TRY(const Cell cell, txn.cell(key, CellType::sorted_set, member));
+    return score_value(cell);
+}
+
+Result<void> sorted_scan(Transaction& txn, BytesView key, const ScoreRange& range, WalkOrder walk,
+                         const ScoreVisitor& visit) {
+    SYNCLINE_CHECK(exists_as(txn, key, CellType::sorted_set));
+    return txn.scan_scores(key, range, walk, visit);
 }
 
 Result<void> multi_value_set(Transaction& txn, BytesView key, Bytes value,

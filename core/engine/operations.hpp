@@ -39,6 +39,20 @@ Result<std::int64_t> hash_increment(Transaction& txn, BytesView key, BytesView f
 Result<Bytes> hash_increment(Transaction& txn, BytesView key, BytesView field, Decimal amount);
 Result<std::vector<std::pair<Bytes, Bytes>>> hash_all(Transaction& txn, BytesView key);
 
+/// Sets the score of a member; true when the member is new. Precondition: the score is not NaN.
+Result<bool> sorted_add(Transaction& txn, BytesView key, BytesView member, double score);
+/// The score after adding; a missing member begins at 0. Concurrent additions add up, exactly, as
+/// long as amount and score are decimals of at most 17 digits behind the point and below 10^21;
+/// else the sum is written, and concurrent ones compete. Error invalid_argument (an infinity less
+/// itself). Precondition: the amount is not NaN.
+Result<double> sorted_increment(Transaction& txn, BytesView key, BytesView member, double amount);
+/// True when the member was there.
+Result<bool> sorted_remove(Transaction& txn, BytesView key, BytesView member);
+Result<std::optional<double>> sorted_score(Transaction& txn, BytesView key, BytesView member);
+/// Walks members by score, then by member.
+Result<void> sorted_scan(Transaction& txn, BytesView key, const ScoreRange& range, WalkOrder walk,
+                         const ScoreVisitor& visit);
+
 /// Replaces the values that are seen. With a context only if it covers all of them, else Error
 /// conflict: the write's past is all that is here, so it would replace unread ones as well.
 Result<void> multi_value_set(Transaction& txn, BytesView key, Bytes value,

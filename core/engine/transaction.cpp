@@ -1,6 +1,9 @@
 #include "core/engine/transaction.hpp"
 
 #include <algorithm>
+#include <iterator>
+
+#include "crdt/score.hpp"
 
 namespace syncline {
 namespace {
@@ -111,6 +114,47 @@ Result<void> Transaction::scan_cells(BytesView key, CellType type, const CellVis
         }
         return visit(field, cell);
     });
+}
+
+Result<void> Transaction::scan_scores(BytesView key, const ScoreRange& range, WalkOrder walk,
+                                      const ScoreVisitor& visit) {
+    // Staged members in order, in front of which the group's come.
+    std::set<ScoreRange::Place> changed;
+    std::set<BytesView> hidden;
+    const CellName first{Bytes(key), CellType::sorted_set, std::nullopt};
+    for (auto it = staged_.lower_bound(first); it != staged_.end(); ++it) {
+        const auto& [name, staged] = *it;
+        if (std::get<0>(name) != key || std::get<1>(name) != CellType::sorted_set) break;
+        const Bytes& member = *std::get<2>(name);
+        hidden.insert(member);
+        const std::optional<double> score = score_value(after(staged));
+        if (!score) continue;
+        ScoreRange::Place place{score_order(*score), member};
+        if (place < range.from || (range.to && place >= *range.to)) continue;
+        changed.insert(std::move(place));
+    }
+    const bool ascending = walk == WalkOrder::ascending;
+    bool go_on = true;
+    const auto visit_changed = [&](const ScoreRange::Place* bound) {
+        while (go_on && !changed.empty()) {
+            const auto next = ascending ? changed.begin() : std::prev(changed.end());
+            if (bound != nullptr && (ascending ? *bound < *next : *next < *bound)) return;
+            go_on = visit(next->member, *score_from_order(next->order));
+            changed.erase(next);
+        }
+    };
+    const auto visit_group = [&](BytesView member, double score) {
+        if (hidden.contains(member)) return true;
+        if (!changed.empty()) {
+            const ScoreRange::Place here{score_order(score), Bytes(member)};
+            visit_changed(&here);
+        }
+        go_on = go_on && visit(member, score);
+        return go_on;
+    };
+    if (!is_cleared(key)) SYNCLINE_CHECK(group_.scan_scores(key, range, walk, visit_group));
+    visit_changed(nullptr);
+    return {};
 }
 
 Result<std::uint64_t> Transaction::scan_keys(std::uint64_t cursor, std::size_t count,

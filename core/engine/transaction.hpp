@@ -21,6 +21,9 @@ public:
     Result<std::optional<CellType>> visible_type(BytesView key);
     /// Live cells of one type of a key, in no particular order.
     Result<void> scan_cells(BytesView key, CellType type, const CellVisitor& visit);
+    /// Members of a sorted set in the order of their scores.
+    Result<void> scan_scores(BytesView key, const ScoreRange& range, WalkOrder walk,
+                             const ScoreVisitor& visit);
     Result<std::uint64_t> scan_keys(std::uint64_t cursor, std::size_t count,
                                     const KeyVisitor& visit);
     Result<std::uint64_t> keys_count();

@@ -2,6 +2,7 @@
 // lost is written anew.
 #include "core/base/limits.hpp"
 #include "core/engine/operations.hpp"
+#include "crdt/score.hpp"
 #include "net/commands/arguments.hpp"
 #include "net/commands/errors.hpp"
 #include "net/commands/fields.hpp"
@@ -159,7 +160,8 @@ Result<std::optional<Candidate>> find_live(Transaction& txn, const Bytes& key,
             const bool member = !traits_of(type).has_values;
             return std::optional(
                 Candidate{member ? ConflictAction::add : ConflictAction::write, type,
-                          member ? std::optional<Bytes>() : std::optional(entry.payload.value)});
+                          member ? std::optional<Bytes>()
+                                 : std::optional(value_text(entry.payload.value, type))});
         }
     }
     return std::optional<Candidate>();
@@ -186,25 +188,45 @@ Result<std::optional<Candidate>> find_recorded(ConflictRing& ring, const Bytes& 
     return std::optional<Candidate>();
 }
 
+template <typename T>
+Result<void> without_answer(const Result<T>& result) {
+    return result ? Result<void>() : Result<void>(result.error());
+}
+
+Result<void> remove_again(Transaction& txn, const Bytes& key, const Bytes& part, CellType type) {
+    switch (type) {
+        case CellType::hash:
+            return without_answer(operations::hash_remove(txn, key, part));
+        case CellType::set:
+            return without_answer(operations::set_remove(txn, key, part));
+        case CellType::sorted_set:
+            return without_answer(operations::sorted_remove(txn, key, part));
+        case CellType::string:
+        case CellType::multi_value:
+            break;
+    }
+    return without_answer(operations::key_delete(txn, key));
+}
+
 Result<void> do_again(Transaction& txn, const Bytes& key, const Bytes& part,
                       const Candidate& candidate) {
     if (candidate.action == ConflictAction::remove) {
-        Result<bool> removed =
-            candidate.type == CellType::hash  ? operations::hash_remove(txn, key, part)
-            : candidate.type == CellType::set ? operations::set_remove(txn, key, part)
-                                              : operations::key_delete(txn, key);
-        return removed ? Result<void>() : Result<void>(removed.error());
+        return remove_again(txn, key, part, candidate.type);
     }
-    if (candidate.type == CellType::string) {
-        return operations::string_set(txn, key, *candidate.value);
+    switch (candidate.type) {
+        case CellType::string:
+            return operations::string_set(txn, key, *candidate.value);
+        case CellType::hash:
+            return without_answer(operations::hash_set(txn, key, part, *candidate.value));
+        case CellType::set:
+            return without_answer(operations::set_add(txn, key, part));
+        case CellType::sorted_set:
+            return without_answer(
+                operations::sorted_add(txn, key, part, parse_score(*candidate.value).value()));
+        case CellType::multi_value:
+            return operations::multi_value_set(txn, key, *candidate.value, nullptr);
     }
-    if (candidate.type == CellType::multi_value) {
-        return operations::multi_value_set(txn, key, *candidate.value, nullptr);
-    }
-    Result<bool> added = candidate.type == CellType::hash
-                             ? operations::hash_set(txn, key, part, *candidate.value)
-                             : operations::set_add(txn, key, part);
-    return added ? Result<void>() : Result<void>(added.error());
+    return {};
 }
 
 Result<void> resolve_command(CommandContext& context) {

@@ -51,7 +51,7 @@ void reply_dot(RespWriter& reply, const DotMap::Entry& entry, CellType type, boo
     if (!has_payload) return;
     field(reply, "hlc", entry.payload.hlc.bits);
     field(reply, "time", wall_time(entry.payload.hlc.ms()));
-    field(reply, "value", entry.payload.value);
+    field(reply, "value", value_text(entry.payload.value, type));
     field(reply, "winner", std::int64_t{winner ? 1 : 0});
 }
 
@@ -76,7 +76,9 @@ void reply_cell(RespWriter& reply, const Explained& explained, CellType visible)
     reply.map(7);
     field(reply, "type", cell_type_name(explained.type));
     field(reply, "field", explained.field);
-    field(reply, "value", traits_of(explained.type).has_values ? string_value(cell) : std::nullopt);
+    field(
+        reply, "value",
+        traits_of(explained.type).has_values ? visible_value(cell, explained.type) : std::nullopt);
     field(reply, "hidden", explained.type != visible);
     field(reply, "why",
           explained.type == visible

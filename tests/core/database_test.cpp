@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <boost/test/unit_test.hpp>
+#include <cmath>
 #include <csignal>
 #include <future>
 #include <set>
@@ -67,6 +68,21 @@ BOOST_AUTO_TEST_CASE(handles_do_what_they_say) {
     BOOST_TEST(value(db.map("user").entries()).size() == 2U);
     BOOST_TEST(value(db.map("user").remove("logins")));
     BOOST_TEST(value(db.map("user").size()) == 1U);
+
+    const SortedSetHandle board = db.sorted_set("board");
+    BOOST_TEST(value(board.add("ann", 3.5)));
+    BOOST_TEST(value(board.increment("bob", 0.1)) == 0.1);
+    BOOST_TEST(value(board.increment("bob", 0.2)) == 0.3);
+    BOOST_TEST(!value(board.add("ann", 2)));
+    BOOST_TEST(value(board.size()) == 2U);
+    BOOST_TEST(value(board.range(0, 1)).at(0).name == "bob");
+    BOOST_TEST(value(board.largest(0, 9)).at(0).name == "ann");
+    BOOST_TEST(value(board.between(2, 2)).size() == 1U);
+    BOOST_TEST((value(board.score("ann")) == 2.0));
+    BOOST_TEST(!value(board.score("eve")).has_value());
+    BOOST_TEST((board.add("ann", std::nan("")).error().code == Code::invalid_argument));
+    BOOST_TEST(value(board.remove("ann")));
+    done(board.clear());
 
     BOOST_TEST(value(db.size()) == 3U);
     done(db.map("user").clear());

@@ -48,6 +48,14 @@ BOOST_AUTO_TEST_CASE(strings_with_increments_follow_their_specification) {
     check_random<test::StringSubject>();
 }
 
+BOOST_AUTO_TEST_CASE(scores_follow_their_specification) {
+    check_random<test::ScoreSubject>();
+}
+
+BOOST_AUTO_TEST_CASE(every_short_history_of_a_score_is_right) {
+    check_all<test::ScoreSubject>(3);
+}
+
 BOOST_AUTO_TEST_CASE(every_short_history_of_a_set_element_is_right) {
     check_all<test::ElementSubject>(4);
 }

@@ -1,11 +1,13 @@
 #pragma once
 #include <limits>
 
+#include "crdt/score.hpp"
 #include "tests/crdt/history.hpp"
 #include "tests/crdt/spec_counter.hpp"
 #include "tests/crdt/spec_element.hpp"
 #include "tests/crdt/spec_multi_value.hpp"
 #include "tests/crdt/spec_register.hpp"
+#include "tests/crdt/spec_score.hpp"
 #include "tests/crdt/spec_string.hpp"
 
 /// The kinds of cells under the history checker: how operations become production deltas, and how
@@ -162,6 +164,34 @@ struct StringSubject {
         const auto number = expected ? spec::as_integer(*expected) : std::optional<std::int64_t>(0);
         return string_value(cell) == expected && integer_value(cell) == number &&
                cell.live() == expected.has_value();
+    }
+};
+
+struct ScoreSubject {
+    using Operation = spec::StringOperation;
+    using First = Operation::First;
+    static constexpr CellType type = CellType::sorted_set;
+
+    static Operation random_operation(Chooser& chooser) {
+        static const std::string scores[] = {"0", "-7", "1.5", "inf", "-inf", "12", "-0.25", "3"};
+        const std::size_t kind = chooser.choose(4);
+        const std::uint64_t number = chooser.number();
+        const spec::Hundredths added = StringSubject::random_hundredths(number);
+        if (kind == 0) return {First::set, scores[number % std::size(scores)], {}};
+        if (kind == 1) return {First::del, "", {}};
+        if (kind == 2) return {First::set, scores[number % std::size(scores)], 0, added};
+        return {First::nothing, "", 0, added};
+    }
+
+    static CellDelta delta(const Operation& operation, const Cell& cell, const Dot& dot) {
+        CellDelta delta = StringSubject::delta(operation, cell, dot);
+        if (delta.value) delta.value = score_bytes(*parse_score(*delta.value));
+        return delta;
+    }
+
+    static bool agrees(const Cell& cell, const spec::Events<Operation>& visible) {
+        const std::optional<double> expected = spec::score(visible);
+        return score_value(cell) == expected && cell.live() == expected.has_value();
     }
 };
 

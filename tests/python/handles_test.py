@@ -37,6 +37,33 @@ def test_string(db):
         db.counter("n").add(1)
 
 
+def test_sorted_set(db):
+    board = db.sorted_set("board")
+    board["ann"] = 3.5
+    board.update({"bob": 1, "eve": float("inf")})
+    assert board.increment("bob", 0.1) == 1.1 and board.increment("new") == 1
+    assert list(board) == ["new", "bob", "ann", "eve"] and len(board) == 4
+    assert board == {"ann": 3.5, "bob": 1.1, "eve": float("inf"), "new": 1}
+    assert board.range(1, 1) == [("bob", 1.1)] and board.largest(1) == [("eve", float("inf"))]
+    assert board.between(1.1, 3.5) == [("bob", 1.1), ("ann", 3.5)] and "ann" in board
+    with pytest.raises(ValueError):
+        board["ann"] = float("nan")
+    with pytest.raises(ValueError):
+        board.increment("eve", -float("inf"))
+    del board["ann"]
+    with pytest.raises(KeyError):
+        del board["ann"]
+    with pytest.raises(KeyError):
+        board["ann"]
+    with db.batch() as batch:
+        batch.sorted_set("board").increment("bob", 1)
+        batch.sorted_set("board")["late"] = -1
+    assert board.range(0, 2) == [("late", -1), ("new", 1)] and board["bob"] == 2.1
+    assert db.type("board") == "sorted-set"
+    board.clear()
+    assert "board" not in db
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_set_is_a_mutable_set(db, seed):
     rng, ours, theirs = random.Random(seed), db.set("s"), set()

@@ -11,7 +11,7 @@ using Name = Oracle::Name;
 
 /// Where a cell's row stands; of a whole key, as type 0 says, before all rows of cells.
 Bytes place_of(const Name& name) {
-    const bool has_field = name.type == CellType::hash || name.type == CellType::set;
+    const bool has_field = name.type != CellType{} && traits_of(name.type).has_fields;
     return encode_row_key(name.key, static_cast<std::uint8_t>(name.type),
                           has_field ? std::optional<BytesView>(name.field) : std::nullopt)
         .bytes;
@@ -65,7 +65,7 @@ void ConflictOracle::find_beside(const Event& event, const Name& name, const Rol
     for (const Expected::Value& value : cell.values) {
         if (event.past.covers(value.dot)) continue;
         if (role.writes) {
-            if (name.type == CellType::set) continue;
+            if (!traits_of(name.type).has_values) continue;
             put(value.dot, ConflictKind::write_write,
                 later(Writing{value.dot, value.hlc}, Writing{event.dot, event.hlc}));
         } else if (role.removes) {
@@ -136,7 +136,7 @@ void ConflictOracle::adopted(std::size_t replica, const VersionVector& before,
         };
         for (const Expected::Value& a : mine.values) {
             for (const Expected::Value& b : other->second.values) {
-                if (name.type == CellType::set) continue;
+                if (!traits_of(name.type).has_values) continue;
                 put_pair(a.dot, b.dot, ConflictKind::write_write,
                          later(Writing{a.dot, a.hlc}, Writing{b.dot, b.hlc}));
             }

@@ -19,15 +19,18 @@ enum class OpKind : std::uint8_t {
     hash_set,
     hash_remove,
     hash_increment,
+    sorted_add,
+    sorted_remove,
+    sorted_increment,
     collection_read,
     pair,
     transaction,
     clear_buckets,
 };
-constexpr std::size_t op_kinds_count = 13;
+constexpr std::size_t op_kinds_count = 16;
 constexpr std::array<std::string_view, op_kinds_count> op_names = {
-    "get",  "set",  "incr", "del",  "sadd",  "srem", "hset",
-    "hdel", "hinc", "read", "pair", "multi", "clear"};
+    "get",  "set",  "incr", "del",  "sadd", "srem", "hset",  "hdel",
+    "hinc", "zadd", "zrem", "zinc", "read", "pair", "multi", "clear"};
 
 /// What goes wrong. Each seed leaves some of these out (swarm testing).
 enum class Fault : std::uint8_t {

@@ -212,9 +212,10 @@ std::string History::compare(const Oracle::Name& name, const Cell& cell, const E
     for (std::size_t i = 0; equal && i < expected.values.size(); ++i) {
         const DotMap::Entry& entry = cell.dots.entries()[i];
         const Expected::Value& value = expected.values[i];
-        equal = entry.dot == value.dot &&
-                (name.type == CellType::set ||
-                 (entry.payload.hlc == value.hlc && entry.payload.value == value.bytes));
+        equal =
+            entry.dot == value.dot && (!traits_of(name.type).has_values ||
+                                       (entry.payload.hlc == value.hlc &&
+                                        value_text(entry.payload.value, name.type) == value.bytes));
     }
     if (equal) return {};
     std::string text =

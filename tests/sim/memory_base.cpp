@@ -22,6 +22,16 @@ Result<void> MemoryBase::scan(Table table, BytesView from, const RowVisitor& vis
     return {};
 }
 
+Result<void> MemoryBase::scan_reverse(Table table, BytesView to, const RowVisitor& visit) {
+    const Rows& rows = view(table);
+    auto row = to.empty() ? rows.end() : rows.lower_bound(to);
+    while (row != rows.begin()) {
+        --row;
+        if (!visit(row->first, row->second)) break;
+    }
+    return {};
+}
+
 Result<void> MemoryBase::commit(const BaseChanges& changes) {
     if (rows_.use_count() > 1) rows_ = std::make_shared<Tables>(*rows_);
     for (std::size_t table = 0; table < tables_count; ++table) {

@@ -15,6 +15,7 @@ public:
 
     Result<std::optional<Bytes>> get(Table table, BytesView key) override;
     Result<void> scan(Table table, BytesView from, const RowVisitor& visit) override;
+    Result<void> scan_reverse(Table table, BytesView to, const RowVisitor& visit) override;
     Result<void> commit(const BaseChanges& changes) override;
     void end_turn() override { view_.reset(); }
 

@@ -3,14 +3,16 @@
 #include <algorithm>
 #include <numeric>
 
+#include "crdt/score.hpp"
 #include "storage/tables.hpp"
 
 namespace syncline::sim {
 namespace {
 
-constexpr std::array single_writes = {OpKind::set,         OpKind::increment,      OpKind::erase,
-                                      OpKind::set_add,     OpKind::set_remove,     OpKind::hash_set,
-                                      OpKind::hash_remove, OpKind::hash_increment, OpKind::erase};
+constexpr std::array single_writes = {
+    OpKind::set,        OpKind::increment,  OpKind::erase,         OpKind::set_add,
+    OpKind::set_remove, OpKind::hash_set,   OpKind::hash_remove,   OpKind::hash_increment,
+    OpKind::erase,      OpKind::sorted_add, OpKind::sorted_remove, OpKind::sorted_increment};
 
 std::uint64_t bucket_of(const Bytes& key) {
     return key_hash(key) >> 48;
@@ -108,7 +110,8 @@ std::int64_t Workload::amount(SimRandom& random) const {
 
 Result<void> Workload::read(Transaction& txn, SimRandom& random, Attempt& attempt) const {
     if (random.one_in(6)) return read_keys(txn, random.between(1, 5), attempt);
-    const CellType type = random.one_in(2) ? CellType::hash : CellType::set;
+    constexpr std::array types = {CellType::hash, CellType::set, CellType::sorted_set};
+    const CellType type = types[random.below(types.size())];
     return read_collection(txn, key(random, type), type, attempt);
 }
 
@@ -157,7 +160,9 @@ Result<void> Workload::read_collection(Transaction& txn, const Bytes& key, CellT
     if (!count) return count.error();
     if (plan_.primary_backup()) attempt.grounds = history_.oracle().grounds(vv(), key, type);
     std::map<Bytes, Bytes> got;
-    if (type == CellType::set) {
+    if (type == CellType::sorted_set) {
+        SYNCLINE_TRY(got, read_sorted(txn, key, attempt));
+    } else if (type == CellType::set) {
         SYNCLINE_TRY(const std::vector<Bytes> members, operations::set_members(txn, key));
         for (const Bytes& member : members) got[member] = Bytes();
     } else {
@@ -171,6 +176,30 @@ Result<void> Workload::read_collection(Transaction& txn, const Bytes& key, CellT
                             std::to_string(expected.size()) + ", or other values";
     }
     return {};
+}
+
+/// Members by score, which must ascend, and which the way back must show in the same order.
+Result<std::map<Bytes, Bytes>> Workload::read_sorted(Transaction& txn, const Bytes& key,
+                                                     Attempt& attempt) {
+    using Places = std::vector<std::pair<double, Bytes>>;
+    const auto walk = [&](WalkOrder order) -> Result<Places> {
+        Places places;
+        SYNCLINE_CHECK(
+            operations::sorted_scan(txn, key, {}, order, [&](BytesView member, double score) {
+                places.emplace_back(score, Bytes(member));
+                return true;
+            }));
+        return places;
+    };
+    SYNCLINE_TRY(const Places up, walk(WalkOrder::ascending));
+    SYNCLINE_TRY(Places down, walk(WalkOrder::descending));
+    std::reverse(down.begin(), down.end());
+    if (!std::is_sorted(up.begin(), up.end()) || up != down) {
+        attempt.violation = "the members of " + printable(key) + " do not come in order";
+    }
+    std::map<Bytes, Bytes> members;
+    for (const auto& [score, member] : up) members[member] = score_text(score);
+    return members;
 }
 
 /// Walks all keys in steps; each must come once, with its visible type.
@@ -202,11 +231,15 @@ Result<void> Workload::read_keys(Transaction& txn, std::size_t step, Attempt& at
 
 Result<void> Workload::write(Transaction& txn, SimRandom& random, OpKind kind,
                              Attempt& attempt) const {
+    if (kind == OpKind::sorted_add || kind == OpKind::sorted_remove ||
+        kind == OpKind::sorted_increment) {
+        return write_sorted(txn, random, kind, attempt);
+    }
     const bool on_set = kind == OpKind::set_add || kind == OpKind::set_remove;
     const bool on_hash =
         kind == OpKind::hash_set || kind == OpKind::hash_remove || kind == OpKind::hash_increment;
     const CellType type = on_set ? CellType::set : on_hash ? CellType::hash : CellType::string;
-    const Bytes name = key(random, kind == OpKind::erase ? cell_types[random.below(3)] : type);
+    const Bytes name = key(random, kind == OpKind::erase ? cell_types[random.below(4)] : type);
     const Bytes part = on_set || on_hash ? field(random) : Bytes();
     Intent asked = intent(Intent::Kind::write, name, type, part);
     if (kind == OpKind::set) {
@@ -249,6 +282,28 @@ Result<void> Workload::write(Transaction& txn, SimRandom& random, OpKind kind,
         } else {
             SYNCLINE_CHECK(operations::hash_increment(txn, name, part, asked.amount));
         }
+    }
+    attempt.intents.push_back(std::move(asked));
+    return {};
+}
+
+Result<void> Workload::write_sorted(Transaction& txn, SimRandom& random, OpKind kind,
+                                    Attempt& attempt) const {
+    const Bytes name = key(random, CellType::sorted_set);
+    const Bytes member = field(random);
+    Intent asked = intent(Intent::Kind::write, name, CellType::sorted_set, member);
+    const std::int64_t number = static_cast<std::int64_t>(random.below(12)) - 3;
+    if (kind == OpKind::sorted_add) {
+        asked.value = std::to_string(number);
+        SYNCLINE_CHECK(operations::sorted_add(txn, name, member, static_cast<double>(number)));
+    } else if (kind == OpKind::sorted_remove) {
+        asked.kind = Intent::Kind::remove;
+        SYNCLINE_CHECK(operations::sorted_remove(txn, name, member));
+    } else {
+        asked.kind = Intent::Kind::increment;
+        asked.halves = number;
+        SYNCLINE_CHECK(
+            operations::sorted_increment(txn, name, member, static_cast<double>(number) / 2));
     }
     attempt.intents.push_back(std::move(asked));
     return {};

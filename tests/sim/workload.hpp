@@ -1,5 +1,6 @@
 #pragma once
 #include <array>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -45,8 +46,12 @@ private:
     Result<void> read_string(Transaction& txn, const Bytes& key, Attempt& attempt) const;
     Result<void> read_collection(Transaction& txn, const Bytes& key, CellType type,
                                  Attempt& attempt) const;
+    static Result<std::map<Bytes, Bytes>> read_sorted(Transaction& txn, const Bytes& key,
+                                                      Attempt& attempt);
     Result<void> read_keys(Transaction& txn, std::size_t step, Attempt& attempt) const;
     Result<void> write(Transaction& txn, SimRandom& random, OpKind kind, Attempt& attempt) const;
+    Result<void> write_sorted(Transaction& txn, SimRandom& random, OpKind kind,
+                              Attempt& attempt) const;
     Result<void> write_pair(Transaction& txn, SimRandom& random, Attempt& attempt) const;
     Result<void> write_many(Transaction& txn, SimRandom& random, Attempt& attempt) const;
     Result<void> clear_buckets(Transaction& txn, SimRandom& random, Attempt& attempt) const;

@@ -1,5 +1,6 @@
 #include "storage/store.hpp"
 
+#include <algorithm>
 #include <boost/test/unit_test.hpp>
 
 #include "core/base/limits.hpp"
@@ -56,17 +57,23 @@ struct Scan {
     Bytes from;
     Bytes to;
     std::size_t limit;
+    bool descending;
 };
 
 void check_scan(Store& store, const Model& model, Table table, const Scan& scan) {
-    const auto& [from, to, limit] = scan;
+    const auto& [from, to, limit, descending] = scan;
     (void)store.take_seen();
     Rows got;
-    BOOST_REQUIRE(store.scan(table, from, to, collect(got, limit)).has_value());
+    const Result<void> done = descending ? store.scan_reverse(table, from, to, collect(got, limit))
+                                         : store.scan(table, from, to, collect(got, limit));
+    BOOST_REQUIRE(done.has_value());
     Rows expected;
     Position seen = 0;
     Position seen_beyond = 0;  // erased rows behind the last visited one may be looked at or not
-    for (const auto& [key, row] : model[static_cast<std::size_t>(table)]) {
+    const auto& model_rows = model[static_cast<std::size_t>(table)];
+    std::vector<std::pair<Bytes, ModelRow>> rows(model_rows.begin(), model_rows.end());
+    if (descending) std::reverse(rows.begin(), rows.end());
+    for (const auto& [key, row] : rows) {
         if (key < from || (!to.empty() && key >= to)) continue;
         seen_beyond = std::max(seen_beyond, row.position);
         if (expected.size() == limit) continue;
@@ -87,6 +94,7 @@ void check_all(Store& store, const Model& model, SeededRandom& random) {
         scan.from = random.below(4) == 0 ? Bytes() : random_key(random);
         scan.to = random.below(4) == 0 ? Bytes() : random_key(random);
         scan.limit = random.below(2) == 0 ? 1 + random.below(5) : ~std::size_t{0};
+        scan.descending = random.below(3) == 0;
         check_scan(store, model, table, scan);
     }
     if (random.below(3) == 0) store.end_turn();

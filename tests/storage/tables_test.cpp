@@ -115,6 +115,36 @@ BOOST_AUTO_TEST_CASE(ranges_of_a_key_hold_its_rows_and_no_others) {
     }
 }
 
+BOOST_AUTO_TEST_CASE(rows_of_a_second_order_come_back_in_it) {
+    for (const unsigned key_bytes : {0U, 3U, 200U, 201U, 500U, 70000U}) {
+        const Bytes key(key_bytes, 'k');
+        const Bytes prefix = order_rows_prefix(key, 4);
+        std::map<Bytes, std::pair<std::uint64_t, Bytes>> rows;
+        std::map<Bytes, Bytes> values;
+        for (const std::uint64_t order : {std::uint64_t{0}, std::uint64_t{7}, ~std::uint64_t{0}}) {
+            for (const unsigned member_bytes : {0U, 1U, 200U, 70000U}) {
+                const Bytes member(member_bytes, 'm');
+                OrderRowKey row = encode_order_row(key, 4, order, member);
+                BOOST_TEST(row.bytes.size() <= limits::row_key_bytes_max);
+                BOOST_TEST(row.bytes.starts_with(prefix));
+                rows.emplace(row.bytes, std::pair(order, member));
+                values.emplace(row.bytes, row.value);
+            }
+        }
+        BOOST_TEST(rows.size() == 12U);
+        std::vector<std::pair<std::uint64_t, Bytes>> in_order;
+        for (const auto& [row_key, expected] : rows) {
+            const Result<OrderRow> row = decode_order_row(prefix, row_key, values.at(row_key));
+            BOOST_REQUIRE(row.has_value());
+            BOOST_TEST(row->order == expected.first);
+            BOOST_TEST((row->member == expected.second));
+            in_order.push_back(expected);
+        }
+        BOOST_TEST(std::is_sorted(in_order.begin(), in_order.end()));
+        BOOST_TEST(!decode_order_row(prefix, prefix + "1234567", "").has_value());
+    }
+}
+
 BOOST_AUTO_TEST_CASE(ranges_of_hash_prefixes_split_all_rows) {
     SeededRandom random(6);
     for (int round = 0; round < 300; ++round) {
@@ -190,6 +220,9 @@ BOOST_AUTO_TEST_CASE(row_keys_are_those_of_the_format) {
                "bab0");
     BOOST_TEST(to_hex(encode_row_value(hashed, wide, "field", "payload")) ==
                "f403" + to_hex(wide) + "01" + "05" + to_hex("field") + to_hex("payload"));
+    const OrderRowKey order = encode_order_row("key", 4, 0x8000000000000001, "ann");
+    BOOST_TEST(to_hex(order.bytes) == "bbea0d63a05165e3036b6579048000000000000001616e6e");
+    BOOST_TEST(order.value.empty());
     const RowKey plain = encode_row_key(wide, 5, std::nullopt);
     BOOST_TEST(to_hex(plain.bytes) == "8903d7a9d4558f3dff9b88a3ab0476b71e8903d7a9d4558f3d05");
     BOOST_TEST(to_hex(encode_row_value(plain, wide, std::nullopt, "payload")) ==

@@ -35,7 +35,8 @@ class Batch:
     class _Recorder:
         _WRITES = {"counter_add", "counter_set", "string_set", "string_put", "string_remove",
                    "set_add", "set_remove", "set_clear", "map_put", "map_put_seen", "map_remove",
-                   "map_increment", "map_clear", "remove"}
+                   "map_increment", "map_clear", "sorted_add", "sorted_increment", "sorted_remove",
+                   "sorted_clear", "remove"}
 
         def __init__(self):
             self.calls = []
@@ -70,6 +71,10 @@ class Batch:
     def map(self, key, text=True):
         """The map under a key."""
         return self._keyspace.map(key, text)
+
+    def sorted_set(self, key, text=True):
+        """The sorted set under a key."""
+        return self._keyspace.sorted_set(key, text)
 
     def remove(self, key):
         """Removes what this replica sees of a key, whatever it holds."""

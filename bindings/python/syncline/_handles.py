@@ -247,6 +247,83 @@ class Map(Handle, MutableMapping):
         return f"<syncline.Map {self.key!r}: {self.copy()!r}>"
 
 
+class SortedSet(Handle, MutableMapping):
+    """Members with scores, in the order of these: a mapping from member to float.
+
+    Of concurrent scores of a member the last one written is seen, additions beside it add up, and
+    an add survives a concurrent removal.
+    """
+
+    _ALL = 2**63 - 1
+
+    def __getitem__(self, member):
+        score = self._space.sorted_score(self._key, encode(member))
+        if score is None:
+            raise KeyError(member)
+        return score
+
+    def __setitem__(self, member, score):
+        self._space.sorted_add(self._key, encode(member), score)
+
+    def __delitem__(self, member):
+        if not self._space.sorted_remove(self._key, encode(member)):
+            raise KeyError(member)
+
+    def __contains__(self, member):
+        if not isinstance(member, (str, bytes, bytearray, memoryview)):
+            return False
+        return self._space.sorted_score(self._key, encode(member)) is not None
+
+    def __iter__(self):
+        return iter([member for member, _ in self.range()])
+
+    def __len__(self):
+        return self._space.sorted_size(self._key)
+
+    def _decoded(self, members):
+        return [(self._decode(member), score) for member, score in members]
+
+    def copy(self):
+        """All members at one moment, as a dict in the order of their scores."""
+        return dict(self.range())
+
+    def increment(self, member, amount=1):
+        """Adds to a score, from 0 on for a new member; returns the score that is seen.
+
+        Exact for decimals of at most 17 digits behind the point and below 10**21.
+
+        Raises:
+            InvalidArgument: an infinite score, less itself.
+        """
+        return self._space.sorted_increment(self._key, encode(member), amount)
+
+    def range(self, first=0, count=_ALL):
+        """(member, score) pairs from the place `first` on, ascending."""
+        return self._decoded(self._space.sorted_range(self._key, first, count))
+
+    def largest(self, count=_ALL, first=0):
+        """(member, score) pairs from the largest score on."""
+        return self._decoded(self._space.sorted_largest(self._key, first, count))
+
+    def between(self, low, high):
+        """(member, score) pairs with scores from `low` to `high`, both included."""
+        return self._decoded(self._space.sorted_between(self._key, low, high))
+
+    def clear(self):
+        """Removes the members that this replica sees, as one change."""
+        self._space.sorted_clear(self._key)
+
+    __hash__ = Handle.__hash__
+
+    def __eq__(self, other):
+        if isinstance(other, SortedSet):
+            return Handle.__eq__(self, other) or self.copy() == other.copy()
+        return self.copy() == other
+
+    def __repr__(self):
+        return f"<syncline.SortedSet {self.key!r}: {self.copy()!r}>"
+
+
 class Keyspace:
     """The keys of a database, as it and a transaction show them alike."""
 
@@ -267,6 +344,10 @@ class Keyspace:
     def map(self, key, text=True):
         """The map under a key; with text=False its fields and values are bytes."""
         return Map(self._space, key, text)
+
+    def sorted_set(self, key, text=True):
+        """The sorted set under a key; with text=False its members are bytes."""
+        return SortedSet(self._space, key, text)
 
     def type(self, key):
         """"string" (a counter is one), "map", "set"; None for a missing key."""
