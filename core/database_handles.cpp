@@ -20,6 +20,8 @@ KeyType key_type_of(CellType type) {
             return KeyType::set;
         case CellType::sorted_set:
             return KeyType::sorted_set;
+        case CellType::list:
+            return KeyType::list;
         case CellType::multi_value:
             return KeyType::multi_value;
     }
@@ -104,6 +106,8 @@ std::string_view key_type_name(KeyType type) {
             return "set";
         case KeyType::sorted_set:
             return "sorted-set";
+        case KeyType::list:
+            return "list";
         case KeyType::multi_value:
             return "multi-value";
     }
@@ -347,6 +351,77 @@ Result<void> SortedSetHandle::clear() const {
     return syncline::clear(*access_, key_, CellType::sorted_set);
 }
 
+// --- ListHandle
+
+Result<std::uint64_t> ListHandle::push(bool front, const std::vector<Bytes>& values) const {
+    return run(*access_, Kind::write, key_, [&](Transaction& txn) {
+        return operations::list_push(
+            txn, key_, front ? operations::ListEnd::front : operations::ListEnd::back, values);
+    });
+}
+
+Result<std::uint64_t> ListHandle::push_back(const std::vector<Bytes>& values) const {
+    return push(false, values);
+}
+
+Result<std::uint64_t> ListHandle::push_front(const std::vector<Bytes>& values) const {
+    return push(true, values);
+}
+
+Result<std::optional<Bytes>> ListHandle::pop(bool front) const {
+    return run(*access_, Kind::write, key_, [&](Transaction& txn) -> Result<std::optional<Bytes>> {
+        SYNCLINE_TRY(
+            const std::vector<Bytes> values,
+            operations::list_pop(
+                txn, key_, front ? operations::ListEnd::front : operations::ListEnd::back, 1));
+        return values.empty() ? std::nullopt : std::optional(values.front());
+    });
+}
+
+Result<std::optional<Bytes>> ListHandle::pop_back() const {
+    return pop(false);
+}
+
+Result<std::optional<Bytes>> ListHandle::pop_front() const {
+    return pop(true);
+}
+
+Result<void> ListHandle::insert(std::int64_t index, BytesView value) const {
+    return run_void(*access_, key_, [&](Transaction& txn) {
+        return operations::list_insert_at(txn, key_, index, Bytes(value));
+    });
+}
+
+Result<std::optional<Bytes>> ListHandle::get(std::int64_t index) const {
+    return run(*access_, Kind::read, key_,
+               [&](Transaction& txn) { return operations::list_get(txn, key_, index); });
+}
+
+Result<void> ListHandle::set(std::int64_t index, BytesView value) const {
+    return run_void(*access_, key_, [&](Transaction& txn) {
+        return operations::list_set(txn, key_, index, Bytes(value));
+    });
+}
+
+Result<bool> ListHandle::remove(std::int64_t index) const {
+    return run(*access_, Kind::write, key_,
+               [&](Transaction& txn) { return operations::list_erase(txn, key_, index); });
+}
+
+Result<std::uint64_t> ListHandle::size() const {
+    return run(*access_, Kind::read, key_,
+               [&](Transaction& txn) { return operations::count(txn, key_, CellType::list); });
+}
+
+Result<std::vector<Bytes>> ListHandle::range(std::int64_t first, std::int64_t last) const {
+    return run(*access_, Kind::read, key_,
+               [&](Transaction& txn) { return operations::list_range(txn, key_, first, last); });
+}
+
+Result<void> ListHandle::clear() const {
+    return syncline::clear(*access_, key_, CellType::list);
+}
+
 // --- Keyspace
 
 CounterHandle Keyspace::counter(BytesView key) const {
@@ -366,6 +441,10 @@ MapHandle Keyspace::map(BytesView key) const {
 }
 
 SortedSetHandle Keyspace::sorted_set(BytesView key) const {
+    return {access_, key};
+}
+
+ListHandle Keyspace::list(BytesView key) const {
     return {access_, key};
 }
 

@@ -16,8 +16,8 @@ namespace syncline {
 class Access;
 
 /// What a key holds. Strings are registers; a counter is a string that is a number.
-enum class KeyType : std::uint8_t { string, map, set, sorted_set, multi_value };
-/// "string", "map", "set", "sorted-set", "multi-value".
+enum class KeyType : std::uint8_t { string, map, set, sorted_set, list, multi_value };
+/// "string", "map", "set", "sorted-set", "list", "multi-value".
 std::string_view key_type_name(KeyType type);
 
 /// One of the concurrent values of a register.
@@ -155,6 +155,41 @@ private:
     Result<std::vector<Member>> walk(bool ascending, std::size_t first, std::size_t count) const;
 };
 
+/// Values in an order that all replicas agree on. Every value put in stays until somebody who has
+/// seen it takes it out; two replicas that pop at the same time may pop the same one. Indexes count
+/// from 0, negative ones from the end.
+class ListHandle : public Handle {
+public:
+    using Handle::Handle;
+
+    /// Puts values behind the last one; they stay together. Returns the new length.
+    Result<std::uint64_t> push_back(const std::vector<Bytes>& values) const;
+    /// Puts values in front of the first one, one after the other: the last of them comes first.
+    Result<std::uint64_t> push_front(const std::vector<Bytes>& values) const;
+    /// Nothing: the list is empty.
+    Result<std::optional<Bytes>> pop_back() const;
+    Result<std::optional<Bytes>> pop_front() const;
+    /// Puts a value in front of the element at an index, or at the end if there is none. Error
+    /// limit: some thousands were put at this very spot.
+    Result<void> insert(std::int64_t index, BytesView value) const;
+    /// Nothing: there is no such element. O(distance from the nearer end).
+    Result<std::optional<Bytes>> get(std::int64_t index) const;
+    /// Error invalid_argument: there is no such element.
+    Result<void> set(std::int64_t index, BytesView value) const;
+    /// False: there was no such element.
+    Result<bool> remove(std::int64_t index) const;
+    /// O(1).
+    Result<std::uint64_t> size() const;
+    /// Elements from `first` to `last`, both included.
+    Result<std::vector<Bytes>> range(std::int64_t first, std::int64_t last) const;
+    /// Removes the elements that this replica sees.
+    Result<void> clear() const;
+
+private:
+    Result<std::uint64_t> push(bool front, const std::vector<Bytes>& values) const;
+    Result<std::optional<Bytes>> pop(bool front) const;
+};
+
 /// Fields with values; each field is a register of its own, or a counter.
 class MapHandle : public Handle {
 public:
@@ -189,6 +224,7 @@ public:
     [[nodiscard]] SetHandle set(BytesView key) const;
     [[nodiscard]] MapHandle map(BytesView key) const;
     [[nodiscard]] SortedSetHandle sorted_set(BytesView key) const;
+    [[nodiscard]] ListHandle list(BytesView key) const;
 
     /// Nothing for a missing key.
     Result<std::optional<KeyType>> type(BytesView key) const;

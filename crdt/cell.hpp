@@ -17,6 +17,7 @@ enum class CellType : std::uint8_t {
     hash = 2,
     set = 3,
     sorted_set = 4,
+    list = 5,
     multi_value = 7
 };
 
@@ -28,15 +29,17 @@ struct CellTraits {
     bool has_values;        ///< dots carry a value and a timestamp; else they only say "present"
     bool has_counter;       ///< increments beside the register
     bool has_scores;        ///< the values are scores, crdt/score.hpp
+    bool has_positions;  ///< the fields are positions, crdt/position.hpp; rows stand in their order
 };
 
 /// All of them, in ascending order.
 constexpr CellTraits all_cell_traits[] = {
-    {CellType::string, "string", false, true, true, false},
-    {CellType::hash, "hash", true, true, true, false},
-    {CellType::set, "set", true, false, false, false},
-    {CellType::sorted_set, "zset", true, true, true, true},
-    {CellType::multi_value, "multi-value", false, true, false, false},
+    {CellType::string, "string", false, true, true, false, false},
+    {CellType::hash, "hash", true, true, true, false, false},
+    {CellType::set, "set", true, false, false, false, false},
+    {CellType::sorted_set, "zset", true, true, true, true, false},
+    {CellType::list, "list", true, true, false, false, true},
+    {CellType::multi_value, "multi-value", false, true, false, false, false},
 };
 constexpr std::size_t cell_types_count = std::size(all_cell_traits);
 

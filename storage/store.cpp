@@ -127,6 +127,14 @@ Position Store::take_seen() {
     return std::exchange(impl_->seen, 0);
 }
 
+Position Store::seen() const {
+    return impl_->seen;
+}
+
+void Store::see(Position position) {
+    impl_->seen = std::max(impl_->seen, position);
+}
+
 Store::Checkpoint Store::begin_checkpoint(Position position, RowChanges meta) {
     SYNCLINE_ASSERT(!impl_->flushing);
     impl_->flushing = std::make_shared<Checkpoint::State>(Checkpoint::State{

@@ -52,6 +52,10 @@ public:
     /// The largest position among entries seen by get and scan since the last call; 0 if all came
     /// from the base. Erased entries count.
     Position take_seen();
+    /// The same without forgetting it.
+    [[nodiscard]] Position seen() const;
+    /// A reader relied on something else that was made at this position.
+    void see(Position position);
 
     /// Moves the overlay aside and couples it with `meta` rows and the log position they describe.
     /// Precondition: no checkpoint is under way.

@@ -82,7 +82,7 @@ Result<RowName> parse_short(BytesView row_key) {
     name.key = Bytes(reader.raw(length));
     name.type = reader.u8();
     if (reader.ok() && reader.left() > 0) {
-        reader.u32();
+        if (name.type != ordered_row_type) reader.u32();
         name.field = Bytes(reader.raw(reader.left()));
     }
     if (!reader.done()) return bad_row(row_key, "is cut short");
@@ -103,9 +103,24 @@ Result<RowName> parse_hashed(BytesView row_key, BytesView& value) {
     return name;
 }
 
+/// What all rows of a key and type that stand in an order of their own begin with.
+Bytes ordered_prefix(BytesView key, std::uint8_t type) {
+    Bytes prefix = key.size() <= order_key_bytes_max ? short_prefix(key, 1) : hashed_prefix(key);
+    prefix.push_back(static_cast<char>(type));
+    return prefix;
+}
+
+RowKey ordered_row_key(BytesView key, BytesView field) {
+    SYNCLINE_ASSERT(field.size() <= ordered_field_bytes_max);
+    RowKey row{ordered_prefix(key, ordered_row_type), key.size() > order_key_bytes_max};
+    row.bytes.append(field);
+    return row;
+}
+
 }  // namespace
 
 RowKey encode_row_key(BytesView key, std::uint8_t type, std::optional<BytesView> field) {
+    if (type == ordered_row_type) return ordered_row_key(key, field.value());
     const std::size_t field_bytes = field ? hash32_bytes + field->size() : 0;
     if (fits_short(key, field_bytes)) {
         RowKey row{short_prefix(key, 1 + field_bytes), false};
@@ -141,6 +156,10 @@ Result<Row> decode_row(BytesView row_key, BytesView value) {
     if (row_key.size() <= hash64_bytes) return bad_row(row_key, "is cut short");
     const bool hashed = static_cast<std::uint8_t>(row_key[hash64_bytes]) == hashed_mark;
     SYNCLINE_TRY(RowName name, hashed ? parse_hashed(row_key, value) : parse_short(row_key));
+    if (name.type == ordered_row_type &&
+        (!name.field || name.field->size() > ordered_field_bytes_max)) {
+        return bad_row(row_key, "has no place in its order");
+    }
     // Encoding the name again checks all at once: the hashes, the length's form, short or hashed.
     if (encode_row_key(name.key, name.type, name.field).bytes != row_key) {
         return bad_row(row_key, "does not belong to the name it carries");
@@ -149,9 +168,7 @@ Result<Row> decode_row(BytesView row_key, BytesView value) {
 }
 
 Bytes order_rows_prefix(BytesView key, std::uint8_t type) {
-    Bytes prefix = key.size() <= order_key_bytes_max ? short_prefix(key, 1) : hashed_prefix(key);
-    prefix.push_back(static_cast<char>(type));
-    return prefix;
+    return ordered_prefix(key, type);
 }
 
 OrderRowKey encode_order_row(BytesView key, std::uint8_t type, std::uint64_t order,
@@ -188,6 +205,10 @@ std::vector<RowRange> rows_of_key(BytesView key) {
 
 std::vector<RowRange> rows_of_key(BytesView key, std::uint8_t type) {
     std::vector<RowRange> ranges;
+    if (type == ordered_row_type) {
+        ranges.push_back(range_of_prefix(ordered_prefix(key, type)));
+        return ranges;
+    }
     const auto add = [&](Bytes prefix) {
         prefix.push_back(static_cast<char>(type));
         ranges.push_back(range_of_prefix(std::move(prefix)));

@@ -11,7 +11,10 @@ namespace syncline {
 /// replicas order and hash rows alike. Layout in storage/FORMAT.md:
 ///   short:  h64(key) | length | key | type | [h32(field) field]
 ///   hashed: h64(key) | 0xFF | H128(key) | type | [H128(field)]     when the short form > 500 bytes
-/// `type` is opaque here. A field is present or not by type; sets and hashes always have one.
+///   ordered: as short without h32, or as hashed with the field itself instead of its hash when the
+///            key has more than 200 bytes: rows of type 5 stand in the order of their fields
+/// `type` is opaque here but for that. A field is present or not by type; sets and hashes always
+/// have one.
 struct RowName {
     Bytes key;
     std::uint8_t type = 0;
@@ -20,11 +23,16 @@ struct RowName {
     bool operator==(const RowName&) const = default;
 };
 
+/// The type whose rows stand in the order of their fields, which have at most so many bytes.
+constexpr std::uint8_t ordered_row_type = 5;
+constexpr std::size_t ordered_field_bytes_max = 280;
+
 /// The row key, and whether it is of the hashed form (then the value must carry the full name).
 struct RowKey {
     Bytes bytes;
     bool hashed = false;
 };
+/// Precondition: an ordered row has a field within its bound.
 RowKey encode_row_key(BytesView key, std::uint8_t type, std::optional<BytesView> field);
 
 /// A row's value: for hashed keys the full key and field stand in front of the payload.
@@ -68,7 +76,7 @@ struct RowRange {
 /// Every row of a user key lies in one of these (short and hashed form; the first alone when no
 /// field can make the row hashed is not assumed: both are always given).
 std::vector<RowRange> rows_of_key(BytesView key);
-/// Every row of one type of a user key.
+/// Every row of one type of a user key. Of the ordered type it is one range.
 std::vector<RowRange> rows_of_key(BytesView key, std::uint8_t type);
 /// Rows whose h64 starts with the `bits`-bit prefix `prefix` (bits <= 64; 0 = all rows).
 RowRange rows_of_prefix(std::uint64_t prefix, unsigned bits);

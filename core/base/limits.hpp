@@ -22,6 +22,11 @@ constexpr std::size_t key_bytes_max = 64 * kib;
 constexpr std::size_t transaction_bytes_max = 15 * mib;
 /// LMDB's compile-time bound for keys is 511; row keys stay below it.
 constexpr std::size_t row_key_bytes_max = 500;
+/// The place of a list element, which stands whole in its row key beside a key of 200 bytes. Room
+/// for 10,000 insertions one after the other at one spot, and for hundreds that halve what is left.
+constexpr std::size_t position_bytes_max = 280;
+/// Ordered collections whose first and last row are remembered, some hundred bytes each.
+constexpr std::size_t range_edges_max = 10000;
 /// Actors a version vector read from outside may hold.
 constexpr std::size_t actors_max = 65536;
 

@@ -1,6 +1,7 @@
 #include "core/engine/event.hpp"
 
 #include "core/base/limits.hpp"
+#include "crdt/position.hpp"
 
 namespace syncline {
 namespace {
@@ -50,7 +51,14 @@ Op unpack_cell_op(Unpacker& in) {
     }
     op.type = *type;
     if (!in.nil()) op.field = unpack_key(in);
-    if (op.field.has_value() != traits_of(op.type).has_fields) in.fail();
+    if (op.field.has_value() != traits_of(op.type).has_fields) {
+        in.fail();
+        return op;
+    }
+    if (traits_of(op.type).has_positions && !is_position(*op.field)) {
+        in.fail();
+        return op;
+    }
     op.delta = unpack_cell_delta(in, op.type);
     if (op.delta.value && op.delta.value->size() > limits::value_bytes_max) in.fail();
     return op;

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "core/base/hash.hpp"
+#include "crdt/position.hpp"
 #include "crdt/score.hpp"
 
 namespace syncline {
@@ -47,7 +48,11 @@ Bytes successor(BytesView key) {
 }
 
 Result<CellType> type_of(const RowName& name) {
-    if (const std::optional<CellType> type = cell_type_from(name.type)) return *type;
+    const std::optional<CellType> type = cell_type_from(name.type);
+    if (type && traits_of(*type).has_positions && !is_position(name.field.value_or(Bytes()))) {
+        return Error{Code::corrupt, "row of a list without a position"};
+    }
+    if (type) return *type;
     return Error{Code::version, "row of unknown type " + std::to_string(name.type)};
 }
 
@@ -152,10 +157,14 @@ Result<std::optional<CellType>> Group::visible_type(BytesView key) {
     return std::optional<CellType>();
 }
 
-Result<void> Group::scan_cells(BytesView key, CellType type, const CellVisitor& visit) {
+Result<void> Group::scan_cells(BytesView key, CellType type, const CellVisitor& visit,
+                               WalkOrder walk) {
     Result<void> status;
     bool go_on = true;
-    for (const RowRange& range : rows_of_key(key, static_cast<std::uint8_t>(type))) {
+    const bool ascending = walk == WalkOrder::ascending;
+    std::vector<RowRange> ranges = rows_of_key(key, static_cast<std::uint8_t>(type));
+    if (!ascending) std::reverse(ranges.begin(), ranges.end());
+    for (const RowRange& range : ranges) {
         const auto visit_row = [&](BytesView row_key, BytesView value) {
             Result<Row> row = decode_row(row_key, value);
             Result<Cell> cell = row ? read_cell(row->payload, type) : Result<Cell>(row.error());
@@ -166,7 +175,13 @@ Result<void> Group::scan_cells(BytesView key, CellType type, const CellVisitor& 
             go_on = visit(row->name.field ? BytesView(*row->name.field) : BytesView(), *cell);
             return go_on;
         };
-        SYNCLINE_CHECK(store_.scan(Table::cells, range.first, range.last, visit_row));
+        if (traits_of(type).has_positions) {
+            SYNCLINE_CHECK(walk_ordered(Table::cells, range.first, range, walk, visit_row));
+        } else {
+            SYNCLINE_CHECK(
+                ascending ? store_.scan(Table::cells, range.first, range.last, visit_row)
+                          : store_.scan_reverse(Table::cells, range.first, range.last, visit_row));
+        }
         SYNCLINE_CHECK(status);
         if (!go_on) break;
     }
@@ -179,7 +194,7 @@ Result<void> Group::scan_scores(BytesView key, const ScoreRange& range, WalkOrde
     const auto row_of = [&](const ScoreRange::Place& place) {
         return encode_order_row(key, score_type, place.order, place.member).bytes;
     };
-    const Bytes from = row_of(range.from);
+    const Bytes from = range.from == ScoreRange::Place{} ? prefix : row_of(range.from);
     const Bytes to = range.to ? row_of(*range.to) : prefix_end(prefix);
     Result<void> status;
     const auto visit_row = [&](BytesView row_key, BytesView value) {
@@ -191,10 +206,44 @@ Result<void> Group::scan_scores(BytesView key, const ScoreRange& range, WalkOrde
         }
         return visit(row->member, *score);
     };
-    SYNCLINE_CHECK(walk == WalkOrder::ascending
-                       ? store_.scan(Table::counts, from, to, visit_row)
-                       : store_.scan_reverse(Table::counts, from, to, visit_row));
+    SYNCLINE_CHECK(walk_ordered(Table::counts, prefix, RowRange{from, to}, walk, visit_row));
     return status;
+}
+
+/// Walks a part of an ordered collection, and past what was taken off its ends.
+Result<void> Group::walk_ordered(Table table, const Bytes& prefix, RowRange range, WalkOrder walk,
+                                 const RowVisitor& visit) {
+    const bool ascending = walk == WalkOrder::ascending;
+    const RangeEdges::Edges* const known = edges_.find(prefix);
+    // Whether the walk begins in front of, or behind, all rows.
+    bool from_edge = ascending ? range.first == prefix : range.last == prefix_end(prefix);
+    if (known != nullptr) {
+        from_edge =
+            from_edge || (ascending ? range.first <= known->first : range.last >= known->end);
+        range.first = std::max(range.first, known->first);
+        range.last = std::min(range.last, known->end);
+        store_.see(known->changed);
+    }
+    bool met_any = false;
+    const auto learn = [&](std::optional<BytesView> row_key) {
+        if (ascending) {
+            edges_.first_is(prefix, row_key, store_.seen());
+        } else {
+            edges_.last_is(prefix, row_key, store_.seen());
+        }
+    };
+    const auto visit_row = [&](BytesView row_key, BytesView value) {
+        if (from_edge && !met_any) learn(row_key);
+        met_any = true;
+        return visit(row_key, value);
+    };
+    const bool to_edge =
+        known != nullptr ? (ascending ? range.last >= known->end : range.first <= known->first)
+                         : (ascending ? range.last == prefix_end(prefix) : range.first == prefix);
+    SYNCLINE_CHECK(ascending ? store_.scan(table, range.first, range.last, visit_row)
+                             : store_.scan_reverse(table, range.first, range.last, visit_row));
+    if (from_edge && to_edge && !met_any) learn(std::nullopt);
+    return {};
 }
 
 Result<std::uint64_t> Group::scan_keys(std::uint64_t cursor, std::size_t count,
@@ -357,6 +406,10 @@ Result<void> Group::replace(const RowKey& row_key, const RowName& name,
                             const std::optional<Bytes>& old_value, const Cell& old_cell,
                             const Cell& new_cell, Position position) {
     SYNCLINE_TRY(const CellType type, type_of(name));
+    if (traits_of(type).has_positions) {
+        edges_.changed(order_rows_prefix(name.key, name.type), row_key.bytes, !new_cell.empty(),
+                       position);
+    }
     if (old_value) leaf_sums_.remove(row_key.bytes, *old_value);
     if (new_cell.empty()) {
         if (old_value) store_.erase(Table::cells, row_key.bytes, position);
@@ -382,12 +435,16 @@ void Group::index_score(const RowName& name, const Cell& old_cell, const Cell& n
     const auto row_of = [&](double score) {
         return encode_order_row(name.key, score_type, score_order(score), *name.field);
     };
+    const Bytes prefix = order_rows_prefix(name.key, score_type);
     if (before && before != after) {
-        store_.erase(Table::counts, row_of(*before).bytes, position);
+        const Bytes row_key = row_of(*before).bytes;
+        edges_.changed(prefix, row_key, false, position);
+        store_.erase(Table::counts, row_key, position);
     }
     if (after) {  // also if it is the same: who reads the order must wait for the cell's last
                   // change
         OrderRowKey row = row_of(*after);
+        edges_.changed(prefix, row.bytes, true, position);
         store_.put(Table::counts, row.bytes, std::move(row.value), position);
     }
 }

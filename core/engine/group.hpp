@@ -7,6 +7,7 @@
 #include "core/base/limits.hpp"
 #include "core/engine/conflict_ring.hpp"
 #include "core/engine/event.hpp"
+#include "core/engine/range_edges.hpp"
 #include "core/merkle/leaf_sums.hpp"
 #include "storage/store.hpp"
 #include "storage/tables.hpp"
@@ -15,6 +16,9 @@ namespace syncline {
 
 /// Called for the live fields of one key and type; false ends the walk.
 using CellVisitor = std::function<bool(BytesView field, const Cell& cell)>;
+/// Which way a walk goes.
+enum class WalkOrder : std::uint8_t { ascending, descending };
+
 /// Called for the members of a sorted set; false ends the walk.
 using ScoreVisitor = std::function<bool(BytesView member, double score)>;
 
@@ -30,9 +34,6 @@ struct ScoreRange {
     Place from;
     std::optional<Place> to;  ///< nothing: the end
 };
-/// Which way a walk goes.
-enum class WalkOrder : std::uint8_t { ascending, descending };
-
 /// Called for existing keys with their visible type; false ends the walk.
 using KeyVisitor = std::function<bool(BytesView key, CellType type)>;
 
@@ -58,8 +59,9 @@ public:
     Result<std::uint64_t> count(BytesView key, CellType type);
     /// The live type with the highest precedence, if any.
     Result<std::optional<CellType>> visible_type(BytesView key);
-    /// Walks rows of one type of a key, in row order, live or not.
-    Result<void> scan_cells(BytesView key, CellType type, const CellVisitor& visit);
+    /// Walks rows of one type of a key, in row order or back, live or not.
+    Result<void> scan_cells(BytesView key, CellType type, const CellVisitor& visit,
+                            WalkOrder walk = WalkOrder::ascending);
     /// Walks members of a sorted set in the order of their scores. O(log n) to the first.
     Result<void> scan_scores(BytesView key, const ScoreRange& range, WalkOrder walk,
                              const ScoreVisitor& visit);
@@ -126,6 +128,8 @@ private:
     Result<void> replace(const RowKey& row_key, const RowName& name,
                          const std::optional<Bytes>& old_value, const Cell& old_cell,
                          const Cell& new_cell, Position position);
+    Result<void> walk_ordered(Table table, const Bytes& prefix, RowRange range, WalkOrder walk,
+                              const RowVisitor& visit);
     void index_score(const RowName& name, const Cell& old_cell, const Cell& new_cell,
                      Position position);
     Result<void> check_counts(const std::map<Bytes, Bytes>& expected);
@@ -138,6 +142,7 @@ private:
     std::uint64_t keys_count_ = 0;
     ConflictOptions conflict_options_;
     ConflictRing conflicts_;
+    RangeEdges edges_;
     /// While an event with conflicts, or a snapshot, is taken in.
     std::optional<ConflictFinder> finder_;
 };

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "core/base/limits.hpp"
+#include "crdt/position.hpp"
 #include "crdt/score.hpp"
 
 namespace syncline::operations {
@@ -235,6 +236,226 @@ Result<void> sorted_scan(Transaction& txn, BytesView key, const ScoreRange& rang
                          const ScoreVisitor& visit) {
     SYNCLINE_CHECK(exists_as(txn, key, CellType::sorted_set));
     return txn.scan_scores(key, range, walk, visit);
+}
+
+namespace {
+
+struct Element {
+    Bytes position;
+    Bytes value;
+};
+using Elements = std::vector<Element>;
+
+WalkOrder walk_from(ListEnd end) {
+    return end == ListEnd::front ? WalkOrder::ascending : WalkOrder::descending;
+}
+
+/// What a reader sees of an element. Precondition: it is live.
+Bytes element_value(const Cell& cell) {
+    return cell.dots.winner()->payload.value;
+}
+
+/// `count` elements from the one that has `skip` in front of it, in the order of the walk.
+Result<Elements> elements(Transaction& txn, BytesView key, ListEnd from, std::size_t skip,
+                          std::size_t count) {
+    Elements found;
+    if (count == 0) return found;
+    const auto visit = [&](BytesView position, const Cell& cell) {
+        if (skip > 0) {
+            --skip;
+        } else {
+            found.push_back(Element{Bytes(position), element_value(cell)});
+        }
+        return found.size() < count;
+    };
+    SYNCLINE_CHECK(txn.scan_list(key, walk_from(from), visit));
+    return found;
+}
+
+/// Elements from index `first` to `last` in order, found from the end that is nearer.
+Result<Elements> elements_between(Transaction& txn, BytesView key, std::int64_t first,
+                                  std::int64_t last) {
+    SYNCLINE_TRY(const std::uint64_t length, count(txn, key, CellType::list));
+    const auto end = static_cast<std::int64_t>(length);
+    if (first < 0) first = std::max<std::int64_t>(first + end, 0);
+    if (last < 0) last += end;
+    last = std::min(last, end - 1);
+    if (first > last) return Elements();
+    const auto in_front = static_cast<std::size_t>(first);
+    const auto behind = static_cast<std::size_t>(end - 1 - last);
+    const auto wanted = static_cast<std::size_t>(last - first + 1);
+    if (in_front <= behind) return elements(txn, key, ListEnd::front, in_front, wanted);
+    SYNCLINE_TRY(Elements found, elements(txn, key, ListEnd::back, behind, wanted));
+    std::reverse(found.begin(), found.end());
+    return found;
+}
+
+std::optional<BytesView> position_of(const Elements& elements, std::size_t index) {
+    return index < elements.size() ? std::optional<BytesView>(elements[index].position)
+                                   : std::nullopt;
+}
+
+Result<void> remove_elements(Transaction& txn, BytesView key, const Elements& elements) {
+    for (const Element& element : elements) {
+        SYNCLINE_CHECK(txn.remove(key, CellType::list, element.position));
+    }
+    return {};
+}
+
+Result<void> put_between(Transaction& txn, BytesView key, std::optional<BytesView> left,
+                         std::optional<BytesView> right, Bytes value) {
+    const Bytes position = position_at(place_between(left, right), txn.dot(), 0);
+    if (!is_position(position)) {
+        return Error{Code::limit, "no more elements can be put between these two"};
+    }
+    return txn.put(key, CellType::list, position, std::move(value));
+}
+
+Result<std::vector<Bytes>> values_of(Result<Elements> found) {
+    if (!found) return found.error();
+    std::vector<Bytes> values;
+    for (Element& element : *found) values.push_back(std::move(element.value));
+    return values;
+}
+
+}  // namespace
+
+Result<std::uint64_t> list_push(Transaction& txn, BytesView key, ListEnd end,
+                                std::vector<Bytes> values) {
+    SYNCLINE_TRY(const std::uint64_t length, count(txn, key, CellType::list));
+    SYNCLINE_TRY(const Elements outermost, elements(txn, key, end, 0, 1));
+    const std::optional<BytesView> neighbour = position_of(outermost, 0);
+    const Bytes place = end == ListEnd::front ? place_between(std::nullopt, neighbour)
+                                              : place_between(neighbour, std::nullopt);
+    if (end == ListEnd::front) std::reverse(values.begin(), values.end());
+    for (std::size_t i = 0; i < values.size(); ++i) {
+        SYNCLINE_CHECK(check_size(key, values[i]));
+        SYNCLINE_CHECK(
+            txn.put(key, CellType::list, position_at(place, txn.dot(), i), std::move(values[i])));
+    }
+    return length + values.size();
+}
+
+Result<std::vector<Bytes>> list_pop(Transaction& txn, BytesView key, ListEnd end,
+                                    std::size_t count) {
+    SYNCLINE_CHECK(exists_as(txn, key, CellType::list));
+    SYNCLINE_TRY(Elements taken, elements(txn, key, end, 0, count));
+    SYNCLINE_CHECK(remove_elements(txn, key, taken));
+    return values_of(std::move(taken));
+}
+
+Result<std::optional<Bytes>> list_get(Transaction& txn, BytesView key, std::int64_t index) {
+    SYNCLINE_TRY(Elements found, elements_between(txn, key, index, index));
+    if (found.empty()) return std::optional<Bytes>();
+    return std::optional(std::move(found.front().value));
+}
+
+Result<std::vector<Bytes>> list_range(Transaction& txn, BytesView key, std::int64_t first,
+                                      std::int64_t last) {
+    return values_of(elements_between(txn, key, first, last));
+}
+
+Result<void> list_set(Transaction& txn, BytesView key, std::int64_t index, Bytes value) {
+    SYNCLINE_CHECK(check_size(key, value));
+    SYNCLINE_TRY(const Elements found, elements_between(txn, key, index, index));
+    if (found.empty()) return Error{Code::invalid_argument, "index out of range"};
+    return txn.put(key, CellType::list, found.front().position, std::move(value));
+}
+
+Result<std::optional<std::uint64_t>> list_insert(Transaction& txn, BytesView key, bool before,
+                                                 BytesView pivot, Bytes value) {
+    SYNCLINE_CHECK(check_size(key, value));
+    SYNCLINE_TRY(const std::uint64_t length, count(txn, key, CellType::list));
+    std::optional<Bytes> left;
+    std::optional<Bytes> right;
+    bool found = false;
+    const auto visit = [&](BytesView position, const Cell& cell) {
+        if (found) {  // the one behind the pivot
+            right = Bytes(position);
+            return false;
+        }
+        found = element_value(cell) == pivot;
+        if (found && before) right = Bytes(position);
+        if (!(found && before)) left = Bytes(position);
+        return !(found && before);
+    };
+    SYNCLINE_CHECK(txn.scan_list(key, WalkOrder::ascending, visit));
+    if (!found) return std::optional<std::uint64_t>();
+    SYNCLINE_CHECK(put_between(txn, key, left, right, std::move(value)));
+    return std::optional(length + 1);
+}
+
+Result<void> list_insert_at(Transaction& txn, BytesView key, std::int64_t index, Bytes value) {
+    SYNCLINE_CHECK(check_size(key, value));
+    SYNCLINE_TRY(const std::uint64_t length, count(txn, key, CellType::list));
+    const auto end = static_cast<std::int64_t>(length);
+    if (index < 0) index = std::max<std::int64_t>(index + end, 0);
+    index = std::min(index, end);
+    const bool at_front = index == 0;
+    SYNCLINE_TRY(const Elements around,
+                 elements_between(txn, key, at_front ? 0 : index - 1, index));
+    return put_between(txn, key, at_front ? std::nullopt : position_of(around, 0),
+                       position_of(around, at_front ? 0 : 1), std::move(value));
+}
+
+Result<bool> list_erase(Transaction& txn, BytesView key, std::int64_t index) {
+    SYNCLINE_TRY(const Elements found, elements_between(txn, key, index, index));
+    SYNCLINE_CHECK(remove_elements(txn, key, found));
+    return !found.empty();
+}
+
+Result<std::uint64_t> list_remove(Transaction& txn, BytesView key, std::int64_t count,
+                                  BytesView value) {
+    SYNCLINE_CHECK(exists_as(txn, key, CellType::list));
+    const std::uint64_t wanted = count == 0  ? ~std::uint64_t{0}
+                                 : count < 0 ? std::uint64_t{0} - static_cast<std::uint64_t>(count)
+                                             : static_cast<std::uint64_t>(count);
+    Elements equal;
+    const auto visit = [&](BytesView position, const Cell& cell) {
+        if (element_value(cell) == value) equal.push_back(Element{Bytes(position), {}});
+        return equal.size() < wanted;
+    };
+    SYNCLINE_CHECK(
+        txn.scan_list(key, count < 0 ? WalkOrder::descending : WalkOrder::ascending, visit));
+    SYNCLINE_CHECK(remove_elements(txn, key, equal));
+    return equal.size();
+}
+
+Result<void> list_trim(Transaction& txn, BytesView key, std::int64_t first, std::int64_t last) {
+    SYNCLINE_TRY(const std::uint64_t length, count(txn, key, CellType::list));
+    const auto end = static_cast<std::int64_t>(length);
+    if (first < 0) first = std::max<std::int64_t>(first + end, 0);
+    if (last < 0) last += end;
+    last = std::min(last, end - 1);
+    const bool nothing_stays = first > last;
+    const std::int64_t in_front = nothing_stays ? end : first;
+    const std::int64_t behind = nothing_stays ? 0 : end - 1 - last;
+    for (const auto& [from, count] :
+         {std::pair(ListEnd::front, in_front), std::pair(ListEnd::back, behind)}) {
+        SYNCLINE_TRY(const Elements cut,
+                     elements(txn, key, from, 0, static_cast<std::size_t>(count)));
+        SYNCLINE_CHECK(remove_elements(txn, key, cut));
+    }
+    return {};
+}
+
+Result<void> list_put_at(Transaction& txn, BytesView key, BytesView position, Bytes value) {
+    SYNCLINE_CHECK(check_size(key, value));
+    SYNCLINE_CHECK(exists_as(txn, key, CellType::list));
+    return txn.put(key, CellType::list, position, std::move(value));
+}
+
+Result<void> list_remove_at(Transaction& txn, BytesView key, BytesView position) {
+    SYNCLINE_CHECK(exists_as(txn, key, CellType::list));
+    SYNCLINE_TRY(const Cell cell, txn.cell(key, CellType::list, position));
+    if (!cell.live()) return {};
+    return txn.remove(key, CellType::list, position);
+}
+
+Result<void> list_scan(Transaction& txn, BytesView key, ListEnd from, const ListVisitor& visit) {
+    SYNCLINE_CHECK(exists_as(txn, key, CellType::list));
+    return txn.scan_list(key, walk_from(from),
+                         [&](BytesView, const Cell& cell) { return visit(element_value(cell)); });
 }
 
 Result<void> multi_value_set(Transaction& txn, BytesView key, Bytes value,

@@ -53,6 +53,46 @@ Result<std::optional<double>> sorted_score(Transaction& txn, BytesView key, Byte
 Result<void> sorted_scan(Transaction& txn, BytesView key, const ScoreRange& range, WalkOrder walk,
                          const ScoreVisitor& visit);
 
+// Lists. Indexes count from 0, negative ones from the end (-1 is the last); what another replica
+// does meanwhile happens to elements, wherever they then stand.
+enum class ListEnd : std::uint8_t { front, back };
+/// Puts values at an end one after the other, so that at the front the last one comes first. They
+/// stay together whatever others push meanwhile. Returns the new length.
+Result<std::uint64_t> list_push(Transaction& txn, BytesView key, ListEnd end,
+                                std::vector<Bytes> values);
+/// Takes up to `count` elements off an end, in the order of taking. Another replica may take the
+/// same ones.
+Result<std::vector<Bytes>> list_pop(Transaction& txn, BytesView key, ListEnd end,
+                                    std::size_t count);
+Result<std::optional<Bytes>> list_get(Transaction& txn, BytesView key, std::int64_t index);
+/// Elements from `first` to `last`, both included, as far as there are any.
+Result<std::vector<Bytes>> list_range(Transaction& txn, BytesView key, std::int64_t first,
+                                      std::int64_t last);
+/// Replaces one element; concurrent replacements of it compete. Error invalid_argument (there is no
+/// such element).
+Result<void> list_set(Transaction& txn, BytesView key, std::int64_t index, Bytes value);
+/// Puts a value in front of or behind the first element that equals `pivot`. Returns the new
+/// length; nothing: no element equals it. Error limit: too many were put at this very spot.
+Result<std::optional<std::uint64_t>> list_insert(Transaction& txn, BytesView key, bool before,
+                                                 BytesView pivot, Bytes value);
+/// Puts a value in front of the element at an index, or at the end if the index is not in front of
+/// any. Error limit as above.
+Result<void> list_insert_at(Transaction& txn, BytesView key, std::int64_t index, Bytes value);
+/// Removes the element at an index. False: there is none.
+Result<bool> list_erase(Transaction& txn, BytesView key, std::int64_t index);
+/// Removes elements that equal a value: the first `count`, the last -`count`, or with 0 all.
+/// Returns how many.
+Result<std::uint64_t> list_remove(Transaction& txn, BytesView key, std::int64_t count,
+                                  BytesView value);
+/// Removes all elements but those from `first` to `last`.
+Result<void> list_trim(Transaction& txn, BytesView key, std::int64_t first, std::int64_t last);
+/// Writes, or removes, the element at a position (crdt/position.hpp), whether it is there or not.
+Result<void> list_put_at(Transaction& txn, BytesView key, BytesView position, Bytes value);
+Result<void> list_remove_at(Transaction& txn, BytesView key, BytesView position);
+/// Walks elements with their values, from the front or back.
+using ListVisitor = std::function<bool(BytesView value)>;
+Result<void> list_scan(Transaction& txn, BytesView key, ListEnd from, const ListVisitor& visit);
+
 /// Replaces the values that are seen. With a context only if it covers all of them, else Error
 /// conflict: the write's past is all that is here, so it would replace unread ones as well.
 Result<void> multi_value_set(Transaction& txn, BytesView key, Bytes value,

@@ -116,6 +116,38 @@ Result<void> Transaction::scan_cells(BytesView key, CellType type, const CellVis
     });
 }
 
+Result<void> Transaction::scan_list(BytesView key, WalkOrder walk, const CellVisitor& visit) {
+    constexpr CellType type = CellType::list;
+    std::map<BytesView, const Staged*> staged;  // by position, as the group's elements come
+    const CellName first{Bytes(key), type, std::nullopt};
+    for (auto it = staged_.lower_bound(first); it != staged_.end(); ++it) {
+        const auto& [name, change] = *it;
+        if (std::get<0>(name) != key || std::get<1>(name) != type) break;
+        staged.emplace(*std::get<2>(name), &change);
+    }
+    const bool ascending = walk == WalkOrder::ascending;
+    bool go_on = true;
+    // Visits what is staged in front of `bound` (nothing: all), and takes it out.
+    const auto visit_staged = [&](std::optional<BytesView> bound) {
+        while (go_on && !staged.empty()) {
+            const auto next = ascending ? staged.begin() : std::prev(staged.end());
+            if (bound && (ascending ? next->first > *bound : next->first < *bound)) return;
+            const Cell cell = after(*next->second);
+            if (cell.live()) go_on = visit(next->first, cell);
+            staged.erase(next);
+        }
+    };
+    const auto visit_group = [&](BytesView position, const Cell& cell) {
+        const bool is_staged = staged.contains(position);
+        visit_staged(position);
+        if (!is_staged && go_on && cell.live()) go_on = visit(position, cell);
+        return go_on;
+    };
+    if (!is_cleared(key)) SYNCLINE_CHECK(group_.scan_cells(key, type, visit_group, walk));
+    visit_staged(std::nullopt);
+    return {};
+}
+
 Result<void> Transaction::scan_scores(BytesView key, const ScoreRange& range, WalkOrder walk,
                                       const ScoreVisitor& visit) {
     // Staged members in order, in front of which the group's come.

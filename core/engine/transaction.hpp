@@ -21,6 +21,8 @@ public:
     Result<std::optional<CellType>> visible_type(BytesView key);
     /// Live cells of one type of a key, in no particular order.
     Result<void> scan_cells(BytesView key, CellType type, const CellVisitor& visit);
+    /// Elements of a list in order, or back.
+    Result<void> scan_list(BytesView key, WalkOrder walk, const CellVisitor& visit);
     /// Members of a sorted set in the order of their scores.
     Result<void> scan_scores(BytesView key, const ScoreRange& range, WalkOrder walk,
                              const ScoreVisitor& visit);

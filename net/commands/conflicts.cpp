@@ -41,7 +41,7 @@ void reply_side(RespWriter& reply, const ConflictSide& side) {
     field(reply, "actor", to_string(side.dot.actor));
     field(reply, "action", conflict_action_name(side.action));
     field(reply, "type", cell_type_name(side.type));
-    field(reply, "field", side.field);
+    field(reply, "field", field_text(side.type, side.field));
     field(reply, "hlc", hlc);
     field(reply, "time", time);
     field(reply, "value", value);
@@ -55,7 +55,8 @@ void reply_record(RespWriter& reply, const ConflictRecord& record) {
     field(reply, "seq", record.sequence);
     field(reply, "id", to_hex(record.id));
     field(reply, "key", record.key);
-    field(reply, "field", clash ? std::optional<Bytes>() : record.winner.field);
+    field(reply, "field",
+          clash ? std::optional<Bytes>() : field_text(record.winner.type, record.winner.field));
     field(reply, "type", cell_type_name(record.winner.type));
     field(reply, "kind", conflict_kind_name(record.kind));
     field(reply, "rule", conflict_rule(record.kind));
@@ -154,7 +155,9 @@ Result<std::optional<Candidate>> find_live(Transaction& txn, const Bytes& key,
                                            const std::optional<Bytes>& part, BytesView dot) {
     for (const CellType type : cell_types) {
         if (traits_of(type).has_fields != part.has_value()) continue;
-        SYNCLINE_TRY(const Cell cell, txn.cell(key, type, view(part)));
+        const std::optional<Bytes> name = field_from_text(type, part);
+        if (part && !name) continue;
+        SYNCLINE_TRY(const Cell cell, txn.cell(key, type, view(name)));
         for (const DotMap::Entry& entry : cell.dots.entries()) {
             if (to_string(entry.dot) != dot) continue;
             const bool member = !traits_of(type).has_values;
@@ -176,7 +179,9 @@ Result<std::optional<Candidate>> find_recorded(ConflictRing& ring, const Bytes& 
         SYNCLINE_TRY(const ConflictPage page, ring.page(query));
         for (const ConflictRecord& record : page.records) {
             for (const ConflictSide* side : {&record.loser, &record.winner}) {
-                if (to_string(side->dot) != dot || side->field != part) continue;
+                if (to_string(side->dot) != dot || field_text(side->type, side->field) != part) {
+                    continue;
+                }
                 Candidate found{side->action, side->type, std::nullopt};
                 if (side->value) found.value = side->value->bytes;
                 return std::optional(std::move(found));
@@ -201,6 +206,8 @@ Result<void> remove_again(Transaction& txn, const Bytes& key, const Bytes& part,
             return without_answer(operations::set_remove(txn, key, part));
         case CellType::sorted_set:
             return without_answer(operations::sorted_remove(txn, key, part));
+        case CellType::list:
+            return operations::list_remove_at(txn, key, part);
         case CellType::string:
         case CellType::multi_value:
             break;
@@ -223,6 +230,8 @@ Result<void> do_again(Transaction& txn, const Bytes& key, const Bytes& part,
         case CellType::sorted_set:
             return without_answer(
                 operations::sorted_add(txn, key, part, parse_score(*candidate.value).value()));
+        case CellType::list:
+            return operations::list_put_at(txn, key, part, *candidate.value);
         case CellType::multi_value:
             return operations::multi_value_set(txn, key, *candidate.value, nullptr);
     }
@@ -256,7 +265,8 @@ Result<void> resolve_command(CommandContext& context) {
         context.reply.error("ERR the record has the length of this value, but not the value");
         return {};
     }
-    SYNCLINE_CHECK(do_again(context.txn(), key, part.value_or(Bytes()), *found));
+    const Bytes name = field_from_text(found->type, part).value_or(Bytes());
+    SYNCLINE_CHECK(do_again(context.txn(), key, name, *found));
     context.reply.simple("OK");
     return {};
 }

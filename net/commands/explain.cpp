@@ -75,7 +75,7 @@ void reply_cell(RespWriter& reply, const Explained& explained, CellType visible)
     const DotMap::Entry* const winner = cell.dots.winner();
     reply.map(7);
     field(reply, "type", cell_type_name(explained.type));
-    field(reply, "field", explained.field);
+    field(reply, "field", field_text(explained.type, explained.field));
     field(
         reply, "value",
         traits_of(explained.type).has_values ? visible_value(cell, explained.type) : std::nullopt);
@@ -102,9 +102,9 @@ Result<std::vector<Explained>> gather(CommandContext& context, std::int64_t& omi
     for (const CellType type : cell_types) {
         SYNCLINE_CHECK(context.txn().scan_cells(key, type, [&](BytesView name, const Cell& cell) {
             const bool has_field = traits_of(type).has_fields;
-            if (context.count() == 3 && (!has_field || name != context.argument(2))) {
-                return true;
-            }
+            const bool wanted = context.count() < 3 ||
+                                (has_field && field_text(type, Bytes(name)) == context.argument(2));
+            if (!wanted) return true;
             if (cells.size() == cells_max) {
                 ++omitted;
             } else {

@@ -2,6 +2,8 @@
 #include <concepts>
 #include <optional>
 
+#include "crdt/cell.hpp"
+#include "crdt/position.hpp"
 #include "crdt/version_vector.hpp"
 #include "net/resp.hpp"
 
@@ -31,6 +33,20 @@ void field(RespWriter& reply, BytesView name, const std::optional<Value>& value)
     if (value) return field(reply, name, *value);
     reply.bulk(name);
     reply.null();
+}
+
+// Fields of cells as people write them: positions of list elements in hexadecimal.
+
+inline std::optional<Bytes> field_text(CellType type, const std::optional<Bytes>& field) {
+    return field && traits_of(type).has_positions ? std::optional<Bytes>(to_hex(*field)) : field;
+}
+
+/// Nothing also if the text is no field of this type.
+inline std::optional<Bytes> field_from_text(CellType type, const std::optional<Bytes>& text) {
+    if (!text || !traits_of(type).has_positions) return text;
+    std::optional<Bytes> position = from_hex(*text);
+    if (position && !is_position(*position)) position.reset();
+    return position;
 }
 
 }  // namespace syncline

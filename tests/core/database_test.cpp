@@ -69,6 +69,15 @@ BOOST_AUTO_TEST_CASE(handles_do_what_they_say) {
     BOOST_TEST(value(db.map("user").remove("logins")));
     BOOST_TEST(value(db.map("user").size()) == 1U);
 
+    BOOST_TEST(value(db.size()) == 3U);
+    done(db.map("user").clear());
+    done(db.set("team").clear());
+    BOOST_TEST(!value(db.exists("user")));
+    BOOST_TEST(value(db.remove("visits")));
+    BOOST_TEST(value(db.size()) == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(sorted_sets_do_what_they_say) {
     const SortedSetHandle board = db.sorted_set("board");
     BOOST_TEST(value(board.add("ann", 3.5)));
     BOOST_TEST(value(board.increment("bob", 0.1)) == 0.1);
@@ -83,13 +92,27 @@ BOOST_AUTO_TEST_CASE(handles_do_what_they_say) {
     BOOST_TEST((board.add("ann", std::nan("")).error().code == Code::invalid_argument));
     BOOST_TEST(value(board.remove("ann")));
     done(board.clear());
+    BOOST_TEST(!value(db.exists("board")));
+}
 
-    BOOST_TEST(value(db.size()) == 3U);
-    done(db.map("user").clear());
-    done(db.set("team").clear());
-    BOOST_TEST(!value(db.exists("user")));
-    BOOST_TEST(value(db.remove("visits")));
-    BOOST_TEST(value(db.size()) == 0U);
+BOOST_AUTO_TEST_CASE(lists_do_what_they_say) {
+    const ListHandle queue = db.list("queue");
+    BOOST_TEST(value(queue.push_back({"b", "c"})) == 2U);
+    BOOST_TEST(value(queue.push_front({"a", "z"})) == 4U);
+    BOOST_TEST(*value(queue.pop_front()) == "z");
+    BOOST_TEST(*value(queue.get(-1)) == "c");
+    BOOST_TEST(!value(queue.get(3)).has_value());
+    done(queue.insert(1, "x"));
+    done(queue.insert(100, "last"));
+    done(queue.set(0, "A"));
+    BOOST_TEST((queue.set(9, "A").error().code == Code::invalid_argument));
+    BOOST_TEST((value(queue.range(0, -1)) == std::vector<Bytes>{"A", "x", "b", "c", "last"}));
+    BOOST_TEST(value(queue.remove(1)));
+    BOOST_TEST(!value(queue.remove(9)));
+    BOOST_TEST(*value(queue.pop_back()) == "last");
+    BOOST_TEST(value(queue.size()) == 3U);
+    done(queue.clear());
+    BOOST_TEST(!value(queue.pop_back()).has_value());
 }
 
 BOOST_AUTO_TEST_CASE(a_new_database_is_empty_and_of_no_cluster_until_the_first_write) {

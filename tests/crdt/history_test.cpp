@@ -52,6 +52,14 @@ BOOST_AUTO_TEST_CASE(scores_follow_their_specification) {
     check_random<test::ScoreSubject>();
 }
 
+BOOST_AUTO_TEST_CASE(list_elements_follow_their_specification) {
+    check_random<test::ListElementSubject>();
+}
+
+BOOST_AUTO_TEST_CASE(every_short_history_of_a_list_element_is_right) {
+    check_all<test::ListElementSubject>(4);
+}
+
 BOOST_AUTO_TEST_CASE(every_short_history_of_a_score_is_right) {
     check_all<test::ScoreSubject>(3);
 }

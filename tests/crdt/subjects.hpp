@@ -65,6 +65,26 @@ struct MultiValueSubject {
     }
 };
 
+/// An element of a list, once it has its place.
+struct ListElementSubject {
+    using Operation = spec::RegisterOperation;
+    static constexpr CellType type = CellType::list;
+
+    static Operation random_operation(Chooser& chooser) {
+        return RegisterSubject::random_operation(chooser);
+    }
+
+    static CellDelta delta(const Operation& operation, const Cell& cell, const Dot& dot) {
+        return RegisterSubject::delta(operation, cell, dot);
+    }
+
+    static bool agrees(const Cell& cell, const spec::Events<Operation>& visible) {
+        const DotMap::Entry* const winner = cell.dots.winner();
+        const auto value = winner == nullptr ? std::nullopt : std::optional(winner->payload.value);
+        return value == spec::register_value(visible);
+    }
+};
+
 struct CounterSubject {
     using Operation = spec::CounterOperation;
     static constexpr CellType type = CellType::hash;

@@ -392,6 +392,89 @@ BOOST_AUTO_TEST_CASE(a_transaction_sees_its_own_scores_in_order) {
                  {"ZRANGE z 0 -1", "*1\r\n$1\r\nb\r\n"}});
 }
 
+BOOST_AUTO_TEST_CASE(lists_answer_as_redis_does) {
+    CommandBench bench;
+    play(bench,
+         {
+             {"RPUSH l b c", ":2\r\n"},
+             {"LPUSH l a z", ":4\r\n"},
+             {"LRANGE l 0 -1", "*4\r\n$1\r\nz\r\n$1\r\na\r\n$1\r\nb\r\n$1\r\nc\r\n"},
+             {"LPUSHX none a", ":0\r\n"},
+             {"RPUSHX l d", ":5\r\n"},
+             {"LLEN l", ":5\r\n"},
+             {"LINDEX l 0", "$1\r\nz\r\n"},
+             {"LINDEX l -1", "$1\r\nd\r\n"},
+             {"LINDEX l 5", "$-1\r\n"},
+             {"LINDEX l -6", "$-1\r\n"},
+             {"LINDEX l x", not_integer},
+             {"LSET l 1 A", "+OK\r\n"},
+             {"LSET l 5 x", "-ERR index out of range\r\n"},
+             {"LSET none 0 x", "-ERR no such key\r\n"},
+             {"LINSERT l BEFORE A new", ":6\r\n"},
+             {"LINSERT l AFTER A new", ":7\r\n"},
+             {"LINSERT l AFTER nobody new", ":-1\r\n"},
+             {"LINSERT none AFTER a b", ":0\r\n"},
+             {"LINSERT l BESIDE a b", syntax_error},
+             {"LRANGE l 1 3", "*3\r\n$3\r\nnew\r\n$1\r\nA\r\n$3\r\nnew\r\n"},
+             {"LPOS l new", ":1\r\n"},
+             {"LPOS l new RANK -1", ":3\r\n"},
+             {"LPOS l new COUNT 0", "*2\r\n:1\r\n:3\r\n"},
+             {"LPOS l new COUNT 0 MAXLEN 2", "*1\r\n:1\r\n"},
+             {"LPOS l nobody", "$-1\r\n"},
+             {"LPOS l new COUNT -1", "-ERR COUNT can't be negative\r\n"},
+             {"LPOS l new RANK 0",
+              "-ERR RANK can't be zero: use 1 to start from the first match, 2 from the second ... "
+              "or use negative to start from the end of the list\r\n"},
+             {"LREM l -1 new", ":1\r\n"},
+             {"LREM l 0 new", ":1\r\n"},
+             {"LREM l x new", not_integer},
+             {"LPOP l", "$1\r\nz\r\n"},
+             {"RPOP l 2", "*2\r\n$1\r\nd\r\n$1\r\nc\r\n"},
+             {"LPOP none", "$-1\r\n"},
+             {"LPOP none 1", "*-1\r\n"},
+             {"LPOP l -1", "-ERR value is out of range, must be positive\r\n"},
+             {"LPOP l 1 2", "-ERR wrong number of arguments for 'lpop' command\r\n"},
+             {"LRANGE l 0 -1", "*2\r\n$1\r\nA\r\n$1\r\nb\r\n"},
+             {"LMOVE l other LEFT RIGHT", "$1\r\nA\r\n"},
+             {"LMOVE l other LEFT UP", syntax_error},
+             {"RPOPLPUSH l other", "$1\r\nb\r\n"},
+             {"RPOPLPUSH l other", "$-1\r\n"},
+             {"EXISTS l", ":0\r\n"},
+             {"LRANGE other 0 -1", "*2\r\n$1\r\nb\r\n$1\r\nA\r\n"},
+             {"LMPOP 2 l other RIGHT COUNT 5", "*2\r\n$5\r\nother\r\n*2\r\n$1\r\nA\r\n$1\r\nb\r\n"},
+             {"LMPOP 1 l LEFT", "*-1\r\n"},
+             {"LMPOP 0 l LEFT", "-ERR numkeys should be greater than 0\r\n"},
+             {"RPUSH t 1 2 3 4 5", ":5\r\n"},
+             {"LTRIM t 1 -2", "+OK\r\n"},
+             {"LRANGE t -100 100", "*3\r\n$1\r\n2\r\n$1\r\n3\r\n$1\r\n4\r\n"},
+             {"LTRIM t 5 1", "+OK\r\n"},
+             {"TYPE t", "+none\r\n"},
+             {"RPUSH l x", ":1\r\n"},
+             {"TYPE l", "+list\r\n"},
+             {"GET l", wrong_type},
+             {"SET s 1", "+OK\r\n"},
+             {"LPUSH s a", wrong_type},
+             {"LRANGE s 0 -1", wrong_type},
+         });
+}
+
+BOOST_AUTO_TEST_CASE(a_transaction_sees_its_own_elements_in_order) {
+    CommandBench bench;
+    play(bench, {{"RPUSH l a b c", ":3\r\n"},
+                 {"MULTI", "+OK\r\n"},
+                 {"LPOP l", "+QUEUED\r\n"},
+                 {"RPUSH l d", "+QUEUED\r\n"},
+                 {"LINSERT l AFTER b x", "+QUEUED\r\n"},
+                 {"LRANGE l 0 -1", "+QUEUED\r\n"},
+                 {"RPOP l 2", "+QUEUED\r\n"},
+                 {"LLEN l", "+QUEUED\r\n"},
+                 {"EXEC",
+                  "*6\r\n$1\r\na\r\n:3\r\n:4\r\n"
+                  "*4\r\n$1\r\nb\r\n$1\r\nx\r\n$1\r\nc\r\n$1\r\nd\r\n"
+                  "*2\r\n$1\r\nd\r\n$1\r\nc\r\n:2\r\n"},
+                 {"LRANGE l 0 -1", "*2\r\n$1\r\nb\r\n$1\r\nx\r\n"}});
+}
+
 BOOST_AUTO_TEST_CASE(keys_answer_as_redis_does) {
     CommandBench bench;
     play(bench, {

@@ -22,15 +22,19 @@ enum class OpKind : std::uint8_t {
     sorted_add,
     sorted_remove,
     sorted_increment,
+    list_push,
+    list_pop,
+    list_insert,
+    list_set,
     collection_read,
     pair,
     transaction,
     clear_buckets,
 };
-constexpr std::size_t op_kinds_count = 16;
+constexpr std::size_t op_kinds_count = 20;
 constexpr std::array<std::string_view, op_kinds_count> op_names = {
-    "get",  "set",  "incr", "del",  "sadd", "srem", "hset",  "hdel",
-    "hinc", "zadd", "zrem", "zinc", "read", "pair", "multi", "clear"};
+    "get",  "set",  "incr", "del", "sadd", "srem", "hset", "hdel", "hinc",  "zadd",
+    "zrem", "zinc", "push", "pop", "lins", "lset", "read", "pair", "multi", "clear"};
 
 /// What goes wrong. Each seed leaves some of these out (swarm testing).
 enum class Fault : std::uint8_t {

@@ -12,7 +12,8 @@ namespace {
 constexpr std::array single_writes = {
     OpKind::set,        OpKind::increment,  OpKind::erase,         OpKind::set_add,
     OpKind::set_remove, OpKind::hash_set,   OpKind::hash_remove,   OpKind::hash_increment,
-    OpKind::erase,      OpKind::sorted_add, OpKind::sorted_remove, OpKind::sorted_increment};
+    OpKind::erase,      OpKind::sorted_add, OpKind::sorted_remove, OpKind::sorted_increment,
+    OpKind::list_push,  OpKind::list_pop,   OpKind::list_insert,   OpKind::list_set};
 
 std::uint64_t bucket_of(const Bytes& key) {
     return key_hash(key) >> 48;
@@ -23,6 +24,18 @@ constexpr std::int64_t amount_by_half = 7;
 
 Decimal half() {
     return *Decimal::parse("0.5");
+}
+
+/// A list as it is in a transaction: position and value.
+using Places = std::map<Bytes, Bytes>;
+
+Result<Places> list_places(Transaction& txn, BytesView key) {
+    Places places;
+    SYNCLINE_CHECK(txn.scan_list(key, WalkOrder::ascending, [&](BytesView at, const Cell& cell) {
+        places.emplace(at, cell.dots.winner()->payload.value);
+        return true;
+    }));
+    return places;
 }
 
 Intent intent(Intent::Kind kind, const Bytes& key, CellType type = CellType::string,
@@ -110,7 +123,8 @@ std::int64_t Workload::amount(SimRandom& random) const {
 
 Result<void> Workload::read(Transaction& txn, SimRandom& random, Attempt& attempt) const {
     if (random.one_in(6)) return read_keys(txn, random.between(1, 5), attempt);
-    constexpr std::array types = {CellType::hash, CellType::set, CellType::sorted_set};
+    constexpr std::array types = {CellType::hash, CellType::set, CellType::sorted_set,
+                                  CellType::list};
     const CellType type = types[random.below(types.size())];
     return read_collection(txn, key(random, type), type, attempt);
 }
@@ -162,6 +176,8 @@ Result<void> Workload::read_collection(Transaction& txn, const Bytes& key, CellT
     std::map<Bytes, Bytes> got;
     if (type == CellType::sorted_set) {
         SYNCLINE_TRY(got, read_sorted(txn, key, attempt));
+    } else if (type == CellType::list) {
+        SYNCLINE_TRY(got, read_list(txn, key, attempt));
     } else if (type == CellType::set) {
         SYNCLINE_TRY(const std::vector<Bytes> members, operations::set_members(txn, key));
         for (const Bytes& member : members) got[member] = Bytes();
@@ -181,9 +197,9 @@ Result<void> Workload::read_collection(Transaction& txn, const Bytes& key, CellT
 /// Members by score, which must ascend, and which the way back must show in the same order.
 Result<std::map<Bytes, Bytes>> Workload::read_sorted(Transaction& txn, const Bytes& key,
                                                      Attempt& attempt) {
-    using Places = std::vector<std::pair<double, Bytes>>;
-    const auto walk = [&](WalkOrder order) -> Result<Places> {
-        Places places;
+    using Scores = std::vector<std::pair<double, Bytes>>;
+    const auto walk = [&](WalkOrder order) -> Result<Scores> {
+        Scores places;
         SYNCLINE_CHECK(
             operations::sorted_scan(txn, key, {}, order, [&](BytesView member, double score) {
                 places.emplace_back(score, Bytes(member));
@@ -191,8 +207,8 @@ Result<std::map<Bytes, Bytes>> Workload::read_sorted(Transaction& txn, const Byt
             }));
         return places;
     };
-    SYNCLINE_TRY(const Places up, walk(WalkOrder::ascending));
-    SYNCLINE_TRY(Places down, walk(WalkOrder::descending));
+    SYNCLINE_TRY(const Scores up, walk(WalkOrder::ascending));
+    SYNCLINE_TRY(Scores down, walk(WalkOrder::descending));
     std::reverse(down.begin(), down.end());
     if (!std::is_sorted(up.begin(), up.end()) || up != down) {
         attempt.violation = "the members of " + printable(key) + " do not come in order";
@@ -200,6 +216,19 @@ Result<std::map<Bytes, Bytes>> Workload::read_sorted(Transaction& txn, const Byt
     std::map<Bytes, Bytes> members;
     for (const auto& [score, member] : up) members[member] = score_text(score);
     return members;
+}
+
+/// Elements by position. What operations show must be the same values, in the order of positions.
+Result<std::map<Bytes, Bytes>> Workload::read_list(Transaction& txn, const Bytes& key,
+                                                   Attempt& attempt) {
+    SYNCLINE_TRY(Places places, list_places(txn, key));
+    std::vector<Bytes> values;
+    for (const auto& place : places) values.push_back(place.second);
+    SYNCLINE_TRY(const std::vector<Bytes> shown, operations::list_range(txn, key, 0, -1));
+    if (values != shown) {
+        attempt.violation = "the elements of " + printable(key) + " do not come in order";
+    }
+    return places;
 }
 
 /// Walks all keys in steps; each must come once, with its visible type.
@@ -235,11 +264,15 @@ Result<void> Workload::write(Transaction& txn, SimRandom& random, OpKind kind,
         kind == OpKind::sorted_increment) {
         return write_sorted(txn, random, kind, attempt);
     }
+    if (kind == OpKind::list_push || kind == OpKind::list_pop || kind == OpKind::list_insert ||
+        kind == OpKind::list_set) {
+        return write_list(txn, random, kind, attempt);
+    }
     const bool on_set = kind == OpKind::set_add || kind == OpKind::set_remove;
     const bool on_hash =
         kind == OpKind::hash_set || kind == OpKind::hash_remove || kind == OpKind::hash_increment;
     const CellType type = on_set ? CellType::set : on_hash ? CellType::hash : CellType::string;
-    const Bytes name = key(random, kind == OpKind::erase ? cell_types[random.below(4)] : type);
+    const Bytes name = key(random, kind == OpKind::erase ? cell_types[random.below(5)] : type);
     const Bytes part = on_set || on_hash ? field(random) : Bytes();
     Intent asked = intent(Intent::Kind::write, name, type, part);
     if (kind == OpKind::set) {
@@ -306,6 +339,61 @@ Result<void> Workload::write_sorted(Transaction& txn, SimRandom& random, OpKind 
             operations::sorted_increment(txn, name, member, static_cast<double>(number) / 2));
     }
     attempt.intents.push_back(std::move(asked));
+    return {};
+}
+
+/// What changed is taken from the list itself, before and after; that the change is the one that
+/// was asked for is checked on a plain vector.
+Result<void> Workload::write_list(Transaction& txn, SimRandom& random, OpKind kind,
+                                  Attempt& attempt) const {
+    const Bytes name = key(random, CellType::list);
+    SYNCLINE_TRY(const Places before, list_places(txn, name));
+    std::vector<Bytes> model;
+    for (const auto& place : before) model.push_back(place.second);
+    const bool at_front = random.one_in(2);
+    const std::size_t count = random.between(1, 3);
+    const std::uint64_t index = random.below(model.size() + 1);
+    const auto end = at_front ? operations::ListEnd::front : operations::ListEnd::back;
+    const auto at = [&](std::size_t i) { return model.begin() + static_cast<std::ptrdiff_t>(i); };
+    if (kind == OpKind::list_push) {
+        std::vector<Bytes> values;
+        for (std::size_t i = 0; i < count; ++i) values.push_back(value(random));
+        SYNCLINE_CHECK(operations::list_push(txn, name, end, values));
+        if (at_front) std::reverse(values.begin(), values.end());
+        model.insert(at_front ? model.begin() : model.end(), values.begin(), values.end());
+    } else if (kind == OpKind::list_pop) {
+        SYNCLINE_CHECK(operations::list_pop(txn, name, end, count));
+        const std::size_t popped = std::min(count, model.size());
+        const std::size_t first = at_front ? 0 : model.size() - popped;
+        model.erase(at(first), at(first + popped));
+    } else if (kind == OpKind::list_insert) {
+        const Bytes inserted = value(random);
+        SYNCLINE_CHECK(
+            operations::list_insert_at(txn, name, static_cast<std::int64_t>(index), inserted));
+        model.insert(at(index), inserted);
+    } else {
+        const Bytes written = value(random);
+        SYNCLINE_CHECK(operations::list_set(txn, name, static_cast<std::int64_t>(index), written));
+        model[index] = written;
+    }
+    SYNCLINE_TRY(const Places after, list_places(txn, name));
+    std::vector<Bytes> shown;
+    for (const auto& place : after) shown.push_back(place.second);
+    if (shown != model) attempt.violation = "a change of list " + printable(name) + " went wrong";
+    for (const auto& [position, old_value] : before) {
+        if (after.contains(position)) continue;
+        attempt.intents.push_back(intent(Intent::Kind::remove, name, CellType::list, position));
+    }
+    for (const auto& [position, new_value] : after) {
+        const auto old = before.find(position);
+        const bool is_set =
+            kind == OpKind::list_set &&
+            position == std::next(after.begin(), static_cast<std::ptrdiff_t>(index))->first;
+        if (old != before.end() && !is_set) continue;
+        Intent asked = intent(Intent::Kind::write, name, CellType::list, position);
+        asked.value = new_value;
+        attempt.intents.push_back(std::move(asked));
+    }
     return {};
 }
 

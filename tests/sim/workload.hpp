@@ -48,10 +48,14 @@ private:
                                  Attempt& attempt) const;
     static Result<std::map<Bytes, Bytes>> read_sorted(Transaction& txn, const Bytes& key,
                                                       Attempt& attempt);
+    static Result<std::map<Bytes, Bytes>> read_list(Transaction& txn, const Bytes& key,
+                                                    Attempt& attempt);
     Result<void> read_keys(Transaction& txn, std::size_t step, Attempt& attempt) const;
     Result<void> write(Transaction& txn, SimRandom& random, OpKind kind, Attempt& attempt) const;
     Result<void> write_sorted(Transaction& txn, SimRandom& random, OpKind kind,
                               Attempt& attempt) const;
+    Result<void> write_list(Transaction& txn, SimRandom& random, OpKind kind,
+                            Attempt& attempt) const;
     Result<void> write_pair(Transaction& txn, SimRandom& random, Attempt& attempt) const;
     Result<void> write_many(Transaction& txn, SimRandom& random, Attempt& attempt) const;
     Result<void> clear_buckets(Transaction& txn, SimRandom& random, Attempt& attempt) const;

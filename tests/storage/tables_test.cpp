@@ -115,6 +115,31 @@ BOOST_AUTO_TEST_CASE(ranges_of_a_key_hold_its_rows_and_no_others) {
     }
 }
 
+BOOST_AUTO_TEST_CASE(ordered_rows_stand_in_the_order_of_their_fields) {
+    for (const unsigned key_bytes : {0U, 3U, 200U, 201U, 500U, 70000U}) {
+        const Bytes key(key_bytes, 'k');
+        Bytes last;
+        for (const Bytes& field : {Bytes(), Bytes("\0", 1), Bytes("a"), Bytes("b"),
+                                   Bytes(ordered_field_bytes_max, 'b'), Bytes(5, '\xff')}) {
+            const RowKey row_key = encode_row_key(key, ordered_row_type, field);
+            BOOST_TEST(row_key.bytes.size() <= limits::row_key_bytes_max);
+            BOOST_TEST((last < row_key.bytes));
+            last = row_key.bytes;
+            const Bytes value = encode_row_value(row_key, key, field, "payload");
+            const Result<Row> row = decode_row(row_key.bytes, value);
+            BOOST_REQUIRE(row.has_value());
+            BOOST_TEST((row->name == RowName{key, ordered_row_type, field}));
+            BOOST_TEST(row->payload == "payload");
+            BOOST_TEST(rows_of_key(key, ordered_row_type).size() == 1U);
+            BOOST_TEST(inside(rows_of_key(key, ordered_row_type), row_key.bytes));
+            BOOST_TEST(inside(rows_of_key(key), row_key.bytes));
+        }
+        const RowKey row_key = encode_row_key(key, ordered_row_type, "f");
+        BOOST_TEST(
+            !decode_row(row_key.bytes + Bytes(ordered_field_bytes_max, 'x'), "").has_value());
+    }
+}
+
 BOOST_AUTO_TEST_CASE(rows_of_a_second_order_come_back_in_it) {
     for (const unsigned key_bytes : {0U, 3U, 200U, 201U, 500U, 70000U}) {
         const Bytes key(key_bytes, 'k');
@@ -178,7 +203,7 @@ BOOST_AUTO_TEST_CASE(damaged_rows_are_refused) {
     const std::vector<std::pair<Bytes, Bytes>> names = {
         {"key", "field"}, {Bytes(240, 'k'), "field"}, {Bytes(600, 'k'), "field"}};
     for (const auto& [key, field] : names) {
-        const RowKey row_key = encode_row_key(key, 5, field);
+        const RowKey row_key = encode_row_key(key, 6, field);
         const Bytes value = encode_row_value(row_key, key, field, "payload");
         const std::size_t type_offset =
             row_key.hashed ? 25 : row_key.bytes.size() - field.size() - 4 - 1;
@@ -214,17 +239,17 @@ BOOST_AUTO_TEST_CASE(row_keys_are_those_of_the_format) {
     BOOST_TEST(to_hex(encode_row_key(middle, 4, "").bytes) ==
                "aa797e2a991a7490f0f0" + to_hex(middle) + "0438d394c2");
     const Bytes wide(500, 'k');
-    const RowKey hashed = encode_row_key(wide, 5, "field");
+    const RowKey hashed = encode_row_key(wide, 6, "field");
     BOOST_TEST(to_hex(hashed.bytes) ==
-               "8903d7a9d4558f3dff9b88a3ab0476b71e8903d7a9d4558f3d05febbc6e2c8691d4a16eb47fc9978"
+               "8903d7a9d4558f3dff9b88a3ab0476b71e8903d7a9d4558f3d06febbc6e2c8691d4a16eb47fc9978"
                "bab0");
     BOOST_TEST(to_hex(encode_row_value(hashed, wide, "field", "payload")) ==
                "f403" + to_hex(wide) + "01" + "05" + to_hex("field") + to_hex("payload"));
     const OrderRowKey order = encode_order_row("key", 4, 0x8000000000000001, "ann");
     BOOST_TEST(to_hex(order.bytes) == "bbea0d63a05165e3036b6579048000000000000001616e6e");
     BOOST_TEST(order.value.empty());
-    const RowKey plain = encode_row_key(wide, 5, std::nullopt);
-    BOOST_TEST(to_hex(plain.bytes) == "8903d7a9d4558f3dff9b88a3ab0476b71e8903d7a9d4558f3d05");
+    const RowKey plain = encode_row_key(wide, 6, std::nullopt);
+    BOOST_TEST(to_hex(plain.bytes) == "8903d7a9d4558f3dff9b88a3ab0476b71e8903d7a9d4558f3d06");
     BOOST_TEST(to_hex(encode_row_value(plain, wide, std::nullopt, "payload")) ==
                "f403" + to_hex(wide) + "00" + to_hex("payload"));
 }

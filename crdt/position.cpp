@@ -1,0 +1,176 @@
+#include "crdt/position.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <vector>
+
+#include "core/base/assert.hpp"
+#include "core/base/limits.hpp"
+
+namespace syncline {
+namespace {
+
+constexpr std::size_t number_bytes = 8;
+constexpr std::uint64_t number_origin = std::uint64_t{1} << 63U;  // order of signed numbers
+/// Ends the digits of a level; no digit, so that what is shorter comes first.
+constexpr char digits_end = '\0';
+constexpr unsigned lowest_digit = 1;
+constexpr unsigned middle_digit = 0x80;
+constexpr unsigned highest_digit = 0xFF;
+
+unsigned digit(BytesView digits, std::size_t at) {
+    return static_cast<unsigned char>(digits[at]);
+}
+
+void append(Bytes& digits, unsigned digit) {
+    digits.push_back(static_cast<char>(digit));
+}
+
+// --- Digits: strings of 1..255 that do not end with 1, so that there is room below each.
+
+/// Some digits below these; near them, because the next ones may have to go below again.
+Bytes below(BytesView digits) {
+    Bytes lower;
+    while (digit(digits, 0) == lowest_digit) {
+        append(lower, lowest_digit);
+        digits.remove_prefix(1);
+    }
+    const unsigned first = digit(digits, 0);
+    append(lower, first - 1);
+    if (first - 1 == lowest_digit) append(lower, middle_digit);
+    return lower;
+}
+
+/// Some digits above these; above nothing at all: the middle.
+Bytes above(BytesView digits) {
+    Bytes higher;
+    while (!digits.empty() && digit(digits, 0) == highest_digit) {
+        append(higher, highest_digit);
+        digits.remove_prefix(1);
+    }
+    append(higher, digits.empty() ? middle_digit : digit(digits, 0) + 1);
+    return higher;
+}
+
+/// Precondition: low < high.
+Bytes between(BytesView low, BytesView high) {
+    const auto [end, other] = std::mismatch(low.begin(), low.end(), high.begin(), high.end());
+    const auto common = static_cast<std::size_t>(end - low.begin());
+    Bytes digits(low.substr(0, common));
+    if (common == low.size()) return digits + below(high.substr(common));
+    const unsigned step = digit(high, common) - digit(low, common);
+    append(digits, digit(low, common) + (step > 1 ? 1 : 0));
+    return step > 1 ? digits : digits + above(low.substr(common + 1));
+}
+
+// --- Levels
+
+/// Numbers that order as bytes: how many bytes, then these, the highest first.
+void write_ordered(Bytes& out, std::uint64_t number) {
+    const auto bytes = static_cast<unsigned>((std::bit_width(number) + 7) / 8);
+    append(out, bytes);
+    for (unsigned i = bytes; i > 0; --i) {
+        append(out, static_cast<unsigned>(number >> (8 * (i - 1)) & 0xFF));
+    }
+}
+
+std::uint64_t read_ordered(ByteReader& in) {
+    const unsigned bytes = in.u8();
+    if (bytes > 8) in.fail();
+    std::uint64_t number = 0;
+    for (unsigned i = 0; i < bytes && in.ok(); ++i) number = number << 8U | in.u8();
+    if (bytes > 0 && in.ok() && number >> (8 * (bytes - 1)) == 0) in.fail();
+    return number;
+}
+
+struct Level {
+    BytesView digits;  ///< of the first: its number
+    std::size_t end;   ///< of the level, within the position
+};
+
+BytesView read_digits(ByteReader& in, BytesView position) {
+    const std::size_t begin = position.size() - in.left();
+    std::size_t count = 0;
+    while (in.ok() && in.u8() != static_cast<std::uint8_t>(digits_end)) ++count;
+    const BytesView digits = position.substr(begin, count);
+    if (digits.empty() || digit(digits, count - 1) == lowest_digit) in.fail();
+    return digits;
+}
+
+/// Nothing if these bytes are no position.
+std::optional<std::vector<Level>> parse(BytesView position) {
+    std::vector<Level> levels;
+    ByteReader in(position);
+    do {
+        const BytesView digits = levels.empty() ? in.raw(number_bytes) : read_digits(in, position);
+        const bool is_node = read_ordered(in) <= UINT32_MAX;
+        const bool is_incarnation = read_ordered(in) <= UINT32_MAX;
+        const bool is_counter = read_ordered(in) > 0;
+        read_ordered(in);  // the place within the command
+        if (!in.ok() || !is_node || !is_incarnation || !is_counter) return std::nullopt;
+        levels.push_back(Level{digits, position.size() - in.left()});
+    } while (in.left() > 0);
+    return levels;
+}
+
+std::vector<Level> levels_of(BytesView position) {
+    std::optional<std::vector<Level>> levels = parse(position);
+    SYNCLINE_ASSERT(levels.has_value());
+    return std::move(*levels);
+}
+
+std::uint64_t number_of(BytesView position) {
+    return ByteReader(position).u64();
+}
+
+Bytes number_place(std::uint64_t number) {
+    Bytes place;
+    ByteWriter(place).u64(number);
+    return place;
+}
+
+}  // namespace
+
+Bytes place_between(std::optional<BytesView> left, std::optional<BytesView> right) {
+    if (!left && !right) return number_place(number_origin);
+    if (!left) return number_place(number_of(*right) - 1);
+    if (!right) return number_place(number_of(*left) + 1);
+    SYNCLINE_ASSERT(*left < *right);
+    const std::vector<Level> lefts = levels_of(*left);
+    const std::vector<Level> rights = levels_of(*right);
+    std::size_t common = 0;  // levels
+    while (common < lefts.size() && common < rights.size() &&
+           left->substr(0, lefts[common].end) == right->substr(0, rights[common].end)) {
+        ++common;
+    }
+    if (common == lefts.size()) {  // the right one hangs on the left one
+        return Bytes(*left) + below(rights[common].digits) + digits_end;
+    }
+    const Level& mine = lefts[common];
+    const Level& other = rights[common];
+    if (common == 0) {
+        if (number_of(*right) - number_of(*left) > 1) return number_place(number_of(*left) + 1);
+    } else if (mine.digits < other.digits) {
+        const Bytes shared(left->substr(0, lefts[common - 1].end));
+        return shared + between(mine.digits, other.digits) + digits_end;
+    }
+    // No room at this level: hang on the left one, behind what hangs there.
+    const bool hangs = common + 1 < lefts.size();
+    return Bytes(left->substr(0, mine.end)) +
+           above(hangs ? lefts[common + 1].digits : BytesView()) + digits_end;
+}
+
+Bytes position_at(BytesView place, const Dot& dot, std::uint64_t index) {
+    Bytes position(place);
+    write_ordered(position, dot.actor.node);
+    write_ordered(position, dot.actor.incarnation);
+    write_ordered(position, dot.counter);
+    write_ordered(position, index);
+    return position;
+}
+
+bool is_position(BytesView bytes) {
+    return bytes.size() <= limits::position_bytes_max && parse(bytes).has_value();
+}
+
+}  // namespace syncline
