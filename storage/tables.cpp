@@ -81,8 +81,9 @@ Result<RowName> parse_short(BytesView row_key) {
     RowName name;
     name.key = Bytes(reader.raw(length));
     name.type = reader.u8();
-    if (reader.ok() && reader.left() > 0) {
-        if (name.type != ordered_row_type) reader.u32();
+    const bool ordered = name.type == ordered_row_type;
+    if (reader.ok() && (ordered || reader.left() > 0)) {
+        if (!ordered) reader.u32();
         name.field = Bytes(reader.raw(reader.left()));
     }
     if (!reader.done()) return bad_row(row_key, "is cut short");
