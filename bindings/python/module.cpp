@@ -264,11 +264,51 @@ void define_sorted_sets(Class& cls) {
 }
 
 template <typename Space, typename Class>
+void define_lists(Class& cls) {
+    using S = const Space&;
+    using K = const Bytes&;
+    using I = std::int64_t;
+    cls.def("list_push_back", [](S space, K key, const std::vector<Bytes>& values) {
+        return released([&]() { return keys(space).list(key).push_back(values); });
+    });
+    cls.def("list_push_front", [](S space, K key, const std::vector<Bytes>& values) {
+        return released([&]() { return keys(space).list(key).push_front(values); });
+    });
+    cls.def("list_pop_back", [](S space, K key) {
+        return to_python(released([&]() { return keys(space).list(key).pop_back(); }));
+    });
+    cls.def("list_pop_front", [](S space, K key) {
+        return to_python(released([&]() { return keys(space).list(key).pop_front(); }));
+    });
+    cls.def("list_insert", [](S space, K key, I index, K value) {
+        released([&]() { return keys(space).list(key).insert(index, value); });
+    });
+    cls.def("list_get", [](S space, K key, I index) {
+        return to_python(released([&]() { return keys(space).list(key).get(index); }));
+    });
+    cls.def("list_set", [](S space, K key, I index, K value) {
+        released([&]() { return keys(space).list(key).set(index, value); });
+    });
+    cls.def("list_remove", [](S space, K key, I index) {
+        return released([&]() { return keys(space).list(key).remove(index); });
+    });
+    cls.def("list_size", [](S space, K key) {
+        return released([&]() { return keys(space).list(key).size(); });
+    });
+    cls.def("list_range", [](S space, K key, I first, I last) {
+        return to_python(released([&]() { return keys(space).list(key).range(first, last); }));
+    });
+    cls.def("list_clear",
+            [](S space, K key) { released([&]() { return keys(space).list(key).clear(); }); });
+}
+
+template <typename Space, typename Class>
 void define_keyspace(Class& cls) {
     define_registers<Space>(cls);
     define_sets<Space>(cls);
     define_maps<Space>(cls);
     define_sorted_sets<Space>(cls);
+    define_lists<Space>(cls);
     using S = const Space&;
     using K = const Bytes&;
     cls.def("type", [](S space, K key) {

@@ -65,6 +65,44 @@ def test_sorted_set(db):
 
 
 @pytest.mark.parametrize("seed", range(3))
+def test_list_is_a_mutable_sequence(db, seed):
+    rng, ours, theirs = random.Random(seed), db.list("l"), []
+    for step in range(200):
+        action = rng.choice(["append", "insert", "set", "delete", "pop", "popleft", "extend"])
+        index = rng.randrange(-len(theirs), len(theirs)) if theirs else 0
+        if action == "append":
+            ours.append(f"v{step}")
+            theirs.append(f"v{step}")
+        elif action == "extend":
+            ours.extend(["x", f"y{step}"])
+            theirs.extend(["x", f"y{step}"])
+        elif action == "insert":
+            ours.insert(index, f"i{step}")
+            theirs.insert(index, f"i{step}")
+        elif not theirs:
+            with pytest.raises(IndexError):
+                ours.pop()
+            with pytest.raises(IndexError):
+                ours[0] = "x"
+            with pytest.raises(IndexError):
+                del ours[-1]
+        elif action == "set":
+            ours[index] = theirs[index] = f"s{step}"
+        elif action == "delete":
+            del ours[index], theirs[index]
+        elif action == "pop":
+            assert ours.pop(index) == theirs.pop(index)
+        else:
+            assert ours.popleft() == theirs.pop(0)
+        assert ours == theirs and len(ours) == len(theirs) and ours[1:4] == theirs[1:4]
+    assert db.type("l") == "list" and (not theirs or ours.index(theirs[-1]) < len(theirs))
+    with pytest.raises(IndexError):
+        ours[len(theirs)]
+    ours.clear()
+    assert list(ours) == [] and "l" not in db
+
+
+@pytest.mark.parametrize("seed", range(3))
 def test_set_is_a_mutable_set(db, seed):
     rng, ours, theirs = random.Random(seed), db.set("s"), set()
     for _ in range(150):

@@ -36,7 +36,8 @@ class Batch:
         _WRITES = {"counter_add", "counter_set", "string_set", "string_put", "string_remove",
                    "set_add", "set_remove", "set_clear", "map_put", "map_put_seen", "map_remove",
                    "map_increment", "map_clear", "sorted_add", "sorted_increment", "sorted_remove",
-                   "sorted_clear", "remove"}
+                   "sorted_clear", "list_push_back", "list_push_front", "list_insert", "list_set",
+                   "list_remove", "list_clear", "remove"}
 
         def __init__(self):
             self.calls = []
@@ -75,6 +76,10 @@ class Batch:
     def sorted_set(self, key, text=True):
         """The sorted set under a key."""
         return self._keyspace.sorted_set(key, text)
+
+    def list(self, key, text=True):
+        """The list under a key."""
+        return self._keyspace.list(key, text)
 
     def remove(self, key):
         """Removes what this replica sees of a key, whatever it holds."""

@@ -1,8 +1,10 @@
 """Handles: a key, and where its operations run. They have no state of their own."""
 
-from collections.abc import MutableMapping, MutableSet
+import operator
+from collections.abc import MutableMapping, MutableSequence, MutableSet
 from typing import NamedTuple
 
+from ._errors import InvalidArgument
 from ._text import decoder, encode
 
 
@@ -324,6 +326,99 @@ class SortedSet(Handle, MutableMapping):
         return f"<syncline.SortedSet {self.key!r}: {self.copy()!r}>"
 
 
+class List(Handle, MutableSequence):
+    """Values in an order that all replicas agree on: a mutable sequence, and a queue.
+
+    Every value put in stays until somebody who has seen it takes it out. Two replicas that pop at
+    the same time may pop the same value.
+    """
+
+    def __getitem__(self, index):
+        if isinstance(index, slice):
+            return self.copy()[index]
+        stored = self._space.list_get(self._key, operator.index(index))
+        if stored is None:
+            raise IndexError("list index out of range")
+        return self._decode(stored)
+
+    def __setitem__(self, index, value):
+        if isinstance(index, slice):
+            raise TypeError("elements are set one at a time")
+        try:
+            self._space.list_set(self._key, operator.index(index), encode(value))
+        except InvalidArgument:
+            raise IndexError("list assignment index out of range") from None
+
+    def __delitem__(self, index):
+        if isinstance(index, slice):
+            raise TypeError("elements are removed one at a time")
+        if not self._space.list_remove(self._key, operator.index(index)):
+            raise IndexError("list index out of range")
+
+    def __iter__(self):
+        return iter(self.copy())
+
+    def __len__(self):
+        return self._space.list_size(self._key)
+
+    def copy(self):
+        """All values at one moment, as a list."""
+        return [self._decode(value) for value in self._space.list_range(self._key, 0, -1)]
+
+    def insert(self, index, value):
+        """Puts a value in front of the one at an index."""
+        self._space.list_insert(self._key, operator.index(index), encode(value))
+
+    def append(self, value):
+        """Puts a value at the end."""
+        self.extend([value])
+
+    def extend(self, values):
+        """Puts values at the end; they stay together whatever others append meanwhile."""
+        self._space.list_push_back(self._key, [encode(value) for value in values])
+
+    def appendleft(self, value):
+        """Puts a value in front."""
+        self._space.list_push_front(self._key, [encode(value)])
+
+    def popleft(self):
+        """Takes the first value out.
+
+        Raises:
+            IndexError: the list is empty.
+        """
+        return self._popped(self._space.list_pop_front(self._key))
+
+    def pop(self, index=-1):
+        """Takes a value out, the last one unless an index says otherwise.
+
+        Raises:
+            IndexError: there is none.
+        """
+        if index == -1:
+            return self._popped(self._space.list_pop_back(self._key))
+        return super().pop(index)
+
+    def _popped(self, stored):
+        if stored is None:
+            raise IndexError("pop from an empty list")
+        return self._decode(stored)
+
+    def clear(self):
+        """Removes the values that this replica sees, as one change."""
+        self._space.list_clear(self._key)
+
+    __hash__ = Handle.__hash__
+
+    def __eq__(self, other):
+        if isinstance(other, List):
+            return Handle.__eq__(self, other) or self.copy() == other.copy()
+        return self.copy() == other
+
+    def __repr__(self):
+        return f"<syncline.List {self.key!r}: {self.copy()!r}>"
+
+
 class Keyspace:
     """The keys of a database, as it and a transaction show them alike."""
 
@@ -348,6 +443,10 @@ class Keyspace:
     def sorted_set(self, key, text=True):
         """The sorted set under a key; with text=False its members are bytes."""
         return SortedSet(self._space, key, text)
+
+    def list(self, key, text=True):
+        """The list under a key; with text=False its values are bytes."""
+        return List(self._space, key, text)
 
     def type(self, key):
         """"string" (a counter is one), "map", "set"; None for a missing key."""
