@@ -151,7 +151,7 @@ Result<void> DatabaseEngine::write(const Operation& operation) {
 Result<void> DatabaseEngine::read_virgin(const Operation& operation) {
     if (!virgin_) virgin_ = std::make_unique<Virgin>(*data_.base);
     const Holding holding(*this);
-    Transaction txn(virgin_->group, Actor{data_.identity.node_id, 1});
+    Transaction txn(virgin_->group, Actor{data_.identity.node_id, 1}, 0);
     const Result<void> result = operation(txn);
     virgin_->store.end_turn();
     return result;

@@ -1,10 +1,12 @@
 #include "core/database_handles.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <concepts>
 
 #include "core/database_engine.hpp"
 #include "core/engine/operations.hpp"
+#include "crdt/expiry.hpp"
 #include "crdt/score.hpp"
 
 namespace syncline {
@@ -24,6 +26,8 @@ KeyType key_type_of(CellType type) {
             return KeyType::list;
         case CellType::multi_value:
             return KeyType::multi_value;
+        case CellType::expiry:
+            break;  // no key is one
     }
     SYNCLINE_ASSERT(false);
     return KeyType::string;
@@ -463,6 +467,29 @@ Result<bool> Keyspace::exists(BytesView key) const {
 Result<bool> Keyspace::remove(BytesView key) const {
     return run(*access_, Kind::write, key,
                [&](Transaction& txn) { return operations::key_delete(txn, key); });
+}
+
+Result<bool> Keyspace::expire(BytesView key, std::chrono::milliseconds after) const {
+    return run(*access_, Kind::write, key, [&](Transaction& txn) {
+        const std::uint64_t now = txn.now_ms();
+        const auto ms = static_cast<std::uint64_t>(std::max<std::int64_t>(after.count(), 0));
+        return operations::key_expire(txn, key, ms > never - now ? never : now + ms);
+    });
+}
+
+Result<bool> Keyspace::expire_at(BytesView key, std::uint64_t wall_ms) const {
+    return run(*access_, Kind::write, key,
+               [&](Transaction& txn) { return operations::key_expire(txn, key, wall_ms); });
+}
+
+Result<bool> Keyspace::persist(BytesView key) const {
+    return run(*access_, Kind::write, key,
+               [&](Transaction& txn) { return operations::key_persist(txn, key); });
+}
+
+Result<std::optional<std::uint64_t>> Keyspace::deadline(BytesView key) const {
+    return run(*access_, Kind::read, key,
+               [&](Transaction& txn) { return operations::key_deadline(txn, key); });
 }
 
 Result<std::uint64_t> Keyspace::size() const {

@@ -1,4 +1,5 @@
 #pragma once
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -231,7 +232,16 @@ public:
     Result<bool> exists(BytesView key) const;
     /// Removes what this replica sees of a key, whatever it holds. True: there was something.
     Result<bool> remove(BytesView key) const;
-    /// Number of keys. O(1).
+    /// Lets a key end so long from now; at once if that is not after now. Of concurrent deadlines
+    /// the latest counts; setting a string removes those it has seen. False: there is no such key.
+    Result<bool> expire(BytesView key, std::chrono::milliseconds after) const;
+    /// The same at a time in milliseconds since 1970.
+    Result<bool> expire_at(BytesView key, std::uint64_t wall_ms) const;
+    /// Lets a key stay for ever, whatever deadlines others give it meanwhile. False: it had none.
+    Result<bool> persist(BytesView key) const;
+    /// When a key ends, in milliseconds since 1970; nothing: never, or there is no such key.
+    Result<std::optional<std::uint64_t>> deadline(BytesView key) const;
+    /// Number of keys, with those that have ended and not been removed yet. O(1).
     Result<std::uint64_t> size() const;
     /// One slice of a walk over all keys, in the order of their hashes. Begin with cursor 0; looks
     /// at about `count` keys. A key that is there throughout is visited exactly once; keys that

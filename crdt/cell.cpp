@@ -1,6 +1,7 @@
 #include "crdt/cell.hpp"
 
 #include "core/base/mutation.hpp"
+#include "crdt/expiry.hpp"
 #include "crdt/score.hpp"
 
 namespace syncline {
@@ -85,12 +86,17 @@ std::optional<Bytes> string_value(const Cell& cell) {
 }
 
 std::optional<Bytes> visible_value(const Cell& cell, CellType type) {
+    if (type == CellType::expiry) {
+        const std::optional<std::uint64_t> deadline = expiry_deadline(cell);
+        return deadline ? std::optional<Bytes>(deadline_text(*deadline)) : std::nullopt;
+    }
     if (!traits_of(type).has_scores) return string_value(cell);
     const std::optional<double> score = score_value(cell);
     return score ? std::optional<Bytes>(score_text(*score)) : std::nullopt;
 }
 
 Bytes value_text(const Bytes& value, CellType type) {
+    if (type == CellType::expiry) return deadline_text(deadline_from_bytes(value).value());
     if (!traits_of(type).has_scores) return value;
     const std::optional<double> score = score_from_bytes(value);
     SYNCLINE_ASSERT(score.has_value());  // nothing else is read or unpacked
@@ -125,6 +131,7 @@ namespace {
 
 /// Whether bytes from outside can be a value of the type.
 bool is_value(BytesView bytes, CellType type) {
+    if (type == CellType::expiry) return deadline_from_bytes(bytes).has_value();
     return !traits_of(type).has_scores || score_from_bytes(bytes).has_value();
 }
 

@@ -18,7 +18,8 @@ enum class CellType : std::uint8_t {
     set = 3,
     sorted_set = 4,
     list = 5,
-    multi_value = 7
+    multi_value = 7,
+    expiry = 32,  ///< when the key ends: beside what it holds, which alone makes a key exist
 };
 
 /// What the cells of a type are made of.
@@ -40,6 +41,7 @@ constexpr CellTraits all_cell_traits[] = {
     {CellType::sorted_set, "zset", true, true, true, true, false},
     {CellType::list, "list", true, true, false, false, true},
     {CellType::multi_value, "multi-value", false, true, false, false, false},
+    {CellType::expiry, "expiry", false, true, false, false, false},
 };
 constexpr std::size_t cell_types_count = std::size(all_cell_traits);
 
@@ -58,6 +60,10 @@ constexpr auto cell_types = []() {
     for (std::size_t i = 0; i < cell_types_count; ++i) types[i] = all_cell_traits[i].type;
     return types;
 }();
+/// Whether a live cell of this type makes its key exist.
+constexpr bool makes_key(CellType type) {
+    return type != CellType::expiry;
+}
 std::optional<CellType> cell_type_from(std::uint64_t number);
 /// "string", "hash", "set", ...
 constexpr std::string_view cell_type_name(CellType type) {

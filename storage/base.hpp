@@ -12,9 +12,10 @@
 namespace syncline {
 
 /// Tables of rows. `cells` holds what replicates; `counts` is derived; `meta` belongs to
-/// checkpoints; `conflicts` is what this replica recorded.
-enum class Table : std::uint8_t { cells = 0, counts = 1, meta = 2, conflicts = 3 };
-constexpr std::size_t tables_count = 4;
+/// checkpoints; `conflicts` is what this replica recorded; `deadlines` is derived: which key ends
+/// when.
+enum class Table : std::uint8_t { cells = 0, counts = 1, meta = 2, conflicts = 3, deadlines = 4 };
+constexpr std::size_t tables_count = 5;
 
 /// Puts (a value) and erasures (no value), by key in ascending order.
 using RowChanges = std::map<Bytes, std::optional<Bytes>, std::less<>>;

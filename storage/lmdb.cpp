@@ -23,13 +23,13 @@ namespace {
 // - After a failed data sync LMDB aborts, but would try again with the next commit. The kernel may
 //   have dropped the pages by then, so that the first failure here is the last commit.
 
-constexpr std::uint64_t format_version = 2;
-/// Had no table `conflicts`; the rest is the same.
-constexpr std::uint64_t format_without_conflicts = 1;
+/// The first version had no table `conflicts`, the second none of `deadlines`; the rest is the
+/// same.
+constexpr std::uint64_t format_version = 3;
 constexpr const char* format_table = "format";
 constexpr std::string_view format_key = "version";
 constexpr std::array<const char*, tables_count> table_names = {"cells", "counts", "meta",
-                                                               "conflicts"};
+                                                               "conflicts", "deadlines"};
 constexpr unsigned environment_flags = MDB_NOTLS | MDB_NORDAHEAD;
 constexpr unsigned readers_max = 512;
 constexpr unsigned databases_max = 8;
@@ -312,16 +312,17 @@ Result<std::uint64_t> read_format(MDB_txn* transaction, const std::string& path,
     return ByteReader(to_view(value)).u64();
 }
 
-/// Adds to a base of the first format what the present one has, in one transaction.
+/// Adds to a base of an older format what the present one has, in one transaction.
 Result<void> upgrade_format(MDB_env* environment, const std::string& path) {
     SYNCLINE_TRY(Transaction transaction, begin(environment, 0));
     MDB_dbi id = 0;
     SYNCLINE_TRY(const std::uint64_t version, read_format(transaction.get(), path, id));
-    if (version != format_without_conflicts) return {};
-    MDB_dbi created = 0;
-    SYNCLINE_CHECK(
-        check("create a table",
-              mdb_dbi_open(transaction.get(), name_of(Table::conflicts), MDB_CREATE, &created)));
+    if (version < 1 || version >= format_version) return {};
+    for (const char* const name : table_names) {
+        MDB_dbi created = 0;
+        SYNCLINE_CHECK(
+            check("create a table", mdb_dbi_open(transaction.get(), name, MDB_CREATE, &created)));
+    }
     Bytes bytes;
     ByteWriter(bytes).u64(format_version);
     MDB_val key = to_val(format_key);

@@ -172,9 +172,11 @@ Bytes order_rows_prefix(BytesView key, std::uint8_t type) {
     return ordered_prefix(key, type);
 }
 
-OrderRowKey encode_order_row(BytesView key, std::uint8_t type, std::uint64_t order,
-                             BytesView member) {
-    OrderRowKey row{order_rows_prefix(key, type), {}};
+namespace {
+
+/// The row whose name is that of `begin` and a number, and then of a member, which may be cut.
+OrderRowKey ordered_row(Bytes begin, std::uint64_t order, BytesView member) {
+    OrderRowKey row{std::move(begin), {}};
     ByteWriter writer(row.bytes);
     writer.u64(order);
     const std::size_t room = limits::row_key_bytes_max - row.bytes.size();
@@ -188,6 +190,13 @@ OrderRowKey encode_order_row(BytesView key, std::uint8_t type, std::uint64_t ord
     return row;
 }
 
+}  // namespace
+
+OrderRowKey encode_order_row(BytesView key, std::uint8_t type, std::uint64_t order,
+                             BytesView member) {
+    return ordered_row(order_rows_prefix(key, type), order, member);
+}
+
 Result<OrderRow> decode_order_row(BytesView prefix, BytesView row_key, BytesView value) {
     SYNCLINE_ASSERT(row_key.starts_with(prefix));
     ByteReader reader(row_key.substr(prefix.size()));
@@ -195,6 +204,15 @@ Result<OrderRow> decode_order_row(BytesView prefix, BytesView row_key, BytesView
     const BytesView rest = reader.raw(reader.left());
     if (!reader.ok()) return bad_row(row_key, "is cut short");
     return OrderRow{order, value.empty() ? rest : value};
+}
+
+OrderRowKey encode_deadline_row(std::uint64_t deadline_ms, BytesView key) {
+    return ordered_row({}, deadline_ms, key);
+}
+
+Result<DeadlineRow> decode_deadline_row(BytesView row_key, BytesView value) {
+    SYNCLINE_TRY(const OrderRow row, decode_order_row({}, row_key, value));
+    return DeadlineRow{row.order, row.member};
 }
 
 std::vector<RowRange> rows_of_key(BytesView key) {

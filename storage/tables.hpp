@@ -68,6 +68,16 @@ Bytes order_rows_prefix(BytesView key, std::uint8_t type);
 /// Error corrupt when a row that begins with the prefix is none.
 Result<OrderRow> decode_order_row(BytesView prefix, BytesView row_key, BytesView value);
 
+/// Keys of rows in table `deadlines`: deadline (8 bytes, big-endian) | key; one that makes the row
+/// too long is cut and ends with its H128, and the row's value is then the whole key, else empty.
+struct DeadlineRow {
+    std::uint64_t deadline_ms = 0;
+    BytesView key;  ///< into the row's key or value
+};
+OrderRowKey encode_deadline_row(std::uint64_t deadline_ms, BytesView key);
+/// Error corrupt when the row is none.
+Result<DeadlineRow> decode_deadline_row(BytesView row_key, BytesView value);
+
 /// A range of row keys: first <= row key < last (last empty: no bound).
 struct RowRange {
     Bytes first;

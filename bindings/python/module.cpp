@@ -316,6 +316,17 @@ void define_keyspace(Class& cls) {
     });
     cls.def("exists",
             [](S space, K key) { return released([&]() { return keys(space).exists(key); }); });
+    cls.def("expire", [](S space, K key, std::int64_t after_ms) {
+        return released(
+            [&]() { return keys(space).expire(key, std::chrono::milliseconds(after_ms)); });
+    });
+    cls.def("expire_at", [](S space, K key, std::uint64_t wall_ms) {
+        return released([&]() { return keys(space).expire_at(key, wall_ms); });
+    });
+    cls.def("persist",
+            [](S space, K key) { return released([&]() { return keys(space).persist(key); }); });
+    cls.def("deadline",
+            [](S space, K key) { return released([&]() { return keys(space).deadline(key); }); });
     cls.def("remove",
             [](S space, K key) { return released([&]() { return keys(space).remove(key); }); });
     cls.def("size", [](S space) { return released([&]() { return keys(space).size(); }); });

@@ -27,6 +27,13 @@ constexpr std::size_t row_key_bytes_max = 500;
 constexpr std::size_t position_bytes_max = 280;
 /// Ordered collections whose first and last row are remembered, some hundred bytes each.
 constexpr std::size_t range_edges_max = 10000;
+/// After this many grace periods any replica removes a key whose deadline another one gave.
+constexpr std::uint64_t expiry_patience = 10;
+/// Keys that one transaction removes because their time has come; there may be one each tick.
+constexpr std::size_t expiry_keys_max = 1000;
+/// How long after its deadline a key is removed: twice what clocks may differ, and some time for a
+/// later deadline to arrive.
+constexpr std::uint64_t expiry_grace_ms = 2 * 10000 + 5000;
 /// Actors a version vector read from outside may hold.
 constexpr std::size_t actors_max = 65536;
 

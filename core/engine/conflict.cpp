@@ -1,9 +1,11 @@
 #include "core/engine/conflict.hpp"
 
 #include <algorithm>
+#include <tuple>
 
 #include "core/base/limits.hpp"
 #include "core/base/mutation.hpp"
+#include "crdt/expiry.hpp"
 
 namespace syncline {
 namespace {
@@ -20,6 +22,11 @@ bool is_increment(const CellOp& op, const Event& event) {
     });
 }
 
+/// What expiry_winner() compares. Deadlines are always captured.
+std::uint64_t deadline_of(const ConflictSide& side) {
+    return deadline_from_text(side.value.value().bytes.value());
+}
+
 /// The one that a reader sees, or that survives: see conflict_rule.
 bool wins(ConflictKind kind, const ConflictSide& one, const ConflictSide& other) {
     switch (kind) {
@@ -31,8 +38,15 @@ bool wins(ConflictKind kind, const ConflictSide& one, const ConflictSide& other)
             return one.action == ConflictAction::increment;
         case ConflictKind::type_clash:
             return one.type > other.type;
+        case ConflictKind::deadline:
+            return std::tuple(deadline_of(one), one.hlc, one.dot.actor) >
+                   std::tuple(deadline_of(other), other.hlc, other.dot.actor);
     }
     return true;
+}
+
+ConflictKind kind_of_writes(CellType type) {
+    return type == CellType::expiry ? ConflictKind::deadline : ConflictKind::write_write;
 }
 
 void write_side(ByteWriter& out, const ConflictSide& side) {
@@ -87,6 +101,8 @@ std::string_view conflict_kind_name(ConflictKind kind) {
             return "reset-increment";
         case ConflictKind::type_clash:
             return "type-clash";
+        case ConflictKind::deadline:
+            return "deadline";
     }
     return "unknown";
 }
@@ -110,6 +126,8 @@ std::string_view conflict_rule(ConflictKind kind) {
         case ConflictKind::type_clash:
             return "two types under one key: one of them is seen, by a fixed order of types; the "
                    "other is kept";
+        case ConflictKind::deadline:
+            return "concurrent deadlines: the latest counts, and never is later than all";
     }
     return "unknown";
 }
@@ -213,7 +231,7 @@ ConflictFinder::Sides ConflictFinder::unseen(const RowName& name, const Cell& ce
         if (has_values) {
             side.hlc = entry.payload.hlc;
             side.action = ConflictAction::write;
-            side.value = capture_value(value_text(entry.payload.value, type), capture_);
+            side.value = capture_value(value_text(entry.payload.value, type), captures(type));
         }
         sides.values.push_back(std::move(side));
     }
@@ -232,7 +250,8 @@ ConflictSide ConflictFinder::side_of(const CellOp& op, const Event& event) const
     if (op.delta.value) {
         const bool has_values = traits_of(op.type).has_values;
         side.action = has_values ? ConflictAction::write : ConflictAction::add;
-        if (has_values) side.value = capture_value(value_text(*op.delta.value, op.type), capture_);
+        if (has_values)
+            side.value = capture_value(value_text(*op.delta.value, op.type), captures(op.type));
     } else if (!op.delta.writes_dots) {
         side.action = ConflictAction::increment;
         for (const auto& [actor, entry] : op.delta.counter) {
@@ -262,7 +281,7 @@ void ConflictFinder::on_change(const RowKey& row_key, const CellOp& op, const Ce
                                std::max(value.dot, event.dot)});
             continue;
         }
-        const ConflictKind kind = writes                 ? ConflictKind::write_write
+        const ConflictKind kind = writes                 ? kind_of_writes(op.type)
                                   : op.delta.writes_dots ? ConflictKind::add_remove
                                                          : ConflictKind::reset_inc;
         put(row_key, op.key, kind, std::move(value), side_of(op, event));
@@ -309,7 +328,8 @@ void ConflictFinder::on_join(const RowKey& row_key, const RowName& name, const C
     const bool has_values = traits_of(static_cast<CellType>(name.type)).has_values;
     for (const ConflictSide& one : here.values) {
         for (const ConflictSide& other : there.values) {
-            if (has_values) put(row_key, name.key, ConflictKind::write_write, one, other);
+            const ConflictKind kind = kind_of_writes(static_cast<CellType>(name.type));
+            if (has_values) put(row_key, name.key, kind, one, other);
         }
         for (const ConflictSide& other : there.increments) {
             put(row_key, name.key, ConflictKind::reset_inc, one, other);

@@ -18,15 +18,18 @@ enum class ConflictKind : std::uint8_t {
     add_remove = 2,   ///< a value or member, and a removal that had not seen it
     reset_inc = 3,    ///< increments, and a write or removal that had not seen them
     type_clash = 4,   ///< two types under one key
+    deadline = 5,     ///< two deadlines of one key
 };
-constexpr std::size_t conflict_kinds_count = 4;
+constexpr std::size_t conflict_kinds_count = 5;
 constexpr ConflictKind conflict_kinds[] = {ConflictKind::write_write, ConflictKind::add_remove,
-                                           ConflictKind::reset_inc, ConflictKind::type_clash};
+                                           ConflictKind::reset_inc, ConflictKind::type_clash,
+                                           ConflictKind::deadline};
 
 /// What one side did to the cell. The numbers stand on disk.
 enum class ConflictAction : std::uint8_t { write = 1, add = 2, increment = 3, remove = 4 };
 
-/// "write-write", "add-remove", "reset-increment", "type-clash": names for options and replies.
+/// "write-write", "add-remove", "reset-increment", "type-clash", "deadline": names for options and
+/// replies.
 std::string_view conflict_kind_name(ConflictKind kind);
 std::optional<ConflictKind> conflict_kind_from(std::string_view name);
 /// The rule that decided, in one sentence.
@@ -88,7 +91,7 @@ RowKey clash_row_key(BytesView key);
 /// with V the version vector before event e comes, and "live at V" as crdt/README.md has it:
 ///   On each cell that e changes, let x be a live value (dot), or an actor's latest increment if
 ///   live, with x outside past(e). Then {x, e} is a conflict of kind
-///     write_write  if e and x are writes of a register,
+///     write_write  if e and x are writes of a register, or deadline if these are deadlines,
 ///     add_remove   if e removes (also as part of a range) and does not write, and x is a value,
 ///     reset_inc    if one of them is an increment and the other a write or removal.
 ///   A pair of transactions that did several things to a cell has the first kind that applies.
@@ -134,6 +137,10 @@ private:
              ConflictSide other);
     [[nodiscard]] Sides unseen(const RowName& name, const Cell& cell,
                                const VersionVector& past) const;
+    /// Whether values of a type are kept in records. Deadlines are no values of users, and decide.
+    [[nodiscard]] bool captures(CellType type) const {
+        return capture_ || type == CellType::expiry;
+    }
     [[nodiscard]] ConflictSide side_of(const CellOp& op, const Event& event) const;
 
     const VersionVector& vv_;

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "core/base/hash.hpp"
+#include "crdt/expiry.hpp"
 #include "crdt/position.hpp"
 #include "crdt/score.hpp"
 
@@ -19,6 +20,10 @@ constexpr std::uint64_t first_counted = 2;
 constexpr auto score_type = static_cast<std::uint8_t>(CellType::sorted_set);
 /// Rows changed at a time while a range is worked off, so that no copy of the whole is made.
 constexpr std::size_t slice_rows = 1024;
+
+/// Deadlines of the next million years begin like this; `never` does not, and nobody looks for it.
+const Bytes deadlines_begin("\0", 1);
+const Bytes deadlines_end("\1", 1);
 
 const BytesView meta_vv = "group.vv";
 const BytesView meta_state = "group.state";
@@ -188,6 +193,29 @@ Result<void> Group::scan_cells(BytesView key, CellType type, const CellVisitor& 
     return {};
 }
 
+Result<std::optional<std::uint64_t>> Group::deadline(BytesView key) {
+    if (!may_expire_) return std::optional<std::uint64_t>();
+    SYNCLINE_TRY(const Cell found, cell(key, CellType::expiry, std::nullopt));
+    const std::optional<std::uint64_t> deadline = expiry_deadline(found);
+    return deadline == never ? std::nullopt : deadline;
+}
+
+Result<void> Group::scan_deadlines(std::uint64_t from_ms, const DeadlineVisitor& visit) {
+    if (!may_expire_) return {};
+    Result<void> status;
+    const auto visit_row = [&](BytesView row_key, BytesView value) {
+        const Result<DeadlineRow> row = decode_deadline_row(row_key, value);
+        if (!row) status = row.error();
+        return row && visit(row->key, row->deadline_ms);
+    };
+    const RowRange all{deadlines_begin, deadlines_end};
+    RowRange range = all;
+    if (from_ms > 0) range.first = encode_deadline_row(from_ms, {}).bytes;
+    SYNCLINE_CHECK(
+        walk_ordered(Table::deadlines, all.first, range, WalkOrder::ascending, visit_row));
+    return status;
+}
+
 Result<void> Group::scan_scores(BytesView key, const ScoreRange& range, WalkOrder walk,
                                 const ScoreVisitor& visit) {
     const Bytes prefix = order_rows_prefix(key, score_type);
@@ -343,10 +371,10 @@ Result<void> Group::apply_op(const Event& event, const Op& op, Position position
 /// Values of other types under the key, made beside the event. Nothing is looked at unless the
 /// event adds to a key that has another type.
 Result<void> Group::find_clashes(const CellOp& op, const Event& event) {
-    if (!ConflictFinder::adds(op, event)) return {};
+    if (!makes_key(op.type) || !ConflictFinder::adds(op, event)) return {};
     SYNCLINE_TRY(Counts counts_row, counts(op.key));
     for (const CellType other : cell_types) {
-        if (other == op.type) continue;
+        if (other == op.type || !makes_key(other)) continue;
         if (other != CellType::string && counts_row.of(other) == 0) continue;
         std::size_t looked = 0;
         bool found = false;
@@ -424,8 +452,27 @@ Result<void> Group::replace(const RowKey& row_key, const RowName& name,
         store_.put(Table::cells, row_key.bytes, std::move(value), position);
     }
     if (traits_of(type).has_scores) index_score(name, old_cell, new_cell, position);
-    if (old_cell.live() == new_cell.live()) return {};
+    if (type == CellType::expiry) index_deadline(name, old_cell, new_cell, position);
+    if (old_cell.live() == new_cell.live() || !makes_key(type)) return {};
     return count_change(name, new_cell.live(), position);
+}
+
+void Group::index_deadline(const RowName& name, const Cell& old_cell, const Cell& new_cell,
+                           Position position) {
+    const auto change = [&](const Cell& cell, bool put) {
+        const std::optional<std::uint64_t> deadline = expiry_deadline(cell);
+        if (!deadline) return;
+        OrderRowKey row = encode_deadline_row(*deadline, name.key);
+        edges_.changed(deadlines_begin, row.bytes, put, position);
+        if (put) {
+            store_.put(Table::deadlines, row.bytes, std::move(row.value), position);
+        } else {
+            store_.erase(Table::deadlines, row.bytes, position);
+        }
+    };
+    change(old_cell, false);
+    change(new_cell, true);
+    may_expire_ = true;
 }
 
 void Group::index_score(const RowName& name, const Cell& old_cell, const Cell& new_cell,
@@ -539,13 +586,18 @@ Result<void> Group::load() {
         return status.has_value();
     };
     SYNCLINE_CHECK(store_.scan(Table::meta, meta_leaf_prefix, prefix_end(meta_leaf_prefix), visit));
-    return status;
+    SYNCLINE_CHECK(status);
+    return store_.scan(Table::deadlines, {}, {}, [&](BytesView, BytesView) {
+        may_expire_ = true;
+        return false;
+    });
 }
 
 Result<void> Group::check() {
     LeafSums sums(leaf_sums_.bits(), leaf_sums_.seed());
     std::map<Bytes, Counts> counted;  // all keys; a string alone counts nothing
     std::map<Bytes, Bytes> derived;   // what table `counts` must hold
+    std::map<Bytes, Bytes> deadlines;
     Result<void> status;
     const auto visit = [&](BytesView row_key, BytesView value) {
         const auto add = [&]() -> Result<void> {
@@ -559,7 +611,12 @@ Result<void> Group::check() {
                                                     " is not in the version vector"};
                 }
             }
-            if (!cell.live()) return {};
+            if (type == CellType::expiry) {
+                OrderRowKey deadline =
+                    encode_deadline_row(expiry_deadline(cell).value(), row.name.key);
+                deadlines.emplace(std::move(deadline.bytes), std::move(deadline.value));
+            }
+            if (!cell.live() || !makes_key(type)) return {};
             Counts& key_counts = counted[row.name.key];
             if (type != CellType::string) ++key_counts.of(type);
             if (!traits_of(type).has_scores) return {};
@@ -585,11 +642,12 @@ Result<void> Group::check() {
         derived.emplace(row_key.bytes, encode_row_value(row_key, key, std::nullopt,
                                                         counts_payload(key_counts, *highest)));
     }
-    return check_counts(derived);
+    SYNCLINE_CHECK(check_derived(Table::deadlines, deadlines));
+    return check_derived(Table::counts, derived);
 }
 
-/// Whether table `counts` holds these rows and no others.
-Result<void> Group::check_counts(const std::map<Bytes, Bytes>& expected) {
+/// Whether a table holds these rows and no others.
+Result<void> Group::check_derived(Table table, const std::map<Bytes, Bytes>& expected) {
     auto next = expected.begin();
     Result<void> status;
     const auto visit = [&](BytesView row_key, BytesView value) {
@@ -600,7 +658,7 @@ Result<void> Group::check_counts(const std::map<Bytes, Bytes>& expected) {
         status = Error{Code::corrupt, "derived row " + printable(row_key) + " is wrong"};
         return false;
     };
-    SYNCLINE_CHECK(store_.scan(Table::counts, {}, {}, visit));
+    SYNCLINE_CHECK(store_.scan(table, {}, {}, visit));
     SYNCLINE_CHECK(status);
     if (next == expected.end()) return {};
     return Error{Code::corrupt, "derived row " + printable(next->first) + " is missing"};

@@ -65,6 +65,14 @@ public:
     /// Walks members of a sorted set in the order of their scores. O(log n) to the first.
     Result<void> scan_scores(BytesView key, const ScoreRange& range, WalkOrder walk,
                              const ScoreVisitor& visit);
+    /// When a key ends, if it ever does; nothing also for `never`. O(1), and nothing at all while
+    /// no key has a deadline.
+    Result<std::optional<std::uint64_t>> deadline(BytesView key);
+    /// Some key has, or had, something to say of its end.
+    [[nodiscard]] bool may_expire() const { return may_expire_; }
+    /// Walks keys by their deadlines, from `from` on: (key, deadline) and which write it is.
+    using DeadlineVisitor = std::function<bool(BytesView key, std::uint64_t deadline_ms)>;
+    Result<void> scan_deadlines(std::uint64_t from_ms, const DeadlineVisitor& visit);
     /// Walks existing keys from the hash position `cursor`. All keys of one hash come together.
     /// Stops after at least `count` rows were looked at; the result continues the walk, 0 ends it.
     Result<std::uint64_t> scan_keys(std::uint64_t cursor, std::size_t count,
@@ -130,9 +138,11 @@ private:
                          const Cell& new_cell, Position position);
     Result<void> walk_ordered(Table table, const Bytes& prefix, RowRange range, WalkOrder walk,
                               const RowVisitor& visit);
+    void index_deadline(const RowName& name, const Cell& old_cell, const Cell& new_cell,
+                        Position position);
     void index_score(const RowName& name, const Cell& old_cell, const Cell& new_cell,
                      Position position);
-    Result<void> check_counts(const std::map<Bytes, Bytes>& expected);
+    Result<void> check_derived(Table table, const std::map<Bytes, Bytes>& expected);
     Result<void> count_change(const RowName& name, bool lives, Position position);
 
     Store& store_;
@@ -143,6 +153,7 @@ private:
     ConflictOptions conflict_options_;
     ConflictRing conflicts_;
     RangeEdges edges_;
+    bool may_expire_ = false;
     /// While an event with conflicts, or a snapshot, is taken in.
     std::optional<ConflictFinder> finder_;
 };

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "core/base/limits.hpp"
+#include "crdt/expiry.hpp"
 #include "crdt/position.hpp"
 #include "crdt/score.hpp"
 
@@ -83,12 +84,22 @@ Result<std::optional<Bytes>> string_get(Transaction& txn, BytesView key) {
     return string_value(cell);
 }
 
-Result<void> string_set(Transaction& txn, BytesView key, Bytes value) {
+Result<void> string_set(Transaction& txn, BytesView key, Bytes value, Deadline deadline) {
     SYNCLINE_CHECK(check_size(key, value));
+    bool replaces = false;
     for (const CellType type : cell_types) {
-        if (type == CellType::string) continue;
+        if (type == CellType::string || !makes_key(type)) continue;
         SYNCLINE_TRY(const std::uint64_t others, txn.count(key, type));
-        if (others > 0) txn.clear(key);
+        replaces = replaces || others > 0;
+    }
+    SYNCLINE_TRY(const Cell expiry, txn.cell(key, CellType::expiry, std::nullopt));
+    if (replaces) txn.clear(key);
+    if (expiry.live() && deadline == Deadline::removed && !replaces) {
+        SYNCLINE_CHECK(txn.remove(key, CellType::expiry, std::nullopt));
+    }
+    if (expiry.live() && deadline == Deadline::kept && replaces) {
+        SYNCLINE_CHECK(
+            txn.put(key, CellType::expiry, std::nullopt, deadline_bytes(*expiry_deadline(expiry))));
     }
     return txn.put(key, CellType::string, std::nullopt, std::move(value));
 }
@@ -107,6 +118,32 @@ Result<bool> key_delete(Transaction& txn, BytesView key) {
     SYNCLINE_TRY(const std::optional<CellType> visible, txn.visible_type(key));
     if (visible) txn.clear(key);
     return visible.has_value();
+}
+
+Result<bool> key_expire(Transaction& txn, BytesView key, std::uint64_t deadline_ms) {
+    SYNCLINE_TRY(const std::optional<CellType> visible, txn.visible_type(key));
+    if (!visible) return false;
+    if (deadline_ms <= txn.now_ms()) {
+        txn.clear(key);
+    } else {
+        SYNCLINE_CHECK(txn.put(key, CellType::expiry, std::nullopt, deadline_bytes(deadline_ms)));
+    }
+    return true;
+}
+
+Result<bool> key_persist(Transaction& txn, BytesView key) {
+    SYNCLINE_TRY(const std::optional<std::uint64_t> deadline, key_deadline(txn, key));
+    if (!deadline) return false;
+    SYNCLINE_CHECK(txn.put(key, CellType::expiry, std::nullopt, deadline_bytes(never)));
+    return true;
+}
+
+Result<std::optional<std::uint64_t>> key_deadline(Transaction& txn, BytesView key) {
+    SYNCLINE_TRY(const std::optional<CellType> visible, txn.visible_type(key));
+    if (!visible) return std::optional<std::uint64_t>();
+    SYNCLINE_TRY(const Cell expiry, txn.cell(key, CellType::expiry, std::nullopt));
+    const std::optional<std::uint64_t> deadline = expiry_deadline(expiry);
+    return deadline == never ? std::nullopt : deadline;
 }
 
 Result<bool> set_add(Transaction& txn, BytesView key, BytesView member) {

@@ -10,8 +10,10 @@
 namespace syncline::operations {
 
 Result<std::optional<Bytes>> string_get(Transaction& txn, BytesView key);
-/// Replaces a value of any type.
-Result<void> string_set(Transaction& txn, BytesView key, Bytes value);
+/// Replaces a value of any type, and unless told otherwise a deadline.
+enum class Deadline : std::uint8_t { removed, kept };
+Result<void> string_set(Transaction& txn, BytesView key, Bytes value,
+                        Deadline deadline = Deadline::removed);
 /// The value after adding. Errors: invalid_argument (not an integer), overflow.
 Result<std::int64_t> string_increment(Transaction& txn, BytesView key, std::int64_t amount);
 /// The text after adding. Errors: invalid_argument (no number, or out of range), overflow (the sum
@@ -20,6 +22,14 @@ Result<Bytes> string_increment(Transaction& txn, BytesView key, Decimal amount);
 
 /// True when the key existed.
 Result<bool> key_delete(Transaction& txn, BytesView key);
+
+/// Lets the key end at a time (milliseconds since 1970; at once if that is not after the
+/// transaction's own). Of concurrent deadlines the latest counts. False: there is no such key.
+Result<bool> key_expire(Transaction& txn, BytesView key, std::uint64_t deadline_ms);
+/// Lets the key stay for ever, against concurrent deadlines too. False: it had no deadline.
+Result<bool> key_persist(Transaction& txn, BytesView key);
+/// When the key ends; nothing: never, or there is no such key.
+Result<std::optional<std::uint64_t>> key_deadline(Transaction& txn, BytesView key);
 
 /// True when the member was not in the set. An add of a present member still makes a new dot, so
 /// that it wins over a concurrent removal.

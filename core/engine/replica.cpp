@@ -78,7 +78,7 @@ Result<void> Replica::replay() {
 Result<void> Replica::execute(Client& client, const Operation& operation) {
     if (failure_) return *failure_;
     (void)store_.take_seen();  // what earlier readers saw does not concern this client
-    Transaction txn(*group_, actor_);
+    Transaction txn(*group_, actor_, env_.clock.wall_ms());
     SYNCLINE_TRY(Bytes bytes, operation(txn));
     Position required = 0;
     const bool wrote = !txn.empty();
@@ -211,6 +211,7 @@ void Replica::tick() {
     drive_promotion();
     drive_sessions();
     for (auto& [id, link] : links_) link->tick();
+    expire_keys();
 }
 
 void Replica::send(LinkId link, std::uint8_t type, Bytes payload) {

@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "core/base/env.hpp"
@@ -38,6 +39,7 @@ struct ReplicaOptions {
     std::uint64_t checkpoint_interval_ms = limits::checkpoint_interval_ms;
     std::size_t batch_bytes_target = limits::batch_bytes_target;
     ConflictOptions conflicts;
+    std::uint64_t expiry_grace_ms = limits::expiry_grace_ms;
     unsigned session_fanout = 4;  ///< children a Merkle node: 4 or 16
     PrimaryBackupOptions primary_backup;
     LogOptions log;
@@ -105,6 +107,7 @@ struct ReplicaStats {
     std::uint64_t clock_pauses = 0;
     std::uint64_t batches_refused = 0;  ///< of another term
     std::uint64_t replies_unconfirmed = 0;
+    std::uint64_t keys_expired = 0;  ///< removed by this replica because their time had come
 };
 
 struct PeerStatus {
@@ -286,6 +289,10 @@ private:
     [[nodiscard]] Result<void> storage(const Result<void>& done);
     [[nodiscard]] Position suffix_position() const;
 
+    // Keys that end: core/engine/replica_expiry.cpp
+    void expire_keys();
+    void remove_expired(std::span<const Bytes> keys, std::uint64_t now_ms);
+
     // Checkpoints: core/engine/replica_checkpoint.cpp
     void prepare_checkpoint(Position position);
     [[nodiscard]] bool checkpoint_due() const;
@@ -356,7 +363,8 @@ private:
     std::vector<FinishedComparison> compared_;
     std::optional<LinkId> session_wanted_;
     std::uint64_t session_retry_ms_ = 0;
-    unsigned session_mismatches_ = 0;  // in a row
+    unsigned session_mismatches_ = 0;   // in a row
+    std::uint64_t expiry_from_ms_ = 0;  // where the next look for due keys begins
 
     ReplicaStats stats_;
 };

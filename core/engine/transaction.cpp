@@ -14,14 +14,40 @@ std::optional<Bytes> own(std::optional<BytesView> view) {
 
 }  // namespace
 
-Transaction::Transaction(Group& group, Actor actor)
-    : group_(group), dot_{actor, group.vv().counter(actor) + 1} {}
+Transaction::Transaction(Group& group, Actor actor, std::uint64_t wall_ms)
+    : group_(group),
+      dot_{actor, group.vv().counter(actor) + 1},
+      now_ms_(std::max(wall_ms, group.clock().last().ms())) {}
+
+Result<bool> Transaction::is_gone(BytesView key) {
+    if (is_cleared(key)) return true;
+    if (!group_.may_expire()) return false;
+    const auto known = expired_.find(key);
+    if (known != expired_.end()) return known->second;
+    SYNCLINE_TRY(const std::optional<std::uint64_t> deadline, group_.deadline(key));
+    return expired_.emplace(Bytes(key), deadline && *deadline <= now_ms_).first->second;
+}
+
+/// Before something of a key is changed: what has expired goes, and so does a deadline that was
+/// left behind by a key that is no more.
+Result<void> Transaction::clear_remains(BytesView key) {
+    if (!group_.may_expire() || is_cleared(key) || !prepared_.insert(Bytes(key)).second) return {};
+    SYNCLINE_TRY(bool remains, is_gone(key));
+    if (!remains) {
+        SYNCLINE_TRY(const Cell expiry, group_.cell(key, CellType::expiry, std::nullopt));
+        SYNCLINE_TRY(const std::optional<CellType> type, group_.visible_type(key));
+        remains = expiry.live() && !type;
+    }
+    if (remains) clear(key);
+    return {};
+}
 
 Result<Transaction::Staged*> Transaction::stage(BytesView key, CellType type,
                                                 std::optional<BytesView> field) {
     CellName name{Bytes(key), type, own(field)};
     const auto found = staged_.find(name);
     if (found != staged_.end()) return &found->second;
+    SYNCLINE_CHECK(clear_remains(key));
     Staged staged;
     SYNCLINE_TRY(staged.before, group_.cell(key, type, field));
     staged.cleared = is_cleared(key);
@@ -66,20 +92,22 @@ Result<Cell> Transaction::cell(BytesView key, CellType type, std::optional<Bytes
         const auto found = staged_.find(CellName{Bytes(key), type, own(field)});
         if (found != staged_.end()) return after(found->second);
     }
-    if (is_cleared(key)) return Cell{};
+    SYNCLINE_TRY(const bool gone, is_gone(key));
+    if (gone || (type == CellType::expiry && !group_.may_expire())) return Cell{};
     return group_.cell(key, type, field);
 }
 
 Result<std::uint64_t> Transaction::count(BytesView key, CellType type) {
     std::uint64_t count = 0;
-    if (!is_cleared(key)) {
+    SYNCLINE_TRY(const bool gone, is_gone(key));
+    if (!gone) {
         SYNCLINE_TRY(count, group_.count(key, type));
     }
     const CellName first{Bytes(key), type, std::nullopt};
     for (auto it = staged_.lower_bound(first); it != staged_.end(); ++it) {
         const auto& [name, staged] = *it;
         if (std::get<0>(name) != key || std::get<1>(name) != type) break;
-        const bool lived = !staged.cleared && !is_cleared(key) && staged.before.live();
+        const bool lived = !staged.cleared && !gone && staged.before.live();
         const bool lives = after(staged).live();
         if (lives && !lived) ++count;
         if (!lives && lived) --count;
@@ -88,8 +116,12 @@ Result<std::uint64_t> Transaction::count(BytesView key, CellType type) {
 }
 
 Result<std::optional<CellType>> Transaction::visible_type(BytesView key) {
-    if (staged_.empty() && cleared_.empty()) return group_.visible_type(key);
+    if (staged_.empty()) {
+        SYNCLINE_TRY(const bool gone, is_gone(key));
+        return gone ? std::optional<CellType>() : group_.visible_type(key);
+    }
     for (std::size_t i = cell_types_count; i > 0; --i) {
+        if (!makes_key(cell_types[i - 1])) continue;
         SYNCLINE_TRY(const std::uint64_t live, count(key, cell_types[i - 1]));
         if (live > 0) return std::optional(cell_types[i - 1]);
     }
@@ -106,7 +138,8 @@ Result<void> Transaction::scan_cells(BytesView key, CellType type, const CellVis
         const std::optional<Bytes>& field = std::get<2>(name);
         if (cell.live()) go_on = visit(field ? BytesView(*field) : BytesView(), cell);
     }
-    if (!go_on || is_cleared(key)) return {};
+    SYNCLINE_TRY(const bool gone, is_gone(key));
+    if (!go_on || gone) return {};
     return group_.scan_cells(key, type, [&](BytesView field, const Cell& cell) {
         if (!cell.live()) return true;
         if (!staged_.empty() && staged_.count(CellName{Bytes(key), type, Bytes(field)}) > 0) {
@@ -143,7 +176,8 @@ Result<void> Transaction::scan_list(BytesView key, WalkOrder walk, const CellVis
         if (!is_staged && go_on && cell.live()) go_on = visit(position, cell);
         return go_on;
     };
-    if (!is_cleared(key)) SYNCLINE_CHECK(group_.scan_cells(key, type, visit_group, walk));
+    SYNCLINE_TRY(const bool gone, is_gone(key));
+    if (!gone) SYNCLINE_CHECK(group_.scan_cells(key, type, visit_group, walk));
     visit_staged(std::nullopt);
     return {};
 }
@@ -184,14 +218,24 @@ Result<void> Transaction::scan_scores(BytesView key, const ScoreRange& range, Wa
         go_on = go_on && visit(member, score);
         return go_on;
     };
-    if (!is_cleared(key)) SYNCLINE_CHECK(group_.scan_scores(key, range, walk, visit_group));
+    SYNCLINE_TRY(const bool gone, is_gone(key));
+    if (!gone) SYNCLINE_CHECK(group_.scan_scores(key, range, walk, visit_group));
     visit_changed(nullptr);
     return {};
 }
 
 Result<std::uint64_t> Transaction::scan_keys(std::uint64_t cursor, std::size_t count,
                                              const KeyVisitor& visit) {
-    return group_.scan_keys(cursor, count, visit);
+    if (!group_.may_expire()) return group_.scan_keys(cursor, count, visit);
+    Result<void> status;
+    const auto visit_unexpired = [&](BytesView key, CellType type) {
+        const Result<std::optional<std::uint64_t>> deadline = group_.deadline(key);
+        if (!deadline) status = deadline.error();
+        return deadline && ((*deadline && **deadline <= now_ms_) || visit(key, type));
+    };
+    SYNCLINE_TRY(const std::uint64_t next, group_.scan_keys(cursor, count, visit_unexpired));
+    SYNCLINE_CHECK(status);
+    return next;
 }
 
 Result<std::uint64_t> Transaction::keys_count() {

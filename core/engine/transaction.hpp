@@ -13,7 +13,8 @@ namespace syncline {
 /// Lives within one turn. Thread-safety: confined to one thread.
 class Transaction {
 public:
-    Transaction(Group& group, Actor actor);
+    /// `wall_ms`: the time by which keys have expired, unless the group's own clock is ahead of it.
+    Transaction(Group& group, Actor actor, std::uint64_t wall_ms);
 
     // Reads.
     Result<Cell> cell(BytesView key, CellType type, std::optional<BytesView> field);
@@ -51,6 +52,8 @@ public:
     /// It read something that every row bears on (the number of keys).
     [[nodiscard]] bool saw_all() const { return saw_all_; }
 
+    /// Milliseconds since 1970: when this is.
+    [[nodiscard]] std::uint64_t now_ms() const { return now_ms_; }
     /// The name the event will have.
     [[nodiscard]] const Dot& dot() const { return dot_; }
     [[nodiscard]] Group& group() { return group_; }
@@ -71,6 +74,9 @@ private:
     [[nodiscard]] Cell after(const Staged& staged) const;
     [[nodiscard]] CellDelta delta(const Staged& staged) const;
     [[nodiscard]] bool is_cleared(BytesView key) const { return cleared_.count(key) > 0; }
+    /// Nothing of the group's rows of the key is seen: it was cleared, or has expired.
+    Result<bool> is_gone(BytesView key);
+    Result<void> clear_remains(BytesView key);
 
     Group& group_;
     Dot dot_;
@@ -78,6 +84,9 @@ private:
     std::set<Bytes, std::less<>> cleared_;
     std::vector<Op> bucket_ops_;
     bool saw_all_ = false;
+    std::uint64_t now_ms_;
+    std::map<Bytes, bool, std::less<>> expired_;  ///< keys that were asked for
+    std::set<Bytes, std::less<>> prepared_;       ///< keys that clear_remains() has looked at
 };
 
 }  // namespace syncline

@@ -2,6 +2,7 @@
 // lost is written anew.
 #include "core/base/limits.hpp"
 #include "core/engine/operations.hpp"
+#include "crdt/expiry.hpp"
 #include "crdt/score.hpp"
 #include "net/commands/arguments.hpp"
 #include "net/commands/errors.hpp"
@@ -81,7 +82,8 @@ Result<bool> take_option(ConflictQuery& query, const Bytes& name, const Bytes& v
     } else if (equal_nocase(name, "KIND")) {
         query.kind = conflict_kind_from(lower(value));
         if (!query.kind) {
-            return invalid("KIND is write-write, add-remove, reset-increment or type-clash");
+            return invalid(
+                "KIND is write-write, add-remove, reset-increment, type-clash or deadline");
         }
     } else if (equal_nocase(name, "AFTER")) {
         const std::optional<std::int64_t> after = parse_integer(value);
@@ -208,6 +210,8 @@ Result<void> remove_again(Transaction& txn, const Bytes& key, const Bytes& part,
             return without_answer(operations::sorted_remove(txn, key, part));
         case CellType::list:
             return operations::list_remove_at(txn, key, part);
+        case CellType::expiry:
+            return txn.remove(key, type, std::nullopt);
         case CellType::string:
         case CellType::multi_value:
             break;
@@ -222,7 +226,7 @@ Result<void> do_again(Transaction& txn, const Bytes& key, const Bytes& part,
     }
     switch (candidate.type) {
         case CellType::string:
-            return operations::string_set(txn, key, *candidate.value);
+            return operations::string_set(txn, key, *candidate.value, operations::Deadline::kept);
         case CellType::hash:
             return without_answer(operations::hash_set(txn, key, part, *candidate.value));
         case CellType::set:
@@ -232,6 +236,11 @@ Result<void> do_again(Transaction& txn, const Bytes& key, const Bytes& part,
                 operations::sorted_add(txn, key, part, parse_score(*candidate.value).value()));
         case CellType::list:
             return operations::list_put_at(txn, key, part, *candidate.value);
+        case CellType::expiry: {
+            const std::uint64_t deadline = deadline_from_text(*candidate.value);
+            return without_answer(deadline == never ? operations::key_persist(txn, key)
+                                                    : operations::key_expire(txn, key, deadline));
+        }
         case CellType::multi_value:
             return operations::multi_value_set(txn, key, *candidate.value, nullptr);
     }

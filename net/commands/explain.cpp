@@ -1,4 +1,5 @@
 // CRDT.EXPLAIN: the cells under a key, the dots and counters in each, and which rule decides.
+#include "crdt/expiry.hpp"
 #include "net/commands/arguments.hpp"
 #include "net/commands/fields.hpp"
 #include "net/commands/table.hpp"
@@ -18,6 +19,10 @@ struct Explained {
 /// The rule that decides what is seen of a cell, in one sentence.
 std::string reason(const Explained& explained) {
     const DotMap& dots = explained.cell.dots;
+    if (explained.type == CellType::expiry) {
+        return dots.size() == 1 ? "the only deadline"
+                                : "concurrent deadlines: the latest counts, never is the latest";
+    }
     if (!traits_of(explained.type).has_values) {
         return dots.size() == 1 ? "one add supports the member"
                                 : "add wins: each dot is an add that no removal has seen";
@@ -72,19 +77,20 @@ void reply_counter_entry(RespWriter& reply, const Counter::Entry& entry) {
 
 void reply_cell(RespWriter& reply, const Explained& explained, CellType visible) {
     const Cell& cell = explained.cell;
-    const DotMap::Entry* const winner = cell.dots.winner();
+    const DotMap::Entry* const winner =
+        explained.type == CellType::expiry ? expiry_winner(cell) : cell.dots.winner();
     reply.map(7);
     field(reply, "type", cell_type_name(explained.type));
     field(reply, "field", field_text(explained.type, explained.field));
     field(
         reply, "value",
         traits_of(explained.type).has_values ? visible_value(cell, explained.type) : std::nullopt);
-    field(reply, "hidden", explained.type != visible);
+    const bool shown = explained.type == visible || !makes_key(explained.type);
+    field(reply, "hidden", !shown);
     field(reply, "why",
-          explained.type == visible
-              ? reason(explained)
-              : "the key also holds a " + std::string(cell_type_name(visible)) +
-                    ", which comes before it");
+          shown ? reason(explained)
+                : "the key also holds a " + std::string(cell_type_name(visible)) +
+                      ", which comes before it");
     reply.bulk("dots");
     reply.array(cell.dots.size());
     for (const DotMap::Entry& entry : cell.dots.entries()) {

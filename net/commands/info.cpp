@@ -106,7 +106,8 @@ void stats_section(const CommandContext& context, InfoLines& lines) {
     lines.add("total_net_input_bytes", figures.bytes_in);
     lines.add("total_net_output_bytes", figures.bytes_out);
     lines.add("rejected_connections", figures.connections_rejected);
-    lines.add("expired_keys", 0);
+    const Replica* const replica = context.host.replica();
+    lines.add("expired_keys", replica == nullptr ? 0 : replica->stats().keys_expired);
     lines.add("evicted_keys", 0);
     lines.add("keyspace_hits", figures.keyspace_hits);
     lines.add("keyspace_misses", figures.keyspace_misses);

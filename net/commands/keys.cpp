@@ -83,19 +83,6 @@ Result<void> randomkey_command(CommandContext& context) {
     return {};
 }
 
-/// TTL and PTTL: nothing expires yet.
-Result<void> ttl_command(CommandContext& context) {
-    SYNCLINE_TRY(const std::optional<CellType> type,
-                 context.txn().visible_type(context.argument(1)));
-    context.reply.integer(type ? -1 : -2);
-    return {};
-}
-
-Result<void> persist_command(CommandContext& context) {
-    context.reply.integer(0);
-    return {};
-}
-
 constexpr BytesView group = "generic";
 constexpr KeyPositions one_key{1, 1, 1};
 constexpr KeyPositions all_keys{1, -1, 1};
@@ -110,18 +97,12 @@ constexpr Command commands[] = {
      "Tells how many of the keys exist", exists_command, {}},
     {"keys", 2, flag::readonly, {}, group, "1.0.0", "O(N) with N keys in the database",
      "Returns all keys that match a pattern", keys_command, {}},
-    {"persist", 2, flag::write | flag::fast, one_key, group, "2.2.0", "O(1)",
-     "Would remove an expiry; keys do not expire in this version", persist_command, {}},
-    {"pttl", 2, reads, one_key, group, "2.6.0", "O(1)",
-     "Tells whether a key exists: -1 or -2; keys do not expire in this version", ttl_command, {}},
     {"randomkey", 1, flag::readonly, {}, group, "1.0.0", "O(1)", "Returns a key at random",
      randomkey_command, {}},
     {"scan", -2, flag::readonly, {}, group, "2.8.0", "O(N) with N keys looked at",
      "Walks the keys; a cursor of one replica works on another", scan_command, {}},
     {"touch", -2, reads, all_keys, group, "3.2.1", "O(N) with N keys",
      "Tells how many of the keys exist", exists_command, {}},
-    {"ttl", 2, reads, one_key, group, "1.0.0", "O(1)",
-     "Tells whether a key exists: -1 or -2; keys do not expire in this version", ttl_command, {}},
     {"type", 2, reads, one_key, group, "1.0.0", "O(1)", "Returns the type of a key", type_command,
      {}},
     {"unlink", -2, flag::write | flag::fast, all_keys, group, "4.0.0",

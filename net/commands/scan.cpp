@@ -112,6 +112,8 @@ Result<std::uint64_t> scan_fields(Transaction& txn, BytesView key, CellType type
         SYNCLINE_CHECK(txn.scan_cells(key, type, visit));
         return std::uint64_t{0};
     }
+    SYNCLINE_TRY(const std::optional<CellType> visible, txn.visible_type(key));
+    if (!visible) return std::uint64_t{0};  // it may have expired
     const std::vector<RowRange> ranges = rows_of_key(key, static_cast<std::uint8_t>(type));
     std::size_t looked = 0;
     Place place = Place::at(cursor);

@@ -4,6 +4,7 @@
 #include "core/engine/operations.hpp"
 #include "net/commands/arguments.hpp"
 #include "net/commands/errors.hpp"
+#include "net/commands/expiry.hpp"
 #include "net/commands/table.hpp"
 
 namespace syncline {
@@ -28,13 +29,13 @@ Result<void> get_command(CommandContext& context) {
     return {};
 }
 
-/// The options of SET. Those of expiry take part in the syntax, as in Redis, and are refused after.
+/// The options of SET.
 struct SetOptions {
     bool only_new = false;
     bool only_present = false;
     bool get = false;
     bool keep_ttl = false;
-    BytesView expiry;  // the option's name, if one was given
+    std::optional<TimeOption> expiry;
     BytesView expiry_time;
 };
 
@@ -48,7 +49,6 @@ constexpr SetFlag set_flags[] = {
     {"get", &SetOptions::get},
     {"keepttl", &SetOptions::keep_ttl},
 };
-constexpr BytesView set_expiries[] = {"ex", "px", "exat", "pxat"};
 
 /// Nothing: a syntax error.
 std::optional<SetOptions> parse_set_options(const Arguments& arguments) {
@@ -62,31 +62,27 @@ std::optional<SetOptions> parse_set_options(const Arguments& arguments) {
             options.*(plain->member) = true;
             continue;
         }
-        const auto* const expiry =
-            std::find_if(std::begin(set_expiries), std::end(set_expiries), is_it);
-        if (expiry == std::end(set_expiries) || i + 1 == arguments.size()) return std::nullopt;
-        if (!options.expiry.empty() && options.expiry != *expiry) return std::nullopt;
-        options.expiry = *expiry;
+        const std::optional<TimeOption> expiry = time_option(arguments[i]);
+        if (!expiry || i + 1 == arguments.size() || options.expiry) return std::nullopt;
+        options.expiry = expiry;
         options.expiry_time = arguments[++i];
     }
     if (options.only_new && options.only_present) return std::nullopt;
-    if (options.keep_ttl && !options.expiry.empty()) return std::nullopt;
+    if (options.keep_ttl && options.expiry) return std::nullopt;
     return options;
 }
 
-Result<bool> refuse_expiry(const SetOptions& options, RespWriter& reply) {
-    if (!options.expiry.empty()) {
-        SYNCLINE_TRY(const std::int64_t time, integer_argument(options.expiry_time));
-        if (time <= 0) {
-            reply.error("ERR invalid expire time in 'set' command");
-            return true;
-        }
-    }
-    if (options.expiry.empty() && !options.keep_ttl) return false;
-    reply.error(
-        "ERR keys do not expire in this version of Syncline: SET takes no EX, PX, EXAT, "
-        "PXAT or KEEPTTL");
-    return true;
+/// When the key shall end. Error invalid_argument: no number. Nothing, and the error is written: no
+/// time.
+Result<std::optional<std::uint64_t>> set_deadline(CommandContext& context,
+                                                  const SetOptions& options) {
+    SYNCLINE_TRY(const std::int64_t number, integer_argument(options.expiry_time));
+    const auto now = static_cast<std::int64_t>(context.txn().now_ms());
+    const std::optional<std::int64_t> deadline =
+        deadline_from(number, options.expiry->unit, options.expiry->origin, now);
+    if (number > 0 && deadline) return std::optional(static_cast<std::uint64_t>(*deadline));
+    reply_bad_time(context);
+    return std::optional<std::uint64_t>();
 }
 
 Result<void> set_command(CommandContext& context) {
@@ -95,8 +91,11 @@ Result<void> set_command(CommandContext& context) {
         context.reply.error(error_text::syntax);
         return {};
     }
-    SYNCLINE_TRY(const bool refused, refuse_expiry(*options, context.reply));
-    if (refused) return {};
+    std::optional<std::uint64_t> deadline;
+    if (options->expiry) {
+        SYNCLINE_TRY(deadline, set_deadline(context, *options));
+        if (!deadline) return {};
+    }
     const Bytes& key = context.argument(1);
     std::optional<Bytes> old;
     if (options->get) {
@@ -107,7 +106,12 @@ Result<void> set_command(CommandContext& context) {
         SYNCLINE_TRY(const std::optional<CellType> type, context.txn().visible_type(key));
         write = options->only_new ? !type.has_value() : type.has_value();
     }
-    if (write) SYNCLINE_CHECK(operations::string_set(context.txn(), key, context.argument(2)));
+    if (write) {
+        SYNCLINE_CHECK(operations::string_set(
+            context.txn(), key, context.argument(2),
+            options->keep_ttl ? operations::Deadline::kept : operations::Deadline::removed));
+        if (deadline) SYNCLINE_CHECK(operations::key_expire(context.txn(), key, *deadline));
+    }
     if (options->get) {
         reply_bulk_or_null(context.reply, old);
     } else if (write) {
@@ -208,7 +212,8 @@ Result<void> msetnx_command(CommandContext& context) {
 /// Replaces the value and replies with its length, unless it is too long.
 Result<void> store_grown(CommandContext& context, Bytes value) {
     const std::size_t length = value.size();
-    SYNCLINE_CHECK(operations::string_set(context.txn(), context.argument(1), std::move(value)));
+    SYNCLINE_CHECK(operations::string_set(context.txn(), context.argument(1), std::move(value),
+                                          operations::Deadline::kept));
     context.reply.integer(static_cast<std::int64_t>(length));
     return {};
 }

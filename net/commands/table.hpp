@@ -20,6 +20,7 @@ std::span<const Command> hash_commands();
 std::span<const Command> set_commands();
 std::span<const Command> sorted_set_commands();
 std::span<const Command> list_commands();
+std::span<const Command> expiry_commands();
 std::span<const Command> transaction_commands();
 std::span<const Command> crdt_commands();
 std::span<const Command> replication_commands();

@@ -1,18 +1,25 @@
 #include "tests/crdt/history.hpp"
 
 #include <boost/test/unit_test.hpp>
+#include <cstdlib>
 
 #include "tests/crdt/subjects.hpp"
 
 namespace syncline {
 namespace {
 
-constexpr std::size_t histories_per_type = 1000;
+constexpr std::size_t histories_default = 1000;
 constexpr std::size_t steps_per_history = 60;
+
+/// SYNCLINE_HISTORIES says otherwise.
+std::size_t histories_per_type() {
+    const char* const wanted = std::getenv("SYNCLINE_HISTORIES");
+    return wanted == nullptr ? histories_default : std::strtoull(wanted, nullptr, 10);
+}
 
 template <test::CellSubject Subject>
 void check_random() {
-    for (const std::uint64_t seed : test::seeds(histories_per_type)) {
+    for (const std::uint64_t seed : test::seeds(histories_per_type())) {
         const std::string failure = test::check_random_history<Subject>(seed, steps_per_history);
         BOOST_REQUIRE_MESSAGE(failure.empty(), "SYNCLINE_SEED=" << seed << ": " << failure);
     }
@@ -52,12 +59,20 @@ BOOST_AUTO_TEST_CASE(scores_follow_their_specification) {
     check_random<test::ScoreSubject>();
 }
 
+BOOST_AUTO_TEST_CASE(deadlines_follow_their_specification) {
+    check_random<test::ExpirySubject>();
+}
+
+BOOST_AUTO_TEST_CASE(every_short_history_of_a_deadline_is_right) {
+    check_all<test::ExpirySubject>(3);
+}
+
 BOOST_AUTO_TEST_CASE(list_elements_follow_their_specification) {
     check_random<test::ListElementSubject>();
 }
 
 BOOST_AUTO_TEST_CASE(every_short_history_of_a_list_element_is_right) {
-    check_all<test::ListElementSubject>(4);
+    check_all<test::ListElementSubject>(3);
 }
 
 BOOST_AUTO_TEST_CASE(every_short_history_of_a_score_is_right) {

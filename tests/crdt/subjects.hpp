@@ -1,10 +1,12 @@
 #pragma once
 #include <limits>
 
+#include "crdt/expiry.hpp"
 #include "crdt/score.hpp"
 #include "tests/crdt/history.hpp"
 #include "tests/crdt/spec_counter.hpp"
 #include "tests/crdt/spec_element.hpp"
+#include "tests/crdt/spec_expiry.hpp"
 #include "tests/crdt/spec_multi_value.hpp"
 #include "tests/crdt/spec_register.hpp"
 #include "tests/crdt/spec_score.hpp"
@@ -62,6 +64,28 @@ struct MultiValueSubject {
         std::multiset<std::string> values;
         for (const DotMap::Entry& entry : cell.dots.entries()) values.insert(entry.payload.value);
         return values == spec::multi_value(visible);
+    }
+};
+
+struct ExpirySubject {
+    using Operation = spec::RegisterOperation;
+    static constexpr CellType type = CellType::expiry;
+
+    static Operation random_operation(Chooser& chooser) {
+        const std::size_t kind = chooser.choose(4);
+        if (kind == 0) return {Operation::Kind::remove, ""};
+        if (kind == 1) return {Operation::Kind::set, "never"};
+        return {Operation::Kind::set, std::to_string(1000 + chooser.number() % 1000)};
+    }
+
+    static CellDelta delta(const Operation& operation, const Cell& cell, const Dot& dot) {
+        CellDelta delta = RegisterSubject::delta(operation, cell, dot);
+        if (delta.value) delta.value = deadline_bytes(deadline_from_text(*delta.value));
+        return delta;
+    }
+
+    static bool agrees(const Cell& cell, const spec::Events<Operation>& visible) {
+        return expiry_deadline(cell) == spec::deadline(visible);
     }
 };
 

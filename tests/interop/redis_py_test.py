@@ -1,5 +1,7 @@
 """python3-redis against one replica: what an application in Python does on its first day."""
 
+import time
+
 import redis
 from cluster import Cluster
 
@@ -24,7 +26,14 @@ def strings(client):
     assert client.getdel("a") == "1"
     assert client.exists("a", "b") == 1
     assert client.ttl("b") == -1 and client.ttl("a") == -2
-    for refused in (lambda: client.incr("name"), lambda: client.set("x", 1, ex=10),
+    assert client.set("x", 1, ex=100) and 98 <= client.ttl("x") <= 100
+    assert client.expire("x", 1000, gt=True) and client.persist("x") and client.ttl("x") == -1
+    assert client.pexpire("x", 1) and client.exists("name")
+    deadline = time.monotonic() + 20
+    while client.exists("x"):
+        assert time.monotonic() < deadline
+    assert client.get("x") is None
+    for refused in (lambda: client.incr("name"), lambda: client.set("x", 1, ex=0),
                     lambda: client.execute_command("NOSUCH", 1)):
         try:
             refused()
@@ -72,6 +81,25 @@ def sets(client):
         raise AssertionError("GET of a set")
 
 
+def ordered(client):
+    """Sorted sets and lists."""
+    assert client.zadd("board", {"ann": 3.5, "bob": 1, "eve": 2}) == 3
+    assert client.zincrby("board", 0.5, "bob") == 1.5
+    assert client.zrange("board", 0, -1, withscores=True) == [
+        ("bob", 1.5), ("eve", 2.0), ("ann", 3.5)]
+    assert client.zrevrange("board", 0, 0) == ["ann"] and client.zrank("board", "ann") == 2
+    assert client.zrangebyscore("board", 1.5, "(3.5") == ["bob", "eve"]
+    assert client.zpopmin("board") == [("bob", 1.5)] and client.zcard("board") == 2
+    assert dict(client.zscan_iter("board")) == {"eve": 2.0, "ann": 3.5}
+    assert client.rpush("queue", "a", "b", "c") == 3 and client.lpush("queue", "z") == 4
+    assert client.linsert("queue", "after", "a", "x") == 5
+    assert client.lrange("queue", 0, -1) == ["z", "a", "x", "b", "c"]
+    assert client.lpop("queue") == "z" and client.rpop("queue", 2) == ["c", "b"]
+    assert client.lset("queue", 0, "A") and client.lindex("queue", 0) == "A"
+    assert client.lmove("queue", "other queue") == "A" and client.llen("queue") == 1
+    assert client.lrem("queue", 0, "x") == 1 and not client.exists("queue")
+
+
 def pipelines(client):
     """Pipelines with and without MULTI, and what happens to errors in them."""
     with client.pipeline(transaction=True) as pipe:
@@ -108,7 +136,7 @@ def main():
     """All of it, on one replica."""
     with Cluster(1) as cluster:
         client = redis.Redis(port=cluster.replicas[0].port, decode_responses=True)
-        for step in (strings, hashes, sets, pipelines, whole):
+        for step in (strings, hashes, sets, ordered, pipelines, whole):
             step(client)
             print(f"{step.__name__}: ok")
         raw = redis.Redis(port=cluster.replicas[0].port)

@@ -2,6 +2,7 @@
 
 import doctest
 import random
+import time
 
 import pytest
 
@@ -62,6 +63,26 @@ def test_sorted_set(db):
     assert db.type("board") == "sorted-set"
     board.clear()
     assert "board" not in db
+
+
+def test_keys_end(db):
+    db.string("a").set("1")
+    db.list("b").append("x")
+    assert db.deadline("a") is None and not db.persist("a") and not db.expire("none", 5)
+    assert db.expire("a", 100) and abs(db.deadline("a") - time.time() - 100) < 50
+    assert db.expire_at("b", 33177117420) and db.deadline("b") == 33177117420
+    assert db.persist("b") and db.deadline("b") is None
+    assert db.expire("b", 0) and "b" not in db
+    with db.batch() as batch:
+        batch.expire("a", -1)
+    assert "a" not in db and db.string("a").get() is None
+    db.set("c").add("m")
+    assert db.expire("c", 0.05)
+    deadline = time.monotonic() + 20
+    while "c" in db:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    assert len(db.set("c")) == 0 and list(db.set("c")) == []
 
 
 @pytest.mark.parametrize("seed", range(3))

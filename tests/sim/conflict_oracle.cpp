@@ -20,10 +20,21 @@ Bytes place_of(const Name& name) {
 struct Writing {
     Dot dot;
     Hlc hlc;
+    std::uint64_t deadline = 0;  ///< compared first; of other values always 0
 };
 
+Writing writing(CellType type, const Dot& dot, Hlc hlc, const Bytes& value) {
+    if (type != CellType::expiry) return {dot, hlc, 0};
+    return {dot, hlc, value == "never" ? ~std::uint64_t{0} : std::stoull(value)};
+}
+
+ConflictKind kind_of_writes(CellType type) {
+    return type == CellType::expiry ? ConflictKind::deadline : ConflictKind::write_write;
+}
+
 Dot later(const Writing& one, const Writing& other) {
-    const bool first = std::pair(one.hlc, one.dot.actor) > std::pair(other.hlc, other.dot.actor);
+    const bool first = std::tuple(one.deadline, one.hlc, one.dot.actor) >
+                       std::tuple(other.deadline, other.hlc, other.dot.actor);
     return first ? one.dot : other.dot;
 }
 
@@ -46,6 +57,9 @@ ConflictOracle::Roles ConflictOracle::roles(const VersionVector& before, const E
             const auto& change = std::get<CellOp>(op);
             Role& role = roles[Name{change.key, change.type, change.field.value_or(Bytes())}];
             role.writes = role.writes || change.delta.value.has_value();
+            if (change.type == CellType::expiry && change.delta.value) {
+                role.value = value_text(*change.delta.value, change.type);
+            }
             role.removes = role.removes || change.delta.writes_dots;
             for (const auto& [actor, entry] : change.delta.counter) {
                 const bool own = Dot{actor, entry.last} == event.dot;
@@ -66,8 +80,9 @@ void ConflictOracle::find_beside(const Event& event, const Name& name, const Rol
         if (event.past.covers(value.dot)) continue;
         if (role.writes) {
             if (!traits_of(name.type).has_values) continue;
-            put(value.dot, ConflictKind::write_write,
-                later(Writing{value.dot, value.hlc}, Writing{event.dot, event.hlc}));
+            const Writing here = writing(name.type, value.dot, value.hlc, value.bytes);
+            put(value.dot, kind_of_writes(name.type),
+                later(here, writing(name.type, event.dot, event.hlc, role.value)));
         } else if (role.removes) {
             put(value.dot, ConflictKind::add_remove, value.dot);
         } else if (role.increments) {
@@ -84,7 +99,7 @@ void ConflictOracle::find_clashes(const VersionVector& before, const Event& even
                                   Found& found) const {
     std::map<Bytes, std::pair<Name, Dot>> others;  // by place: first one of each type counts
     for (const auto& [other, cell] : oracle_.live_cells(before, name.key)) {
-        if (other.type == name.type) continue;
+        if (other.type == name.type || !makes_key(other.type)) continue;
         std::optional<Dot> unseen;
         for (const Dot& dot : cell.latest) {
             if (!event.past.covers(dot)) unseen = unseen ? std::min(*unseen, dot) : dot;
@@ -114,7 +129,8 @@ void ConflictOracle::applied(std::size_t replica, const VersionVector& before, c
     Found found;
     for (const auto& [name, role] : roles(before, event)) {
         find_beside(event, name, role, oracle_.cell(before, name), found);
-        if (role.writes || role.increments) find_clashes(before, event, name, found);
+        const bool adds = makes_key(name.type) && (role.writes || role.increments);
+        if (adds) find_clashes(before, event, name, found);
     }
     VersionVector must_cover;
     must_cover.add(event.dot);
@@ -137,8 +153,9 @@ void ConflictOracle::adopted(std::size_t replica, const VersionVector& before,
         for (const Expected::Value& a : mine.values) {
             for (const Expected::Value& b : other->second.values) {
                 if (!traits_of(name.type).has_values) continue;
-                put_pair(a.dot, b.dot, ConflictKind::write_write,
-                         later(Writing{a.dot, a.hlc}, Writing{b.dot, b.hlc}));
+                put_pair(a.dot, b.dot, kind_of_writes(name.type),
+                         later(writing(name.type, a.dot, a.hlc, a.bytes),
+                               writing(name.type, b.dot, b.hlc, b.bytes)));
             }
             for (const Dot& b : other->second.latest) {
                 put_pair(a.dot, b, ConflictKind::reset_inc, b);

@@ -55,6 +55,7 @@ private:
         bool writes = false;
         bool removes = false;
         bool increments = false;
+        Bytes value;  ///< of a deadline that it writes
     };
     using Roles = std::map<Oracle::Name, Role>;
     /// In the order in which a replica writes them down.

@@ -26,15 +26,17 @@ enum class OpKind : std::uint8_t {
     list_pop,
     list_insert,
     list_set,
+    expire,
+    persist,
     collection_read,
     pair,
     transaction,
     clear_buckets,
 };
-constexpr std::size_t op_kinds_count = 20;
+constexpr std::size_t op_kinds_count = 22;
 constexpr std::array<std::string_view, op_kinds_count> op_names = {
-    "get",  "set",  "incr", "del", "sadd", "srem", "hset", "hdel", "hinc",  "zadd",
-    "zrem", "zinc", "push", "pop", "lins", "lset", "read", "pair", "multi", "clear"};
+    "get",  "set",  "incr", "del",  "sadd", "srem", "hset", "hdel", "hinc", "zadd",  "zrem",
+    "zinc", "push", "pop",  "lins", "lset", "exp",  "pers", "read", "pair", "multi", "clear"};
 
 /// What goes wrong. Each seed leaves some of these out (swarm testing).
 enum class Fault : std::uint8_t {
@@ -81,6 +83,7 @@ struct Coverage {
     std::uint64_t checkpoints = 0;
     std::uint64_t clock_pauses = 0;
     std::uint64_t state_checks = 0;
+    std::uint64_t keys_expired = 0;  ///< removed because their deadline was behind
     std::uint64_t cells_checked = 0;
 
     // Primary-backup mode.

@@ -17,6 +17,10 @@ std::optional<std::int64_t> number_in(const Bytes& text) {
     return number;
 }
 
+std::uint64_t deadline_number(const Bytes& text) {
+    return text == "never" ? ~std::uint64_t{0} : std::stoull(text);
+}
+
 /// Integers add up mod 2^64, unless decimals take part; those are so few here that nothing wraps.
 Bytes sum_text(std::int64_t value, const Expected& cell) {
     if (cell.halves == 0) {
@@ -211,9 +215,19 @@ std::optional<CellType> Oracle::visible_type(const VersionVector& vv, BytesView 
     const auto cells = keys_.find(key);
     if (cells == keys_.end()) return visible;
     for (const auto& [name, history] : cells->second) {  // ascending by type, hence by precedence
+        if (!makes_key(name.first)) continue;
         if (visible != name.first && evaluate(vv, history).live()) visible = name.first;
     }
     return visible;
+}
+
+std::optional<std::uint64_t> Oracle::deadline(const VersionVector& vv, BytesView key) const {
+    std::optional<std::uint64_t> latest;
+    for (const Expected::Value& value : cell(vv, Name{Bytes(key), CellType::expiry, {}}).values) {
+        const std::uint64_t deadline = deadline_number(value.bytes);
+        latest = std::max(latest.value_or(deadline), deadline);
+    }
+    return latest;
 }
 
 std::map<Bytes, Bytes> Oracle::fields(const VersionVector& vv, BytesView key, CellType type) const {

@@ -87,6 +87,14 @@ public:
     /// The type a reader of the key sees: the live one of highest precedence.
     [[nodiscard]] std::optional<CellType> visible_type(const VersionVector& vv,
                                                        BytesView key) const;
+    /// When a key ends: the latest of its deadlines; nothing if it has none.
+    [[nodiscard]] std::optional<std::uint64_t> deadline(const VersionVector& vv,
+                                                        BytesView key) const;
+    /// The deadline is behind: nothing of the key is seen any more.
+    [[nodiscard]] bool expired(const VersionVector& vv, BytesView key, std::uint64_t now_ms) const {
+        const std::optional<std::uint64_t> ends = deadline(vv, key);
+        return ends && *ends <= now_ms;
+    }
     /// Fields of a hash or members of a set with the values that readers see.
     [[nodiscard]] std::map<Bytes, Bytes> fields(const VersionVector& vv, BytesView key,
                                                 CellType type) const;

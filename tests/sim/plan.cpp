@@ -85,6 +85,7 @@ void choose_clients(Plan& plan, SimRandom& random) {
     plan.keys = choose(random, {1U, 2U, 4U, 12U, 40U});
     plan.fields = choose(random, {1U, 2U, 4U, 12U});
     plan.mixed_types = random.one_in(2);
+    plan.replica.expiry_grace_ms = choose<std::uint64_t>(random, {50, 500, 3000});
     // Swarm again: each seed likes other operations.
     for (unsigned& weight : plan.weights) weight = choose(random, {0U, 1U, 4U, 10U});
     const auto weight_of = [&](OpKind kind) -> unsigned& {

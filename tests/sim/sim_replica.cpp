@@ -384,10 +384,30 @@ void SimReplica::on_applied(const Event& event, BytesView bytes) {
         shared_.terms.applied(index_, *replica_, event.dot);
         return;
     }
-    if (attempt_ == nullptr) return fail("made an event that no client asked for");
     ++shared_.coverage.events;
-    shared_.history.issued(index_, event, bytes, attempt_->intents);
+    shared_.history.issued(index_, event, bytes,
+                           attempt_ == nullptr ? expiry_intents(event) : attempt_->intents);
     shared_.terms.accepted(index_, *replica_, event.dot);
+}
+
+/// What a replica does on its own: it removes keys whose deadline is behind.
+std::vector<Intent> SimReplica::expiry_intents(const Event& event) {
+    std::vector<Intent> intents;
+    for (const Op& op : event.ops) {
+        const auto* const clear = std::get_if<ClearKey>(&op);
+        if (clear == nullptr) continue;  // the resets of counters that go with it
+        const Oracle& oracle = shared_.history.oracle();
+        if (!oracle.expired(event.past, clear->key, clock_.wall_ms())) {
+            fail("removed " + printable(clear->key) + " on its own, which has not expired");
+        }
+        Intent intent;
+        intent.kind = Intent::Kind::clear_key;
+        intent.key = clear->key;
+        intents.push_back(std::move(intent));
+        ++shared_.coverage.keys_expired;
+    }
+    if (intents.empty()) fail("made an event that no client asked for");
+    return intents;
 }
 
 // --- Checks

@@ -101,6 +101,7 @@ private:
     void operate(OpKind kind);
     [[nodiscard]] OpKind choose_operation();
     void on_applied(const Event& event, BytesView bytes);
+    std::vector<Intent> expiry_intents(const Event& event);
     void check_pairs();
     void fail(const std::string& sentence);
 

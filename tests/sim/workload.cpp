@@ -135,7 +135,7 @@ Result<void> Workload::read_string(Transaction& txn, const Bytes& key, Attempt& 
     for (const Counter::Entry& entry : cell.counter.entries()) {
         attempt.seen.push_back(Dot{entry.first, entry.second.last});
     }
-    const std::optional<CellType> type = history_.oracle().visible_type(vv(), key);
+    const std::optional<CellType> type = seen_type(txn, key);
     const Result<std::optional<Bytes>> got = operations::string_get(txn, key);
     attempt.read_checked = true;
     if (type && *type != CellType::string) {
@@ -150,8 +150,9 @@ Result<void> Workload::read_string(Transaction& txn, const Bytes& key, Attempt& 
         return {};
     }
     const Oracle::Name name{key, CellType::string, {}};
-    if (plan_.primary_backup()) attempt.grounds = history_.oracle().grounds(vv(), name);
-    const auto expected = Oracle::visible_value(history_.oracle().cell(vv(), name));
+    if (plan_.primary_backup()) attempt.grounds = grounds(txn, key, CellType::string);
+    const auto expected =
+        type ? Oracle::visible_value(history_.oracle().cell(vv(), name)) : std::nullopt;
     if (*got != expected) {
         attempt.violation = "GET " + printable(key) + " gave " +
                             printable(got->value_or("nothing")) + ", but history says " +
@@ -162,7 +163,7 @@ Result<void> Workload::read_string(Transaction& txn, const Bytes& key, Attempt& 
 
 Result<void> Workload::read_collection(Transaction& txn, const Bytes& key, CellType type,
                                        Attempt& attempt) const {
-    const std::optional<CellType> visible = history_.oracle().visible_type(vv(), key);
+    const std::optional<CellType> visible = seen_type(txn, key);
     const Result<std::uint64_t> count = operations::count(txn, key, type);
     attempt.read_checked = true;
     const bool refuse = visible && *visible != type;
@@ -172,7 +173,7 @@ Result<void> Workload::read_collection(Transaction& txn, const Bytes& key, CellT
                             in_words(visible);
     }
     if (!count) return count.error();
-    if (plan_.primary_backup()) attempt.grounds = history_.oracle().grounds(vv(), key, type);
+    if (plan_.primary_backup()) attempt.grounds = grounds(txn, key, type);
     std::map<Bytes, Bytes> got;
     if (type == CellType::sorted_set) {
         SYNCLINE_TRY(got, read_sorted(txn, key, attempt));
@@ -185,7 +186,8 @@ Result<void> Workload::read_collection(Transaction& txn, const Bytes& key, CellT
         SYNCLINE_TRY(const auto fields, operations::hash_all(txn, key));
         got.insert(fields.begin(), fields.end());
     }
-    const std::map<Bytes, Bytes> expected = history_.oracle().fields(vv(), key, type);
+    std::map<Bytes, Bytes> expected;
+    if (visible) expected = history_.oracle().fields(vv(), key, type);
     if (got != expected || *count != expected.size()) {
         attempt.violation = printable(key) + " shows " + std::to_string(got.size()) +
                             " fields and counts " + std::to_string(*count) + ", but history says " +
@@ -245,7 +247,8 @@ Result<void> Workload::read_keys(Transaction& txn, std::size_t step, Attempt& at
     } while (cursor != 0);
     std::map<Bytes, CellType> expected;
     for (const auto& [name, cell] : history_.oracle().live_cells(vv())) {
-        expected[name.key] = name.type;  // ascending by type, hence by precedence
+        // Ascending by type, hence by precedence.
+        if (seen_type(txn, name.key) && makes_key(name.type)) expected[name.key] = name.type;
     }
     attempt.read_checked = true;
     if (got != expected) {
@@ -256,7 +259,45 @@ Result<void> Workload::read_keys(Transaction& txn, std::size_t step, Attempt& at
     return {};
 }
 
+/// Of a key that has expired nothing but its deadline is looked at.
+Oracle::Grounds Workload::grounds(const Transaction& txn, BytesView key, CellType type) const {
+    const bool expired = history_.oracle().expired(vv(), key, txn.now_ms());
+    return history_.oracle().grounds(vv(), key, expired ? CellType::expiry : type);
+}
+
+std::optional<CellType> Workload::seen_type(const Transaction& txn, BytesView key) const {
+    if (history_.oracle().expired(vv(), key, txn.now_ms())) return std::nullopt;
+    return history_.oracle().visible_type(vv(), key);
+}
+
 // --- Writes
+
+/// A write to a key that has expired, or of which only a deadline is left, clears that first.
+void Workload::clear_remains(Transaction& txn, const Bytes& key, Attempt& attempt) const {
+    const bool remains = history_.oracle().deadline(vv(), key).has_value() && !seen_type(txn, key);
+    if (!remains || !attempt.cleared.insert(key).second) return;
+    attempt.intents.push_back(intent(Intent::Kind::clear_key, key));
+}
+
+/// Lets a key end soon, or now, or never.
+Result<void> Workload::write_deadline(Transaction& txn, SimRandom& random, OpKind kind,
+                                      Attempt& attempt) const {
+    const Bytes name = key(random, cell_types[random.below(5)]);
+    Intent asked = intent(Intent::Kind::write, name, CellType::expiry);
+    bool done = false;
+    if (kind == OpKind::persist) {
+        asked.value = "never";
+        SYNCLINE_TRY(done, operations::key_persist(txn, name));
+    } else {
+        const std::uint64_t deadline =
+            txn.now_ms() + (random.one_in(4) ? random.below(200) : random.below(8000));
+        if (deadline <= txn.now_ms()) asked.kind = Intent::Kind::clear_key;
+        asked.value = std::to_string(deadline);
+        SYNCLINE_TRY(done, operations::key_expire(txn, name, deadline));
+    }
+    if (done) attempt.intents.push_back(std::move(asked));
+    return {};
+}
 
 Result<void> Workload::write(Transaction& txn, SimRandom& random, OpKind kind,
                              Attempt& attempt) const {
@@ -267,6 +308,9 @@ Result<void> Workload::write(Transaction& txn, SimRandom& random, OpKind kind,
     if (kind == OpKind::list_push || kind == OpKind::list_pop || kind == OpKind::list_insert ||
         kind == OpKind::list_set) {
         return write_list(txn, random, kind, attempt);
+    }
+    if (kind == OpKind::expire || kind == OpKind::persist) {
+        return write_deadline(txn, random, kind, attempt);
     }
     const bool on_set = kind == OpKind::set_add || kind == OpKind::set_remove;
     const bool on_hash =
@@ -292,19 +336,22 @@ Result<void> Workload::write(Transaction& txn, SimRandom& random, OpKind kind,
         }
     } else if (kind == OpKind::erase) {
         asked.kind = Intent::Kind::clear_key;
-        SYNCLINE_CHECK(operations::key_delete(txn, name));
+        SYNCLINE_TRY(const bool existed, operations::key_delete(txn, name));
+        if (!existed) return {};
     } else if (kind == OpKind::set_add) {
         asked.kind = Intent::Kind::add;
         SYNCLINE_CHECK(operations::set_add(txn, name, part));
     } else if (kind == OpKind::set_remove) {
         asked.kind = Intent::Kind::remove;
-        SYNCLINE_CHECK(operations::set_remove(txn, name, part));
+        SYNCLINE_TRY(const bool existed, operations::set_remove(txn, name, part));
+        if (!existed) return {};
     } else if (kind == OpKind::hash_set) {
         asked.value = value(random);
         SYNCLINE_CHECK(operations::hash_set(txn, name, part, asked.value));
     } else if (kind == OpKind::hash_remove) {
         asked.kind = Intent::Kind::remove;
-        SYNCLINE_CHECK(operations::hash_remove(txn, name, part));
+        SYNCLINE_TRY(const bool existed, operations::hash_remove(txn, name, part));
+        if (!existed) return {};
     } else {
         asked.kind = Intent::Kind::increment;
         asked.amount = amount(random);
@@ -316,6 +363,7 @@ Result<void> Workload::write(Transaction& txn, SimRandom& random, OpKind kind,
             SYNCLINE_CHECK(operations::hash_increment(txn, name, part, asked.amount));
         }
     }
+    clear_remains(txn, name, attempt);
     attempt.intents.push_back(std::move(asked));
     return {};
 }
@@ -331,13 +379,15 @@ Result<void> Workload::write_sorted(Transaction& txn, SimRandom& random, OpKind 
         SYNCLINE_CHECK(operations::sorted_add(txn, name, member, static_cast<double>(number)));
     } else if (kind == OpKind::sorted_remove) {
         asked.kind = Intent::Kind::remove;
-        SYNCLINE_CHECK(operations::sorted_remove(txn, name, member));
+        SYNCLINE_TRY(const bool existed, operations::sorted_remove(txn, name, member));
+        if (!existed) return {};
     } else {
         asked.kind = Intent::Kind::increment;
         asked.halves = number;
         SYNCLINE_CHECK(
             operations::sorted_increment(txn, name, member, static_cast<double>(number) / 2));
     }
+    clear_remains(txn, name, attempt);
     attempt.intents.push_back(std::move(asked));
     return {};
 }
@@ -380,6 +430,7 @@ Result<void> Workload::write_list(Transaction& txn, SimRandom& random, OpKind ki
     std::vector<Bytes> shown;
     for (const auto& place : after) shown.push_back(place.second);
     if (shown != model) attempt.violation = "a change of list " + printable(name) + " went wrong";
+    if (before != after || kind == OpKind::list_set) clear_remains(txn, name, attempt);
     for (const auto& [position, old_value] : before) {
         if (after.contains(position)) continue;
         attempt.intents.push_back(intent(Intent::Kind::remove, name, CellType::list, position));

@@ -1,6 +1,7 @@
 #pragma once
 #include <array>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -17,7 +18,8 @@ struct Attempt {
     std::vector<Dot> seen;        ///< events whose effects the reply shows
     Oracle::Grounds grounds;      ///< in primary-backup mode: what a read's answer rests on
     bool read_checked = false;
-    std::string violation;  ///< an answer that history does not give; empty: none
+    std::set<Bytes> cleared;  ///< keys whose remains the transaction has cleared
+    std::string violation;    ///< an answer that history does not give; empty: none
 };
 
 /// The clients of one replica: random transactions on few keys, through the same operations that
@@ -56,6 +58,12 @@ private:
                               Attempt& attempt) const;
     Result<void> write_list(Transaction& txn, SimRandom& random, OpKind kind,
                             Attempt& attempt) const;
+    Result<void> write_deadline(Transaction& txn, SimRandom& random, OpKind kind,
+                                Attempt& attempt) const;
+    void clear_remains(Transaction& txn, const Bytes& key, Attempt& attempt) const;
+    [[nodiscard]] Oracle::Grounds grounds(const Transaction& txn, BytesView key,
+                                          CellType type) const;
+    [[nodiscard]] std::optional<CellType> seen_type(const Transaction& txn, BytesView key) const;
     Result<void> write_pair(Transaction& txn, SimRandom& random, Attempt& attempt) const;
     Result<void> write_many(Transaction& txn, SimRandom& random, Attempt& attempt) const;
     Result<void> clear_buckets(Transaction& txn, SimRandom& random, Attempt& attempt) const;

@@ -221,34 +221,38 @@ BOOST_AUTO_TEST_CASE(other_format_version_is_refused) {
     const std::string path = directory.path("base");
     (void)open_base(path);
     Bytes row = "version";
-    ByteWriter(row).u64(2);
+    ByteWriter(row).u64(3);
     Bytes newer = "version";
-    ByteWriter(newer).u64(3);
+    ByteWriter(newer).u64(4);
     damage_row(path, row, newer);
     const auto base = open_lmdb_base(path, small_map);
     BOOST_REQUIRE(!base.has_value());
     BOOST_TEST((base.error().code == Code::version));
-    BOOST_TEST(base.error().message.find("version 3") != std::string::npos);
+    BOOST_TEST(base.error().message.find("version 4") != std::string::npos);
 }
 
-BOOST_AUTO_TEST_CASE(the_first_format_is_brought_up_to_date) {
-    const TemporaryDirectory directory;
-    const std::string path = directory.path("base");
-    {
-        auto base = open_base(path);
-        commit_row(*base, Table::cells, "kept", "1");
+BOOST_AUTO_TEST_CASE(older_formats_are_brought_up_to_date) {
+    for (const std::uint64_t version : {std::uint64_t{1}, std::uint64_t{2}}) {
+        const TemporaryDirectory directory;
+        const std::string path = directory.path("base");
+        {
+            auto base = open_base(path);
+            commit_row(*base, Table::cells, "kept", "1");
+        }
+        Bytes row = "version";
+        ByteWriter(row).u64(3);
+        Bytes older = "version";
+        ByteWriter(older).u64(version);
+        damage_row(path, row, older);
+        {
+            auto base = open_base(path);
+            commit_row(*base, Table::conflicts, "new", "2");
+            commit_row(*base, Table::deadlines, "newer", "3");
+            BOOST_TEST(base->get(Table::cells, "kept")->value() == "1");
+        }
+        BOOST_TEST(open_base(path)->get(Table::conflicts, "new")->value() == "2");
+        BOOST_TEST(open_base(path)->get(Table::deadlines, "newer")->value() == "3");
     }
-    Bytes row = "version";
-    ByteWriter(row).u64(2);
-    Bytes older = "version";
-    ByteWriter(older).u64(1);
-    damage_row(path, row, older);
-    {
-        auto base = open_base(path);
-        commit_row(*base, Table::conflicts, "new", "2");
-        BOOST_TEST(base->get(Table::cells, "kept")->value() == "1");
-    }
-    BOOST_TEST(open_base(path)->get(Table::conflicts, "new")->value() == "2");
 }
 
 BOOST_AUTO_TEST_CASE(full_map_is_no_space_and_final) {

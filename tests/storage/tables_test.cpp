@@ -115,6 +115,26 @@ BOOST_AUTO_TEST_CASE(ranges_of_a_key_hold_its_rows_and_no_others) {
     }
 }
 
+BOOST_AUTO_TEST_CASE(deadlines_come_back_in_their_order) {
+    Bytes last;
+    for (const std::uint64_t deadline :
+         {std::uint64_t{0}, std::uint64_t{1'700'000'000'000}, ~std::uint64_t{0}}) {
+        for (const unsigned key_bytes : {0U, 3U, 492U, 493U, 70000U}) {
+            const Bytes key(key_bytes, 'k');
+            const OrderRowKey row = encode_deadline_row(deadline, key);
+            BOOST_TEST(row.bytes.size() <= limits::row_key_bytes_max);
+            BOOST_TEST(row.value.empty() == (key_bytes <= 492));
+            const Result<DeadlineRow> decoded = decode_deadline_row(row.bytes, row.value);
+            BOOST_REQUIRE(decoded.has_value());
+            BOOST_TEST(decoded->deadline_ms == deadline);
+            BOOST_TEST((decoded->key == key));
+            BOOST_TEST((last.substr(0, 8) <= row.bytes.substr(0, 8)));
+            last = row.bytes;
+        }
+    }
+    BOOST_TEST(!decode_deadline_row("1234567", "").has_value());
+}
+
 BOOST_AUTO_TEST_CASE(ordered_rows_stand_in_the_order_of_their_fields) {
     for (const unsigned key_bytes : {0U, 3U, 200U, 201U, 500U, 70000U}) {
         const Bytes key(key_bytes, 'k');

@@ -109,12 +109,12 @@ void TestReplica::increment(BytesView key, std::int64_t amount) {
 }
 
 std::optional<Bytes> TestReplica::get(BytesView key) {
-    Transaction txn(replica_->group(), replica_->actor());
+    Transaction txn(replica_->group(), replica_->actor(), clock_.now_ms);
     return must(operations::string_get(txn, key));
 }
 
 std::vector<Bytes> TestReplica::members(BytesView key) {
-    Transaction txn(replica_->group(), replica_->actor());
+    Transaction txn(replica_->group(), replica_->actor(), clock_.now_ms);
     std::vector<Bytes> members = must(operations::set_members(txn, key));
     std::sort(members.begin(), members.end());
     return members;

@@ -37,7 +37,7 @@ class Batch:
                    "set_add", "set_remove", "set_clear", "map_put", "map_put_seen", "map_remove",
                    "map_increment", "map_clear", "sorted_add", "sorted_increment", "sorted_remove",
                    "sorted_clear", "list_push_back", "list_push_front", "list_insert", "list_set",
-                   "list_remove", "list_clear", "remove"}
+                   "list_remove", "list_clear", "expire", "expire_at", "persist", "remove"}
 
         def __init__(self):
             self.calls = []
@@ -80,6 +80,18 @@ class Batch:
     def list(self, key, text=True):
         """The list under a key."""
         return self._keyspace.list(key, text)
+
+    def expire(self, key, seconds):
+        """Lets a key end so many seconds after the transaction."""
+        self._keyspace.expire(key, seconds)
+
+    def expire_at(self, key, when):
+        """Lets a key end at a datetime, or at a number of seconds since 1970."""
+        self._keyspace.expire_at(key, when)
+
+    def persist(self, key):
+        """Lets a key stay for ever."""
+        self._keyspace.persist(key)
 
     def remove(self, key):
         """Removes what this replica sees of a key, whatever it holds."""

@@ -448,6 +448,27 @@ class Keyspace:
         """The list under a key; with text=False its values are bytes."""
         return List(self._space, key, text)
 
+    def expire(self, key, seconds):
+        """Lets a key end so many seconds from now. False: there is no such key.
+
+        Of concurrent deadlines the latest counts; setting a string removes those it has seen.
+        """
+        return self._space.expire(encode(key), round(seconds * 1000))
+
+    def expire_at(self, key, when):
+        """Lets a key end at a datetime, or at a number of seconds since 1970."""
+        seconds = when.timestamp() if hasattr(when, "timestamp") else when
+        return self._space.expire_at(encode(key), max(round(seconds * 1000), 0))
+
+    def persist(self, key):
+        """Lets a key stay for ever. False: it had no deadline, or there is no such key."""
+        return self._space.persist(encode(key))
+
+    def deadline(self, key):
+        """When a key ends, in seconds since 1970; None: never, or there is no such key."""
+        stored = self._space.deadline(encode(key))
+        return None if stored is None else stored / 1000
+
     def type(self, key):
         """"string" (a counter is one), "map", "set"; None for a missing key."""
         return self._space.type(encode(key))
