@@ -1,0 +1,107 @@
+#include "crdt/text_op.hpp"
+
+#include <limits>
+
+namespace syncline {
+
+namespace {
+
+/// The first number of a packed operation.
+enum Form : std::uint64_t {
+    erasure = 0,       ///< then node, incarnation, first, count of each range
+    continuation = 1,  ///< first, text: right child of the actor's previous element
+    at_root = 2,       ///< first, text
+    left_child = 3,    ///< first, text, parent's node, incarnation, index
+    right_child = 4,   ///< the same
+};
+
+constexpr std::size_t numbers_per_range = 4;
+
+Form form_of(const TextInsertion& insertion) {
+    if (!insertion.parent) return at_root;
+    if (insertion.side == Side::left) return left_child;
+    const ElementId& first = insertion.first;
+    const bool continues =
+        insertion.parent->actor == first.actor && insertion.parent->index + 1 == first.index;
+    return continues ? continuation : right_child;
+}
+
+void pack(Packer& out, const TextInsertion& insertion) {
+    const Form form = form_of(insertion);
+    const bool with_parent = form == left_child || form == right_child;
+    out.array(with_parent ? 6 : 3);
+    out.uint(form);
+    out.uint(insertion.first.index);
+    out.bin(insertion.text);
+    if (!with_parent) return;
+    pack(out, insertion.parent->actor);
+    out.uint(insertion.parent->index);
+}
+
+void pack(Packer& out, const TextErasure& erased) {
+    out.array(1 + numbers_per_range * erased.ranges.size());
+    out.uint(erasure);
+    for (const ElementRange& range : erased.ranges) {
+        pack(out, range.first.actor);
+        out.uint(range.first.index);
+        out.uint(range.count);
+    }
+}
+
+TextErasure unpack_erasure(Unpacker& in, std::size_t numbers) {
+    TextErasure erased;
+    if (numbers == 0 || numbers % numbers_per_range != 0) in.fail();
+    for (; in.ok() && numbers > 0; numbers -= numbers_per_range) {
+        ElementRange range;
+        range.first.actor = unpack_actor(in);
+        range.first.index = in.uint();
+        range.count = in.uint();
+        const std::uint64_t room = std::numeric_limits<std::uint64_t>::max() - range.first.index;
+        if (range.count == 0 || range.count > room) in.fail();
+        erased.ranges.push_back(range);
+    }
+    return erased;
+}
+
+TextInsertion unpack_insertion(Unpacker& in, const Actor& origin, std::uint64_t form,
+                               std::size_t numbers) {
+    const bool with_parent = form == left_child || form == right_child;
+    if (numbers != (with_parent ? 5U : 2U)) in.fail();
+    TextInsertion insertion;
+    insertion.first = {origin, in.uint()};
+    insertion.text = in.bin();
+    if (insertion.text.empty() || !is_utf8(insertion.text)) in.fail();
+    if (form == left_child) insertion.side = Side::left;
+    if (form == continuation) {
+        if (insertion.first.index == 0) in.fail();
+        insertion.parent = ElementId{origin, insertion.first.index - 1};
+    }
+    if (with_parent) {
+        const Actor actor = unpack_actor(in);
+        insertion.parent = ElementId{actor, in.uint()};
+    }
+    // One operation has one packed form.
+    if (in.ok() && form_of(insertion) != form) in.fail();
+    return insertion;
+}
+
+}  // namespace
+
+std::string to_string(const ElementId& id) {
+    return to_string(id.actor) + "#" + std::to_string(id.index);
+}
+
+void pack(Packer& out, const TextOp& op) {
+    std::visit([&out](const auto& edit) { pack(out, edit); }, op);
+}
+
+TextOp unpack_text_op(Unpacker& in, const Actor& origin) {
+    const std::size_t count = in.array();
+    if (count == 0) in.fail();
+    const std::uint64_t form = in.uint_at_most(right_child);
+    if (!in.ok()) return TextErasure{};
+    if (form == erasure) return unpack_erasure(in, count - 1);
+    return unpack_insertion(in, origin, form, count - 1);
+}
+
+}  // namespace syncline
