@@ -1,0 +1,280 @@
+// Texts under random and exhaustive histories on three replicas, after each step compared with
+// their specification and with each other.
+#include <array>
+#include <boost/test/unit_test.hpp>
+#include <map>
+#include <sstream>
+
+#include "crdt/text.hpp"
+#include "tests/crdt/history.hpp"
+#include "tests/crdt/spec_text.hpp"
+
+namespace syncline {
+namespace {
+
+using test::Chooser;
+using Ops = std::vector<TextOp>;
+using Rows = std::map<TextRowName, Bytes>;
+
+/// How much is chosen. Exhaustive histories need few choices.
+struct Alphabet {
+    std::vector<std::string> words;
+    std::size_t ops_max;        ///< in one transaction
+    std::size_t positions_max;  ///< of the first and last ones
+};
+
+struct TextReplica {
+    Actor actor;
+    Text text;
+    VersionVector seen;
+};
+
+struct ShippedText {
+    test::spec::Event<Ops> event;
+    Text state_after;
+    VersionVector seen_after;
+};
+
+Rows rows_of(const Text& text) {
+    Rows rows;
+    for (const TextRowName& name : text.rows()) rows[name] = text.row(name);
+    return rows;
+}
+
+TextOp through_wire(const TextOp& op, const Actor& actor) {
+    Bytes bytes;
+    Packer out(bytes);
+    pack(out, op);
+    Unpacker in(bytes);
+    TextOp again = unpack_text_op(in, actor);
+    BOOST_REQUIRE(in.done());
+    return again;
+}
+
+class TextHistoryCheck {
+public:
+    TextHistoryCheck(Chooser& chooser, const Alphabet& alphabet)
+        : chooser_(chooser), alphabet_(alphabet) {
+        for (std::uint32_t i = 0; i < replicas_count; ++i) replicas_[i].actor = Actor{i + 1, 1};
+    }
+
+    std::string run(std::size_t steps) {
+        for (std::size_t step = 0; step < steps && failure_.empty(); ++step) this->step();
+        for (TextReplica& replica : replicas_) {
+            while (failure_.empty() && deliver_one(replica)) continue;
+        }
+        for (const TextReplica& replica : replicas_) {
+            if (replica.seen != replicas_[0].seen) fail("replicas did not converge");
+        }
+        return failure_;
+    }
+
+private:
+    static constexpr std::uint32_t replicas_count = 3;
+
+    void step() {
+        TextReplica& replica = replicas_[chooser_.choose(replicas_count)];
+        const std::size_t kind = chooser_.choose(3);
+        trace_ << to_string(replica.actor);
+        if (kind == 0) execute(replica);
+        if (kind == 1) deliver_one(replica);
+        if (kind == 2) join_from(replica);
+        check_laws();
+    }
+
+    std::uint64_t choose_position(std::uint64_t count) {
+        const std::size_t shown = std::min<std::size_t>(count, alphabet_.positions_max);
+        const std::uint64_t chosen = chooser_.choose(shown);
+        return chosen * 2 < shown ? chosen : count - (shown - chosen);
+    }
+
+    void execute(TextReplica& replica) {
+        const Dot dot{replica.actor, replica.seen.counter(replica.actor) + 1};
+        trace_ << " executes " << to_string(dot);
+        test::spec::Event<Ops> event{dot, replica.seen, {}, {}};
+        const std::size_t count = 1 + chooser_.choose(alphabet_.ops_max);
+        for (std::size_t i = 0; i < count; ++i) edit(replica, event);
+        replica.seen.add(dot);
+        trace_ << '\n';
+        history_.push_back({event, replica.text, replica.seen});
+        check_state(replica);
+    }
+
+    void edit(TextReplica& replica, test::spec::Event<Ops>& event) {
+        const std::uint64_t size = replica.text.size();
+        const std::size_t kind = chooser_.choose(size > 0 ? 2 : 1);
+        TextOp op = kind == 0 ? TextOp(insert(replica, event)) : TextOp(erase(replica));
+        apply(replica, event.dot, op);
+        event.operation.push_back(std::move(op));
+    }
+
+    TextInsertion insert(const TextReplica& replica, const test::spec::Event<Ops>& event) {
+        const std::string& word = alphabet_.words[chooser_.choose(alphabet_.words.size())];
+        const std::uint64_t position = choose_position(replica.text.size() + 1);
+        trace_ << " insert " << word << " at " << position;
+        const auto op = replica.text.insertion(replica.actor, position, word);
+        if (!op) return fail("no insertion: " + op.error().message), TextInsertion{};
+        test::spec::TextEvents visible = visible_to(replica);
+        visible.push_back(event);
+        const auto place = test::spec::insertion_place(test::spec::text_tree(visible), position);
+        if (place != test::spec::TextTree::Place(op->parent, op->side))
+            fail("hangs at a wrong place");
+        return *op;
+    }
+
+    TextErasure erase(const TextReplica& replica) {
+        const std::uint64_t size = replica.text.size();
+        const std::uint64_t position = choose_position(size);
+        const std::uint64_t count =
+            1 + chooser_.choose(std::min<std::uint64_t>(size - position, 3));
+        trace_ << " erase " << count << " at " << position;
+        const auto op = replica.text.erasure(position, count);
+        if (!op) return fail("no erasure: " + op.error().message), TextErasure{};
+        return *op;
+    }
+
+    void apply(TextReplica& replica, const Dot& dot, const TextOp& op) {
+        const TextOp received = through_wire(op, dot.actor);
+        if (received != op) fail("an operation changed on the wire");
+        const Rows before = rows_of(replica.text);
+        const auto applied = replica.text.apply(received, dot);
+        if (!applied) return fail("apply refuses: " + applied.error().message);
+        const Rows after = rows_of(replica.text);
+        const std::vector<TextRowName> touched = replica.text.rows_of(op);
+        for (const auto& [name, bytes] : after) {
+            const auto old = before.find(name);
+            const bool same = old != before.end() && old->second == bytes;
+            const bool named = std::find(touched.begin(), touched.end(), name) != touched.end();
+            if (!same && !named) fail("rows_of does not name " + to_string(name));
+        }
+        for (const auto& [name, bytes] : before) {
+            if (after.count(name) == 0) fail("a row went: " + to_string(name));
+        }
+    }
+
+    bool deliver_one(TextReplica& replica) {
+        std::vector<const ShippedText*> deliverable;
+        for (const ShippedText& shipped : history_) {
+            const bool is_new = !replica.seen.covers(shipped.event.dot);
+            if (is_new && replica.seen.covers(shipped.event.past)) deliverable.push_back(&shipped);
+        }
+        if (deliverable.empty()) return false;
+        const ShippedText& shipped = *deliverable[chooser_.choose(deliverable.size())];
+        trace_ << to_string(replica.actor) << " gets " << to_string(shipped.event.dot) << '\n';
+        Text joined = replica.text;
+        for (const TextOp& op : shipped.event.operation) apply(replica, shipped.event.dot, op);
+        replica.seen.add(shipped.event.dot);
+        check_state(replica);
+        if (!joined.join(shipped.state_after)) fail("no join");
+        VersionVector both = replica.seen;
+        both.join(shipped.seen_after);
+        if (both == replica.seen && rows_of(joined) != rows_of(replica.text)) {
+            fail("applying an event is not joining its origin's state");
+        }
+        return true;
+    }
+
+    void join_from(TextReplica& replica) {
+        const std::size_t index = replica.actor.node + chooser_.choose(replicas_count - 1);
+        const TextReplica& peer = replicas_[index % replicas_count];
+        trace_ << " joins the state of " << to_string(peer.actor) << '\n';
+        if (!replica.text.join(peer.text)) fail("no join");
+        replica.seen.join(peer.seen);
+        check_state(replica);
+    }
+
+    [[nodiscard]] test::spec::TextEvents visible_to(const TextReplica& replica) const {
+        test::spec::TextEvents visible;
+        for (const ShippedText& shipped : history_) {
+            if (replica.seen.covers(shipped.event.dot)) visible.push_back(shipped.event);
+        }
+        return visible;
+    }
+
+    void check_state(const TextReplica& replica) {
+        replica.text.check_invariants();
+        const auto expected = test::spec::text(test::spec::text_tree(visible_to(replica)));
+        std::string whole;
+        for (const std::string& character : expected) whole += character;
+        const bool agrees = replica.text.text() == whole && replica.text.size() == expected.size();
+        if (!agrees) fail("reads " + replica.text.text() + " instead of " + whole);
+        for (std::uint64_t i = 0; i < replica.text.size(); ++i) {
+            if (replica.text.text(i, 1) != expected[i]) fail("a part is wrong");
+            if (replica.text.position_of(*replica.text.id_at(i)) != i) fail("a position is wrong");
+        }
+        const Rows rows = rows_of(replica.text);
+        const auto [first, is_new] = rows_by_seen_.try_emplace(to_string(replica.seen), rows);
+        if (!is_new && first->second != rows) fail("the same operations gave other rows");
+        const std::vector<Text::Row> stored(rows.begin(), rows.end());
+        const Result<Text> again = Text::load(stored);
+        if (!again) return fail("rows do not load: " + again.error().message);
+        if (rows_of(*again) != rows || again->text() != whole) fail("rows do not read back");
+    }
+
+    static Rows joined_rows(const Text& a, const Text& b) {
+        Text joined = a;
+        BOOST_REQUIRE(joined.join(b).has_value());
+        return rows_of(joined);
+    }
+
+    void check_laws() {
+        const Text& a = replicas_[0].text;
+        const Text& b = replicas_[1].text;
+        const Text& c = replicas_[2].text;
+        if (joined_rows(a, b) != joined_rows(b, a)) fail("join is not commutative");
+        if (joined_rows(a, a) != rows_of(a)) fail("join is not idempotent");
+        Text ab = a;
+        Text bc = b;
+        const bool joined = ab.join(b).has_value() && bc.join(c).has_value();
+        if (!joined || joined_rows(ab, c) != joined_rows(a, bc)) fail("join is not associative");
+    }
+
+    void fail(const std::string& what) {
+        if (failure_.empty()) failure_ = what + "; the steps were:\n" + trace_.str();
+    }
+
+    Chooser& chooser_;
+    const Alphabet& alphabet_;
+    std::array<TextReplica, replicas_count> replicas_;
+    std::vector<ShippedText> history_;
+    std::map<std::string, Rows> rows_by_seen_;
+    std::ostringstream trace_;
+    std::string failure_;
+};
+
+void check_random(std::size_t histories, std::size_t steps, const Alphabet& alphabet) {
+    for (const std::uint64_t seed : test::seeds(histories)) {
+        test::RandomChooser chooser(seed);
+        const std::string failure = TextHistoryCheck(chooser, alphabet).run(steps);
+        BOOST_REQUIRE_MESSAGE(failure.empty(), "SYNCLINE_SEED=" << seed << ": " << failure);
+    }
+}
+
+BOOST_AUTO_TEST_SUITE(text_history)
+
+BOOST_AUTO_TEST_CASE(texts_follow_their_specification) {
+    check_random(200, 40, {{"a", "bc", "déf", "𝄞", "€x"}, 3, 1000});
+}
+
+/// Few positions, many editors: siblings, and children on both sides of inner elements.
+BOOST_AUTO_TEST_CASE(texts_with_crowded_places_follow_their_specification) {
+    check_random(200, 40, {{"1", "23"}, 1, 3});
+}
+
+BOOST_AUTO_TEST_CASE(every_short_history_is_right) {
+    const Alphabet alphabet{{"ab"}, 1, 2};
+    test::ExhaustiveChooser chooser;
+    std::size_t histories = 0;
+    do {
+        ++histories;
+        const std::string failure = TextHistoryCheck(chooser, alphabet).run(3);
+        BOOST_REQUIRE_MESSAGE(failure.empty(), failure);
+    } while (chooser.advance());
+    BOOST_TEST_MESSAGE(histories << " histories");
+    BOOST_TEST(histories > 1000U);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace
+}  // namespace syncline
