@@ -106,12 +106,13 @@ Result<TextErasure> Text::erasure(std::uint64_t position, std::uint64_t count) c
 
 Result<void> Text::check(const TextOp& op, const Dot& dot) const {
     if (const auto* insertion = std::get_if<TextInsertion>(&op)) {
-        return check_insertion(*insertion, dot);
+        SYNCLINE_TRY([[maybe_unused]] const Target target, check_insertion(*insertion, dot));
+        return {};
     }
     return check_erasure(std::get<TextErasure>(op));
 }
 
-Result<void> Text::check_insertion(const TextInsertion& op, const Dot& dot) const {
+Result<Text::Target> Text::check_insertion(const TextInsertion& op, const Dot& dot) const {
     const auto refuse = [&op](Code code, const std::string& why) {
         return Error{code, "insertion of " + to_string(op.first) + ": " + why};
     };
@@ -124,8 +125,12 @@ Result<void> Text::check_insertion(const TextInsertion& op, const Dot& dot) cons
     if (op.first.index < count) return refuse(Code::corrupt, "these names are taken");
     const std::uint64_t last = actor ? counters_[*actor].last() : 0;
     if (dot.counter == 0 || dot.counter < last) return refuse(Code::corrupt, "out of turn");
-    if (!op.parent || tree_.find(*op.parent)) return {};
-    const bool own = op.parent->actor == dot.actor;  // an actor knows its own elements
+    if (!op.parent) return Target{actor, TextTree::root};
+    const bool own = op.parent->actor == dot.actor;
+    if (own && op.parent->index < count) return Target{actor, {*actor, op.parent->index}};
+    const std::optional<TextElement> parent = tree_.find(*op.parent);
+    if (parent) return Target{actor, *parent};
+    // An actor knows its own elements.
     return refuse(own ? Code::corrupt : Code::causality,
                   "parent " + to_string(*op.parent) + " is missing");
 }
@@ -145,10 +150,11 @@ Result<void> Text::check_erasure(const TextErasure& op) const {
 }
 
 Result<void> Text::apply(const TextOp& op, const Dot& dot) {
-    SYNCLINE_CHECK(check(op, dot));
     if (const auto* insertion = std::get_if<TextInsertion>(&op)) {
-        insert(*insertion, dot);
+        SYNCLINE_TRY(const Target target, check_insertion(*insertion, dot));
+        insert(*insertion, dot, target);
     } else {
+        SYNCLINE_CHECK(check_erasure(std::get<TextErasure>(op)));
         erase(std::get<TextErasure>(op));
     }
     return {};
@@ -160,13 +166,12 @@ std::uint32_t Text::add_actor(const Actor& actor) {
     return number;
 }
 
-void Text::insert(const TextInsertion& op, const Dot& dot) {
-    const TextElement parent = op.parent ? *tree_.find(*op.parent) : TextTree::root;
-    const std::uint32_t actor = add_actor(dot.actor);
+void Text::insert(const TextInsertion& op, const Dot& dot, const Target& target) {
+    const std::uint32_t actor = target.actor ? *target.actor : add_actor(dot.actor);
     const TextElement first = {actor, op.first.index};
-    const TextTree::Spot spot = tree_.spot(actor, parent, op.side);
+    const TextTree::Spot spot = tree_.spot(actor, target.parent, op.side);
     const std::uint64_t count = count_points(op.text);
-    tree_.add(actor, count, parent, op.side);
+    tree_.add(actor, count, target.parent, op.side);
     counters_[actor].append(count, dot.counter, 0);
     place(spot, first, op.text);
 }

@@ -82,9 +82,15 @@ private:
         std::uint64_t end;
     };
 
-    [[nodiscard]] Result<void> check_insertion(const TextInsertion& op, const Dot& dot) const;
+    /// What the names in an insertion stand for.
+    struct Target {
+        std::optional<std::uint32_t> actor;  ///< nothing: its first insertion
+        TextElement parent = TextTree::root;
+    };
+
+    [[nodiscard]] Result<Target> check_insertion(const TextInsertion& op, const Dot& dot) const;
     [[nodiscard]] Result<void> check_erasure(const TextErasure& op) const;
-    void insert(const TextInsertion& op, const Dot& dot);
+    void insert(const TextInsertion& op, const Dot& dot, const Target& target);
     void erase(const TextErasure& op);
     std::uint32_t add_actor(const Actor& actor);
     void place(TextTree::Spot spot, TextElement first, BytesView utf8);
