@@ -14,12 +14,6 @@ bool before(const std::pair<Actor, std::uint32_t>& entry, const Actor& actor) {
 
 }  // namespace
 
-std::size_t TextTree::PlaceHash::operator()(const Place& place) const {
-    std::uint64_t mixed = place.parent.index * 2 + (place.side == Side::right ? 1 : 0);
-    mixed = (mixed ^ (std::uint64_t{place.parent.actor} << 40U)) * 0x9e3779b97f4a7c15U;
-    return static_cast<std::size_t>(mixed ^ (mixed >> 32U));
-}
-
 std::optional<std::uint32_t> TextTree::actor_number(const Actor& actor) const {
     const auto found = std::lower_bound(numbers_.begin(), numbers_.end(), actor, before);
     if (found == numbers_.end() || found->first != actor) return std::nullopt;
@@ -63,11 +57,6 @@ std::uint64_t TextTree::end_of(const Chain& chain) const {
 bool TextTree::continues(const TextElement& element) const {
     const TextElement next = {element.actor, element.index + 1};
     return next.index < count(element.actor) && chain_of(next).first != next.index;
-}
-
-std::uint32_t TextTree::first_child(const TextElement& parent, Side side) const {
-    const auto found = first_children_.find({parent, side});
-    return found == first_children_.end() ? none : found->second;
 }
 
 std::vector<TextElement> TextTree::children(const TextElement& parent, Side side) const {
@@ -202,16 +191,13 @@ bool TextTree::link_chains() {
 void TextTree::link(std::uint32_t number) {
     Chain& chain = chains_[number];
     const TextElement element = {chain.actor, chain.first};
-    const auto [place, alone] = first_children_.try_emplace({chain.parent, chain.side}, number);
-    if (!alone) {
-        std::uint32_t* link = &place->second;
-        const auto precedes = [this, &element](std::uint32_t sibling) {
-            return less({chains_[sibling].actor, chains_[sibling].first}, element);
-        };
-        while (*link != none && precedes(*link)) link = &chains_[*link].next_sibling;
-        chain.next_sibling = *link;
-        *link = number;
-    }
+    const auto precedes = [this, &element](std::uint32_t sibling) {
+        return less({chains_[sibling].actor, chains_[sibling].first}, element);
+    };
+    std::uint32_t* link = &first_children_.entry(chain.parent, chain.side);
+    while (*link != none && precedes(*link)) link = &chains_[*link].next_sibling;
+    chain.next_sibling = *link;
+    *link = number;
     if (chain.parent == root || chain.side == Side::left) return;
     ActorElements& owner = actors_[chain.parent.actor];
     if (chain.parent.index + 1 == owner.count) {

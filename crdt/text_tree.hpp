@@ -2,10 +2,10 @@
 #include <cstdint>
 #include <limits>
 #include <optional>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
+#include "crdt/text_child_table.hpp"
 #include "crdt/text_index.hpp"
 #include "crdt/text_op.hpp"
 
@@ -83,7 +83,7 @@ public:
     bool link_chains();
 
 private:
-    static constexpr std::uint32_t none = std::numeric_limits<std::uint32_t>::max();
+    static constexpr std::uint32_t none = TextChildTable::none;
 
     struct ActorElements {
         Actor actor;
@@ -91,18 +91,12 @@ private:
         std::vector<std::uint32_t> chains;
         bool last_has_right_chain = false;  // a chain hangs on the right of the last element
     };
-    struct Place {
-        TextElement parent;
-        Side side;
-        bool operator==(const Place&) const = default;
-    };
-    struct PlaceHash {
-        std::size_t operator()(const Place& place) const;
-    };
 
     [[nodiscard]] std::uint32_t chain_number(const TextElement& element) const;
     [[nodiscard]] bool less(const TextElement& a, const TextElement& b) const;
-    [[nodiscard]] std::uint32_t first_child(const TextElement& parent, Side side) const;
+    [[nodiscard]] std::uint32_t first_child(const TextElement& parent, Side side) const {
+        return first_children_.find(parent, side);
+    }
     [[nodiscard]] bool is_continuation(std::uint32_t actor, const TextElement& parent,
                                        Side side) const;
     [[nodiscard]] Spot left_spot(const TextElement& parent, const TextElement& element) const;
@@ -116,7 +110,7 @@ private:
     std::vector<ActorElements> actors_;
     std::vector<std::pair<Actor, std::uint32_t>> numbers_;  // ascending by actor
     std::vector<Chain> chains_;
-    std::unordered_map<Place, std::uint32_t, PlaceHash> first_children_;  // numbers of chains
+    TextChildTable first_children_;
 };
 
 }  // namespace syncline
