@@ -178,15 +178,23 @@ void Text::insert(const TextInsertion& op, const Dot& dot, const Target& target)
 
 /// Enters new elements into the index, in spans that are not too long.
 void Text::place(TextTree::Spot spot, TextElement first, BytesView utf8) {
+    using Where = TextTree::Spot::Where;
     while (!utf8.empty()) {
         const std::size_t bytes = point_offset(utf8, TextIndex::span_length_max);
         TextSpan span{first.actor, 0, first.index, Bytes(utf8.substr(0, bytes))};
         span.length = static_cast<std::uint32_t>(count_points(span.text));
         const TextElement last = {first.actor, first.index + span.length - 1};
-        using Where = TextTree::Spot::Where;
-        if (spot.where == Where::first) index_.insert_first(std::move(span));
-        if (spot.where == Where::before) index_.insert_before(spot.neighbour, std::move(span));
-        if (spot.where == Where::after) index_.insert_after(spot.neighbour, std::move(span));
+        switch (spot.where) {
+            case Where::first:
+                index_.insert_first(std::move(span));
+                break;
+            case Where::before:
+                index_.insert_before(spot.neighbour, std::move(span));
+                break;
+            case Where::after:
+                index_.insert_after(spot.neighbour, std::move(span));
+                break;
+        }
         spot = {Where::after, last};
         first.index = last.index + 1;
         utf8.remove_prefix(bytes);
