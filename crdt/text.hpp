@@ -52,8 +52,8 @@ public:
     /// Takes one operation of transaction `dot`, own or remote. Nothing changes when it fails.
     /// Error{causality} when the actor's insertions before it, its parent, or what it erases are
     /// not there; Error{corrupt} when no replica can have made it.
-    /// Cost: O(log n) for each span; with concurrent insertions at the same place also the depth
-    /// of a sibling's subtree.
+    /// Cost: O(log n) for each span; with concurrent insertions at the same place also their number
+    /// and the depth of the subtree of one of them.
     Result<void> apply(const TextOp& op, const Dot& dot);
     /// Takes everything that another replica's state of this generation has.
     /// Error{corrupt} when the two contradict each other; then nothing changes.  O(n + m).

@@ -71,7 +71,7 @@ public:
     [[nodiscard]] bool has_right_child(const TextElement& element) const;
 
     /// Where the actor's next element belongs if it hangs here. O(log chains), and with siblings
-    /// the depth of the subtree of one of them.
+    /// their number and the depth of the subtree of one of them.
     [[nodiscard]] Spot spot(std::uint32_t actor, const TextElement& parent, Side side) const;
     /// Gives an actor `count` more elements, the first of which hangs here.
     void add(std::uint32_t actor, std::uint64_t count, const TextElement& parent, Side side);

@@ -122,7 +122,7 @@ void bench_typing() {
     require(rows_of(remote) == rows_of(text), "the text that was received");
     const auto rows = rows_of(text);
     const auto [names, bodies] = stored_bytes(rows);
-    print("rows at rest with their names, of 1000 bytes", (names + bodies) / 1000, 260, "KB");
+    print("rows at rest with their names", (names + bodies) / 1000, 260, "KB");
     print("  of these names", names / 1000, "KB");
     print("  rows", static_cast<double>(rows.size()), "");
     print("all rows written", fastest_ms([&] { require(rows_of(text).size() == rows.size(), ""); }),

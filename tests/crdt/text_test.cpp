@@ -288,6 +288,46 @@ BOOST_AUTO_TEST_CASE(a_long_text_of_one_writer_is_what_he_sees) {
     }
 }
 
+/// Rounds of concurrent edits that are exchanged after each round, in another order everywhere.
+BOOST_AUTO_TEST_CASE(three_writers_of_a_long_text_agree) {
+    test::SeededRandom random(3);
+    Writer writers[3] = {{a, {}, 0, {}}, {b, {}, 0, {}}, {c, {}, 0, {}}};
+    for (int round = 0; round < 30; ++round) {
+        std::size_t before[3];
+        for (std::size_t i = 0; i < 3; ++i) before[i] = writers[i].shipped.size();
+        for (Writer& writer : writers) {
+            for (std::uint64_t edits = random.below(120); edits > 0; --edits) {
+                const std::uint64_t size = writer.text.size();
+                if (size > 10 && random.below(4) == 0) {
+                    writer.erase(random.below(size - 5), 1 + random.below(5));
+                } else {
+                    const std::uint64_t near = std::min<std::uint64_t>(size, 20);
+                    const bool anywhere = random.below(2) == 0;
+                    writer.insert(random.below((anywhere ? size : near) + 1),
+                                  random.below(5) == 0 ? "–" : "word");
+                }
+            }
+        }
+        for (std::size_t i = 0; i < 3; ++i) {
+            for (const std::size_t k : {1U, 2U}) {
+                const std::size_t other = (i + (round % 2 == 0 ? k : 3 - k)) % 3;
+                writers[i].take(writers[other], before[other]);
+            }
+        }
+    }
+    test::spec::TextEvents events;
+    for (const Writer& writer : writers) {
+        for (const auto& [dot, op] : writer.shipped) events.push_back({dot, {}, {}, {op}});
+        writer.text.check_invariants();
+    }
+    std::string expected;
+    for (const auto& character : test::spec::text(test::spec::text_tree(events))) {
+        expected += character;
+    }
+    for (const Writer& writer : writers) BOOST_TEST((writer.text.text() == expected));
+    BOOST_TEST(expected.size() > 5000U);
+}
+
 BOOST_AUTO_TEST_CASE(a_long_insertion_reads_back_and_comes_in_runs_of_512) {
     Bytes long_text;
     for (int i = 0; i < 3000; ++i) long_text += i % 7 == 0 ? "ü" : "u";
