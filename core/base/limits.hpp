@@ -31,6 +31,8 @@ constexpr std::size_t range_edges_max = 10000;
 constexpr std::uint64_t expiry_patience = 10;
 /// Keys that one transaction removes because their time has come; there may be one each tick.
 constexpr std::size_t expiry_keys_max = 1000;
+/// After a key turned out too large to be removed in one transaction nothing is tried for so long.
+constexpr std::uint64_t expiry_pause_ms = 60000;
 /// How long after its deadline a key is removed: twice what clocks may differ, and some time for a
 /// later deadline to arrive.
 constexpr std::uint64_t expiry_grace_ms = 2 * 10000 + 5000;

@@ -364,7 +364,8 @@ private:
     std::optional<LinkId> session_wanted_;
     std::uint64_t session_retry_ms_ = 0;
     unsigned session_mismatches_ = 0;   // in a row
-    std::uint64_t expiry_from_ms_ = 0;  // where the next look for due keys begins
+    std::uint64_t expiry_from_ms_ = 0;   // where the next look for due keys begins
+    std::uint64_t expiry_pause_ms_ = 0;  // steady; no look before
 
     ReplicaStats stats_;
 };

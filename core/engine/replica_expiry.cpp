@@ -12,6 +12,7 @@ namespace syncline {
 /// another replica gave, which should have done it. A bounded part of them at a time.
 void Replica::expire_keys() {
     if (!group_->may_expire() || primary_backup_->read_only()) return;
+    if (env_.clock.steady_ms() < expiry_pause_ms_) return;
     const std::uint64_t now = env_.clock.wall_ms();
     const std::uint64_t grace = options_.expiry_grace_ms;
     if (now <= grace) return;
@@ -43,7 +44,8 @@ void Replica::expire_keys() {
     remove_expired(keys, now);
 }
 
-/// In one transaction, or where that would be too large in one for each key.
+/// In one transaction, or where that would be too large in one for each key. One that is too large
+/// even so stays hidden; after a while it is tried again.
 void Replica::remove_expired(std::span<const Bytes> keys, std::uint64_t now_ms) {
     if (keys.empty()) return;
     Transaction txn(*group_, actor_, now_ms);
@@ -58,6 +60,7 @@ void Replica::remove_expired(std::span<const Bytes> keys, std::uint64_t now_ms) 
     } else {
         syncline::log(LogLevel::warning, "expiry.too_large",
                       {{"key", printable(keys[0])}, {"reason", applied.error().message}});
+        expiry_pause_ms_ = env_.clock.steady_ms() + limits::expiry_pause_ms;
     }
 }
 
