@@ -108,7 +108,8 @@ Result<void> ttl_command(CommandContext& context) {
     }
     auto ms = static_cast<std::int64_t>(*deadline);
     if (origin == TimeOrigin::now) ms -= now_of(context);
-    context.reply.integer(unit == TimeUnit::seconds ? (ms + 500) / 1000 : ms);
+    const std::int64_t rounded = ms / 1000 + (ms % 1000 >= 500 ? 1 : 0);
+    context.reply.integer(unit == TimeUnit::seconds ? rounded : ms);
     return {};
 }
 
