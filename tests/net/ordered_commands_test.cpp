@@ -160,6 +160,8 @@ BOOST_AUTO_TEST_CASE(keys_end_as_in_redis) {
             {"PSETEX b 10000 v", "+OK\r\n"},
             {"SETEX b 0 v", "-ERR invalid expire time in 'setex' command\r\n"},
             {"TTL b", ":10\r\n"},
+            {"PEXPIREAT b 9223372036854775807", ":1\r\n"},
+            {"EXPIRETIME b", ":9223372036854776\r\n"},
             {"EXPIRE b -1", ":1\r\n"},
             {"EXISTS b", ":0\r\n"},
         });
