@@ -54,7 +54,7 @@ std::string terms_lines(const Coverage& c) {
 
 std::string missing_terms(const Coverage& c) {
     const std::uint64_t seeds = c.backed_up_seeds;
-    if (seeds < 20) return {};
+    if (seeds < 100) return {};  // with few of them the rare things may be missing by chance
     if (c.promotions < seeds) return "too few backups were promoted";
     if (c.promotions_forced == 0 || c.promotions_forced == c.promotions) {
         return "promotions by vote or by force are missing";
@@ -67,7 +67,7 @@ std::string missing_terms(const Coverage& c) {
     if (c.suffixes_merged == 0) return "no held suffix was merged";
     if (c.batches_fenced == 0) return "no log batch came out of an old term";
     for (const std::uint64_t struck : c.term_faults) {
-        if (seeds >= 100 && struck == 0) return "an operation on the file of a term never failed";
+        if (struck == 0) return "an operation on the file of a term never failed";
     }
     return c.machines_lost == 0 ? "no machine was lost" : "";
 }
