@@ -279,7 +279,9 @@ Result<void> check_score(double score) {
 Result<bool> SortedSetHandle::add(BytesView member, double score) const {
     return run(*access_, Kind::write, key_, [&](Transaction& txn) -> Result<bool> {
         SYNCLINE_CHECK(check_score(score));
-        return operations::sorted_add(txn, key_, member, score);
+        SYNCLINE_TRY(const std::optional<double> before,
+                     operations::sorted_add(txn, key_, member, score));
+        return !before.has_value();
     });
 }
 
@@ -357,10 +359,17 @@ Result<void> SortedSetHandle::clear() const {
 
 // --- ListHandle
 
+namespace {
+
+operations::ListEnd end_of(bool front) {
+    return front ? operations::ListEnd::front : operations::ListEnd::back;
+}
+
+}  // namespace
+
 Result<std::uint64_t> ListHandle::push(bool front, const std::vector<Bytes>& values) const {
     return run(*access_, Kind::write, key_, [&](Transaction& txn) {
-        return operations::list_push(
-            txn, key_, front ? operations::ListEnd::front : operations::ListEnd::back, values);
+        return operations::list_push(txn, key_, end_of(front), values);
     });
 }
 
@@ -374,10 +383,8 @@ Result<std::uint64_t> ListHandle::push_front(const std::vector<Bytes>& values) c
 
 Result<std::optional<Bytes>> ListHandle::pop(bool front) const {
     return run(*access_, Kind::write, key_, [&](Transaction& txn) -> Result<std::optional<Bytes>> {
-        SYNCLINE_TRY(
-            const std::vector<Bytes> values,
-            operations::list_pop(
-                txn, key_, front ? operations::ListEnd::front : operations::ListEnd::back, 1));
+        SYNCLINE_TRY(const std::vector<Bytes> values,
+                     operations::list_pop(txn, key_, end_of(front), 1));
         return values.empty() ? std::nullopt : std::optional(values.front());
     });
 }

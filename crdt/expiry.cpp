@@ -44,4 +44,9 @@ std::optional<std::uint64_t> expiry_deadline(const Cell& cell) {
     return winner == nullptr ? std::nullopt : deadline_from_bytes(winner->payload.value);
 }
 
+std::optional<std::uint64_t> expiry_end(const Cell& cell) {
+    const std::optional<std::uint64_t> deadline = expiry_deadline(cell);
+    return deadline == never ? std::nullopt : deadline;
+}
+
 }  // namespace syncline

@@ -25,5 +25,7 @@ std::uint64_t deadline_from_text(BytesView text);
 const DotMap::Entry* expiry_winner(const Cell& cell);
 /// The deadline that counts.
 std::optional<std::uint64_t> expiry_deadline(const Cell& cell);
+/// When the key ends: the deadline that counts, unless it is `never`.
+std::optional<std::uint64_t> expiry_end(const Cell& cell);
 
 }  // namespace syncline

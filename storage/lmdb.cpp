@@ -155,30 +155,17 @@ public:
     }
 
     Result<void> scan(Table table, BytesView from, const RowVisitor& visit) override {
-        SYNCLINE_CHECK(begin_turn());
-        MDB_cursor* opened = nullptr;
-        SYNCLINE_CHECK(
-            check("open a cursor", mdb_cursor_open(reader_.get(), id_of(table), &opened)));
-        const Cursor cursor(opened);
+        SYNCLINE_TRY(const Cursor cursor, open_cursor(table));
         MDB_val key = to_val(from);
         MDB_val stored{};
         // LMDB knows no empty key.
         int answer =
             mdb_cursor_get(cursor.get(), &key, &stored, from.empty() ? MDB_FIRST : MDB_SET_RANGE);
-        while (answer == MDB_SUCCESS) {
-            SYNCLINE_TRY(const BytesView payload, verify_row(table, to_view(key), to_view(stored)));
-            if (!visit(to_view(key), payload)) return {};
-            answer = mdb_cursor_get(cursor.get(), &key, &stored, MDB_NEXT);
-        }
-        return answer == MDB_NOTFOUND ? Result<void>{} : check("walk rows", answer);
+        return walk(table, cursor.get(), answer, key, stored, MDB_NEXT, visit);
     }
 
     Result<void> scan_reverse(Table table, BytesView to, const RowVisitor& visit) override {
-        SYNCLINE_CHECK(begin_turn());
-        MDB_cursor* opened = nullptr;
-        SYNCLINE_CHECK(
-            check("open a cursor", mdb_cursor_open(reader_.get(), id_of(table), &opened)));
-        const Cursor cursor(opened);
+        SYNCLINE_TRY(const Cursor cursor, open_cursor(table));
         MDB_val key = to_val(to);
         MDB_val stored{};
         int answer = MDB_NOTFOUND;
@@ -188,12 +175,7 @@ public:
             answer = mdb_cursor_get(cursor.get(), &key, &stored,
                                     answer == MDB_SUCCESS ? MDB_PREV : MDB_LAST);
         }
-        while (answer == MDB_SUCCESS) {
-            SYNCLINE_TRY(const BytesView payload, verify_row(table, to_view(key), to_view(stored)));
-            if (!visit(to_view(key), payload)) return {};
-            answer = mdb_cursor_get(cursor.get(), &key, &stored, MDB_PREV);
-        }
-        return answer == MDB_NOTFOUND ? Result<void>{} : check("walk rows", answer);
+        return walk(table, cursor.get(), answer, key, stored, MDB_PREV, visit);
     }
 
     Result<void> commit(const BaseChanges& changes) override {
@@ -211,6 +193,26 @@ public:
 private:
     [[nodiscard]] MDB_dbi id_of(Table table) const {
         return tables_[static_cast<std::size_t>(table)];
+    }
+
+    /// In this turn's read view.
+    Result<Cursor> open_cursor(Table table) {
+        SYNCLINE_CHECK(begin_turn());
+        MDB_cursor* opened = nullptr;
+        SYNCLINE_CHECK(
+            check("open a cursor", mdb_cursor_open(reader_.get(), id_of(table), &opened)));
+        return Cursor(opened);
+    }
+
+    /// Visits the row the cursor has come to, if `answer` says that there is one, and those behind.
+    static Result<void> walk(Table table, MDB_cursor* cursor, int answer, MDB_val key,
+                             MDB_val stored, MDB_cursor_op step, const RowVisitor& visit) {
+        while (answer == MDB_SUCCESS) {
+            SYNCLINE_TRY(const BytesView payload, verify_row(table, to_view(key), to_view(stored)));
+            if (!visit(to_view(key), payload)) return {};
+            answer = mdb_cursor_get(cursor, &key, &stored, step);
+        }
+        return answer == MDB_NOTFOUND ? Result<void>{} : check("walk rows", answer);
     }
 
     /// Makes the read view of this turn, unless it stands.

@@ -104,21 +104,20 @@ Result<RowName> parse_hashed(BytesView row_key, BytesView& value) {
     return name;
 }
 
-/// What all rows of a key and type that stand in an order of their own begin with.
-Bytes ordered_prefix(BytesView key, std::uint8_t type) {
-    Bytes prefix = key.size() <= order_key_bytes_max ? short_prefix(key, 1) : hashed_prefix(key);
-    prefix.push_back(static_cast<char>(type));
-    return prefix;
-}
-
 RowKey ordered_row_key(BytesView key, BytesView field) {
-    SYNCLINE_ASSERT(field.size() <= ordered_field_bytes_max);
-    RowKey row{ordered_prefix(key, ordered_row_type), key.size() > order_key_bytes_max};
+    SYNCLINE_ASSERT(field.size() <= limits::position_bytes_max);
+    RowKey row{order_rows_prefix(key, ordered_row_type), key.size() > order_key_bytes_max};
     row.bytes.append(field);
     return row;
 }
 
 }  // namespace
+
+Bytes order_rows_prefix(BytesView key, std::uint8_t type) {
+    Bytes prefix = key.size() <= order_key_bytes_max ? short_prefix(key, 1) : hashed_prefix(key);
+    prefix.push_back(static_cast<char>(type));
+    return prefix;
+}
 
 RowKey encode_row_key(BytesView key, std::uint8_t type, std::optional<BytesView> field) {
     if (type == ordered_row_type) return ordered_row_key(key, field.value());
@@ -158,7 +157,7 @@ Result<Row> decode_row(BytesView row_key, BytesView value) {
     const bool hashed = static_cast<std::uint8_t>(row_key[hash64_bytes]) == hashed_mark;
     SYNCLINE_TRY(RowName name, hashed ? parse_hashed(row_key, value) : parse_short(row_key));
     if (name.type == ordered_row_type &&
-        (!name.field || name.field->size() > ordered_field_bytes_max)) {
+        (!name.field || name.field->size() > limits::position_bytes_max)) {
         return bad_row(row_key, "has no place in its order");
     }
     // Encoding the name again checks all at once: the hashes, the length's form, short or hashed.
@@ -166,10 +165,6 @@ Result<Row> decode_row(BytesView row_key, BytesView value) {
         return bad_row(row_key, "does not belong to the name it carries");
     }
     return Row{std::move(name), value};
-}
-
-Bytes order_rows_prefix(BytesView key, std::uint8_t type) {
-    return ordered_prefix(key, type);
 }
 
 namespace {
@@ -225,7 +220,7 @@ std::vector<RowRange> rows_of_key(BytesView key) {
 std::vector<RowRange> rows_of_key(BytesView key, std::uint8_t type) {
     std::vector<RowRange> ranges;
     if (type == ordered_row_type) {
-        ranges.push_back(range_of_prefix(ordered_prefix(key, type)));
+        ranges.push_back(range_of_prefix(order_rows_prefix(key, type)));
         return ranges;
     }
     const auto add = [&](Bytes prefix) {
@@ -255,6 +250,12 @@ std::uint64_t key_hash(BytesView key) {
 std::uint64_t row_key_hash(BytesView row_key) {
     SYNCLINE_ASSERT(row_key.size() >= hash64_bytes);
     return ByteReader(row_key).u64();
+}
+
+Bytes successor(BytesView bytes) {
+    Bytes next(bytes);
+    next.push_back('\0');
+    return next;
 }
 
 Bytes prefix_end(BytesView prefix) {

@@ -23,9 +23,9 @@ struct RowName {
     bool operator==(const RowName&) const = default;
 };
 
-/// The type whose rows stand in the order of their fields, which have at most so many bytes.
+/// The type whose rows stand in the order of their fields, which have at most
+/// limits::position_bytes_max bytes.
 constexpr std::uint8_t ordered_row_type = 5;
-constexpr std::size_t ordered_field_bytes_max = 280;
 
 /// The row key, and whether it is of the hashed form (then the value must carry the full name).
 struct RowKey {
@@ -63,7 +63,7 @@ struct OrderRowKey {
 };
 OrderRowKey encode_order_row(BytesView key, std::uint8_t type, std::uint64_t order,
                              BytesView member);
-/// What all order rows of a key and type begin with.
+/// What all order rows of a key and type begin with, and all rows of the ordered type.
 Bytes order_rows_prefix(BytesView key, std::uint8_t type);
 /// Error corrupt when a row that begins with the prefix is none.
 Result<OrderRow> decode_order_row(BytesView prefix, BytesView row_key, BytesView value);
@@ -95,6 +95,8 @@ RowRange rows_of_prefix(std::uint64_t prefix, unsigned bits);
 std::uint64_t key_hash(BytesView key);
 /// The h64 a row key starts with. Precondition: at least 8 bytes.
 std::uint64_t row_key_hash(BytesView row_key);
+/// The smallest string greater than this one.
+Bytes successor(BytesView bytes);
 /// The smallest string greater than every string with this prefix; empty when there is none.
 Bytes prefix_end(BytesView prefix);
 

@@ -33,9 +33,6 @@ constexpr std::uint64_t expiry_patience = 10;
 constexpr std::size_t expiry_keys_max = 1000;
 /// After a key turned out too large to be removed in one transaction nothing is tried for so long.
 constexpr std::uint64_t expiry_pause_ms = 60000;
-/// How long after its deadline a key is removed: twice what clocks may differ, and some time for a
-/// later deadline to arrive.
-constexpr std::uint64_t expiry_grace_ms = 2 * 10000 + 5000;
 /// Actors a version vector read from outside may hold.
 constexpr std::size_t actors_max = 65536;
 
@@ -69,6 +66,9 @@ constexpr std::size_t batch_bytes_target = 256 * kib;
 constexpr std::uint64_t heartbeat_ms = 500;
 /// A transaction whose clock is further ahead pauses the link.
 constexpr std::uint64_t clock_offset_ms_max = 10000;
+/// How long after its deadline a key is removed: twice what clocks may differ, and some time for a
+/// later deadline to arrive.
+constexpr std::uint64_t expiry_grace_ms = 2 * clock_offset_ms_max + 5000;
 
 /// Rows of a Merkle session held in memory until they are verified.
 constexpr std::size_t session_staged_bytes_max = 512 * mib;

@@ -18,6 +18,7 @@ constexpr std::uint8_t counts_type = 0;
 constexpr std::uint64_t first_counted = 2;
 /// The `type` byte of rows in table `counts` that order a sorted set by score.
 constexpr auto score_type = static_cast<std::uint8_t>(CellType::sorted_set);
+static_assert(ordered_row_type == static_cast<std::uint8_t>(CellType::list));
 /// Rows changed at a time while a range is worked off, so that no copy of the whole is made.
 constexpr std::size_t slice_rows = 1024;
 
@@ -45,11 +46,10 @@ Result<std::vector<RawRow>> read_slice(Store& store, BytesView from, BytesView t
     return rows;
 }
 
-/// The smallest key after this one.
-Bytes successor(BytesView key) {
-    Bytes next(key);
-    next.push_back('\0');
-    return next;
+Result<void> scan_rows(Store& store, Table table, const RowRange& range, WalkOrder walk,
+                       const RowVisitor& visit) {
+    return walk == WalkOrder::ascending ? store.scan(table, range.first, range.last, visit)
+                                        : store.scan_reverse(table, range.first, range.last, visit);
 }
 
 Result<CellType> type_of(const RowName& name) {
@@ -166,9 +166,8 @@ Result<void> Group::scan_cells(BytesView key, CellType type, const CellVisitor& 
                                WalkOrder walk) {
     Result<void> status;
     bool go_on = true;
-    const bool ascending = walk == WalkOrder::ascending;
     std::vector<RowRange> ranges = rows_of_key(key, static_cast<std::uint8_t>(type));
-    if (!ascending) std::reverse(ranges.begin(), ranges.end());
+    if (walk == WalkOrder::descending) std::reverse(ranges.begin(), ranges.end());
     for (const RowRange& range : ranges) {
         const auto visit_row = [&](BytesView row_key, BytesView value) {
             Result<Row> row = decode_row(row_key, value);
@@ -180,13 +179,9 @@ Result<void> Group::scan_cells(BytesView key, CellType type, const CellVisitor& 
             go_on = visit(row->name.field ? BytesView(*row->name.field) : BytesView(), *cell);
             return go_on;
         };
-        if (traits_of(type).has_positions) {
-            SYNCLINE_CHECK(walk_ordered(Table::cells, range.first, range, walk, visit_row));
-        } else {
-            SYNCLINE_CHECK(
-                ascending ? store_.scan(Table::cells, range.first, range.last, visit_row)
-                          : store_.scan_reverse(Table::cells, range.first, range.last, visit_row));
-        }
+        SYNCLINE_CHECK(traits_of(type).has_positions
+                           ? walk_ordered(Table::cells, range.first, range, walk, visit_row)
+                           : scan_rows(store_, Table::cells, range, walk, visit_row));
         SYNCLINE_CHECK(status);
         if (!go_on) break;
     }
@@ -196,8 +191,7 @@ Result<void> Group::scan_cells(BytesView key, CellType type, const CellVisitor& 
 Result<std::optional<std::uint64_t>> Group::deadline(BytesView key) {
     if (!may_expire_) return std::optional<std::uint64_t>();
     SYNCLINE_TRY(const Cell found, cell(key, CellType::expiry, std::nullopt));
-    const std::optional<std::uint64_t> deadline = expiry_deadline(found);
-    return deadline == never ? std::nullopt : deadline;
+    return expiry_end(found);
 }
 
 Result<void> Group::scan_deadlines(std::uint64_t from_ms, const DeadlineVisitor& visit) {
@@ -268,8 +262,7 @@ Result<void> Group::walk_ordered(Table table, const Bytes& prefix, RowRange rang
     const bool to_edge =
         known != nullptr ? (ascending ? range.last >= known->end : range.first <= known->first)
                          : (ascending ? range.last == prefix_end(prefix) : range.first == prefix);
-    SYNCLINE_CHECK(ascending ? store_.scan(table, range.first, range.last, visit_row)
-                             : store_.scan_reverse(table, range.first, range.last, visit_row));
+    SYNCLINE_CHECK(scan_rows(store_, table, range, walk, visit_row));
     if (from_edge && to_edge && !met_any) learn(std::nullopt);
     return {};
 }

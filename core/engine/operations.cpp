@@ -86,12 +86,9 @@ Result<std::optional<Bytes>> string_get(Transaction& txn, BytesView key) {
 
 Result<void> string_set(Transaction& txn, BytesView key, Bytes value, Deadline deadline) {
     SYNCLINE_CHECK(check_size(key, value));
-    bool replaces = false;
-    for (const CellType type : cell_types) {
-        if (type == CellType::string || !makes_key(type)) continue;
-        SYNCLINE_TRY(const std::uint64_t others, txn.count(key, type));
-        replaces = replaces || others > 0;
-    }
+    // A string is seen only if there is nothing else.
+    SYNCLINE_TRY(const std::optional<CellType> visible, txn.visible_type(key));
+    const bool replaces = visible && *visible != CellType::string;
     SYNCLINE_TRY(const Cell expiry, txn.cell(key, CellType::expiry, std::nullopt));
     if (replaces) txn.clear(key);
     if (expiry.live() && deadline == Deadline::removed && !replaces) {
@@ -142,8 +139,7 @@ Result<std::optional<std::uint64_t>> key_deadline(Transaction& txn, BytesView ke
     SYNCLINE_TRY(const std::optional<CellType> visible, txn.visible_type(key));
     if (!visible) return std::optional<std::uint64_t>();
     SYNCLINE_TRY(const Cell expiry, txn.cell(key, CellType::expiry, std::nullopt));
-    const std::optional<std::uint64_t> deadline = expiry_deadline(expiry);
-    return deadline == never ? std::nullopt : deadline;
+    return expiry_end(expiry);
 }
 
 Result<bool> set_add(Transaction& txn, BytesView key, BytesView member) {
@@ -226,12 +222,13 @@ Result<std::vector<std::pair<Bytes, Bytes>>> hash_all(Transaction& txn, BytesVie
     return all;
 }
 
-Result<bool> sorted_add(Transaction& txn, BytesView key, BytesView member, double score) {
+Result<std::optional<double>> sorted_add(Transaction& txn, BytesView key, BytesView member,
+                                         double score) {
     SYNCLINE_CHECK(check_size(member));
     SYNCLINE_CHECK(exists_as(txn, key, CellType::sorted_set));
     SYNCLINE_TRY(const Cell cell, txn.cell(key, CellType::sorted_set, member));
     SYNCLINE_CHECK(txn.put(key, CellType::sorted_set, member, score_bytes(score)));
-    return !cell.live();
+    return score_value(cell);
 }
 
 Result<double> sorted_increment(Transaction& txn, BytesView key, BytesView member, double amount) {

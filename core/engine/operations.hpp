@@ -49,8 +49,10 @@ Result<std::int64_t> hash_increment(Transaction& txn, BytesView key, BytesView f
 Result<Bytes> hash_increment(Transaction& txn, BytesView key, BytesView field, Decimal amount);
 Result<std::vector<std::pair<Bytes, Bytes>>> hash_all(Transaction& txn, BytesView key);
 
-/// Sets the score of a member; true when the member is new. Precondition: the score is not NaN.
-Result<bool> sorted_add(Transaction& txn, BytesView key, BytesView member, double score);
+/// Sets the score of a member. Returns the one it had; nothing: the member is new. Precondition:
+/// the score is not NaN.
+Result<std::optional<double>> sorted_add(Transaction& txn, BytesView key, BytesView member,
+                                         double score);
 /// The score after adding; a missing member begins at 0. Concurrent additions add up, exactly, as
 /// long as amount and score are decimals of at most 17 digits behind the point and below 10^21;
 /// else the sum is written, and concurrent ones compete. Error invalid_argument (an infinity less

@@ -6,17 +6,6 @@
 #include "storage/tables.hpp"
 
 namespace syncline {
-namespace {
-
-/// The smallest key after this one.
-Bytes successor(BytesView key) {
-    Bytes next(key);
-    next.push_back('\0');
-    return next;
-}
-
-}  // namespace
-
 const RangeEdges::Edges* RangeEdges::find(const Bytes& prefix) const {
     const auto found = ranges_.find(prefix);
     return found == ranges_.end() ? nullptr : &found->second;

@@ -28,6 +28,12 @@ Result<bool> Transaction::is_gone(BytesView key) {
     return expired_.emplace(Bytes(key), deadline && *deadline <= now_ms_).first->second;
 }
 
+bool Transaction::is_staged(BytesView key) const {
+    if (staged_.empty()) return false;
+    const auto first = staged_.lower_bound(CellName{Bytes(key), CellType{}, std::nullopt});
+    return first != staged_.end() && std::get<0>(first->first) == key;
+}
+
 /// Before something of a key is changed: what has expired goes, and so does a deadline that was
 /// left behind by a key that is no more.
 Result<void> Transaction::clear_remains(BytesView key) {
@@ -116,7 +122,7 @@ Result<std::uint64_t> Transaction::count(BytesView key, CellType type) {
 }
 
 Result<std::optional<CellType>> Transaction::visible_type(BytesView key) {
-    if (staged_.empty()) {
+    if (!is_staged(key)) {
         SYNCLINE_TRY(const bool gone, is_gone(key));
         return gone ? std::optional<CellType>() : group_.visible_type(key);
     }

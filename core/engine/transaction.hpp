@@ -74,6 +74,8 @@ private:
     [[nodiscard]] Cell after(const Staged& staged) const;
     [[nodiscard]] CellDelta delta(const Staged& staged) const;
     [[nodiscard]] bool is_cleared(BytesView key) const { return cleared_.count(key) > 0; }
+    /// Some cell of the key was written.
+    [[nodiscard]] bool is_staged(BytesView key) const;
     /// Nothing of the group's rows of the key is seen: it was cleared, or has expired.
     Result<bool> is_gone(BytesView key);
     Result<void> clear_remains(BytesView key);

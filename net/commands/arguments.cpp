@@ -69,6 +69,22 @@ Result<void> reply_decimal(RespWriter& reply, const Result<Bytes>& sum, BytesVie
     return {};
 }
 
+std::optional<std::size_t> pop_count(CommandContext& context) {
+    if (context.count() < 3) return 1;
+    const std::optional<std::int64_t> count = parse_integer(context.argument(2));
+    if (count && *count >= 0) return static_cast<std::size_t>(*count);
+    context.reply.error(error_text::not_positive);
+    return std::nullopt;
+}
+
+void reply_bulk_or_null(RespWriter& reply, const std::optional<Bytes>& value) {
+    if (value) {
+        reply.bulk(*value);
+    } else {
+        reply.null();
+    }
+}
+
 void reply_wrong_arity(RespWriter& reply, BytesView full_name) {
     reply.error("ERR wrong number of arguments for '" + Bytes(full_name) + "' command");
 }

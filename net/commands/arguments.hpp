@@ -25,6 +25,13 @@ std::optional<Decimal> decimal_argument(RespWriter& reply, const Bytes& text);
 /// The sum of an increment with decimals, or the error: `not_a_number` for a value that is none.
 Result<void> reply_decimal(RespWriter& reply, const Result<Bytes>& sum, BytesView not_a_number);
 
+/// How many elements a pop takes: one, or what its third argument says. Nothing, and the error is
+/// written: that is no number, or below 0.
+std::optional<std::size_t> pop_count(CommandContext& context);
+
+/// Writes a value, or that there is none.
+void reply_bulk_or_null(RespWriter& reply, const std::optional<Bytes>& value);
+
 /// Writes "wrong number of arguments for 'x' command".
 void reply_wrong_arity(RespWriter& reply, BytesView full_name);
 

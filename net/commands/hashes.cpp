@@ -10,14 +10,6 @@ namespace {
 namespace flag = command_flag;
 using Pairs = std::vector<std::pair<Bytes, Bytes>>;
 
-void reply_bulk_or_null(RespWriter& reply, const std::optional<Bytes>& value) {
-    if (value) {
-        reply.bulk(*value);
-    } else {
-        reply.null();
-    }
-}
-
 /// Sets all field-value pairs; the number of new fields, or nothing when an error was replied.
 Result<std::optional<std::int64_t>> set_pairs(CommandContext& context, BytesView name) {
     if (context.count() % 2 != 0) {

@@ -33,11 +33,7 @@ void reply_values(RespWriter& reply, const std::vector<Bytes>& values) {
 }
 
 void reply_first(RespWriter& reply, const std::vector<Bytes>& values) {
-    if (values.empty()) {
-        reply.null();
-    } else {
-        reply.bulk(values.front());
-    }
+    reply_bulk_or_null(reply, values.empty() ? std::nullopt : std::optional(values.front()));
 }
 
 // --- Pushes and pops
@@ -71,22 +67,17 @@ Result<void> pop_command(CommandContext& context) {
     }
     const Bytes& key = context.argument(1);
     const bool counted = context.count() == 3;
-    std::size_t wanted = 1;
+    const std::optional<std::size_t> wanted = pop_count(context);
+    if (!wanted) return {};
     if (counted) {
-        const std::optional<std::int64_t> count = parse_integer(context.argument(2));
-        if (!count || *count < 0) {
-            context.reply.error(error_text::not_positive);
+        SYNCLINE_TRY(const std::int64_t length, length_of(context, key));
+        if (length == 0) {
+            context.reply.null_array();
             return {};
         }
-        wanted = static_cast<std::size_t>(*count);
-    }
-    SYNCLINE_TRY(const std::int64_t length, length_of(context, key));
-    if (counted && length == 0) {
-        context.reply.null_array();
-        return {};
     }
     SYNCLINE_TRY(const std::vector<Bytes> values,
-                 operations::list_pop(context.txn(), key, end, wanted));
+                 operations::list_pop(context.txn(), key, end, *wanted));
     if (counted) {
         reply_values(context.reply, values);
     } else {
@@ -180,11 +171,7 @@ Result<void> lindex_command(CommandContext& context) {
     SYNCLINE_TRY(const std::int64_t index, integer_argument(context.argument(2)));
     SYNCLINE_TRY(const std::optional<Bytes> value,
                  operations::list_get(context.txn(), context.argument(1), index));
-    if (value) {
-        context.reply.bulk(*value);
-    } else {
-        context.reply.null();
-    }
+    reply_bulk_or_null(context.reply, value);
     return {};
 }
 

@@ -88,18 +88,11 @@ Result<void> spop_command(CommandContext& context) {
         return {};
     }
     const bool counted = context.count() == 3;
-    std::size_t wanted = 1;
-    if (counted) {
-        const std::optional<std::int64_t> count = parse_integer(context.argument(2));
-        if (!count || *count < 0) {
-            context.reply.error(error_text::not_positive);
-            return {};
-        }
-        wanted = static_cast<std::size_t>(*count);
-    }
+    const std::optional<std::size_t> wanted = pop_count(context);
+    if (!wanted) return {};
     const Bytes& key = context.argument(1);
     SYNCLINE_TRY(std::vector<Bytes> members, operations::set_members(context.txn(), key));
-    draw(members, std::min(wanted, members.size()), context.host.env().random);
+    draw(members, std::min(*wanted, members.size()), context.host.env().random);
     for (const Bytes& member : members) {
         SYNCLINE_CHECK(operations::set_remove(context.txn(), key, member));
     }

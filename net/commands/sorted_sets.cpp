@@ -207,6 +207,8 @@ struct AddOptions {
         }
         return {};
     }
+    /// Whether it matters what is there.
+    [[nodiscard]] bool conditional() const { return only_new || only_present || greater || less; }
     /// Whether a member with this score, if it is there, gets another one.
     [[nodiscard]] bool allow(std::optional<double> before, double after) const {
         if (!before) return !only_present;
@@ -225,10 +227,13 @@ Result<Added> add_members(Transaction& txn, BytesView key, const Members& member
                           const AddOptions& options) {
     Added added;
     for (const Member& member : members) {
+        if (options.conditional()) {
+            SYNCLINE_TRY(const std::optional<double> present,
+                         operations::sorted_score(txn, key, member.name));
+            if (!options.allow(present, member.score)) continue;
+        }
         SYNCLINE_TRY(const std::optional<double> before,
-                     operations::sorted_score(txn, key, member.name));
-        if (!options.allow(before, member.score)) continue;
-        SYNCLINE_CHECK(operations::sorted_add(txn, key, member.name, member.score));
+                     operations::sorted_add(txn, key, member.name, member.score));
         if (!before) ++added.members;
         if (before && *before != member.score) ++added.changed;
     }
@@ -510,24 +515,24 @@ Result<void> zrangestore_command(CommandContext& context) {
     return {};
 }
 
-template <RangeKind kind>
-Result<void> count_command(CommandContext& context) {
+/// Of commands that take a key and two bounds, and no options.
+Result<std::optional<Members>> members_between(CommandContext& context, RangeKind kind) {
     RangeRequest request;
     request.kind = kind;
     set_bounds(request, context.argument(2), context.argument(3));
-    SYNCLINE_TRY(const std::optional<Members> members,
-                 find_members(context, context.argument(1), request));
+    return find_members(context, context.argument(1), request);
+}
+
+template <RangeKind kind>
+Result<void> count_command(CommandContext& context) {
+    SYNCLINE_TRY(const std::optional<Members> members, members_between(context, kind));
     if (members) context.reply.integer(static_cast<std::int64_t>(members->size()));
     return {};
 }
 
 template <RangeKind kind>
 Result<void> remove_command(CommandContext& context) {
-    RangeRequest request;
-    request.kind = kind;
-    set_bounds(request, context.argument(2), context.argument(3));
-    SYNCLINE_TRY(const std::optional<Members> members,
-                 find_members(context, context.argument(1), request));
+    SYNCLINE_TRY(const std::optional<Members> members, members_between(context, kind));
     if (!members) return {};
     for (const Member& member : *members) {
         SYNCLINE_CHECK(operations::sorted_remove(context.txn(), context.argument(1), member.name));
@@ -545,17 +550,10 @@ Result<void> pop_command(CommandContext& context) {
         return {};
     }
     const bool counted = context.count() == 3;
-    Window window{0, 1};
-    if (counted) {
-        const std::optional<std::int64_t> count = parse_integer(context.argument(2));
-        if (!count || *count < 0) {
-            context.reply.error(error_text::not_positive);
-            return {};
-        }
-        window.count = static_cast<std::size_t>(*count);
-    }
+    const std::optional<std::size_t> wanted = pop_count(context);
+    if (!wanted) return {};
     const Bytes& key = context.argument(1);
-    SYNCLINE_TRY(const Members members, gather(context.txn(), key, {}, walk, window));
+    SYNCLINE_TRY(const Members members, gather(context.txn(), key, {}, walk, Window{0, *wanted}));
     for (const Member& member : members) {
         SYNCLINE_CHECK(operations::sorted_remove(context.txn(), key, member.name));
     }

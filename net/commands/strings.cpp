@@ -12,14 +12,6 @@ namespace {
 
 namespace flag = command_flag;
 
-void reply_bulk_or_null(RespWriter& reply, const std::optional<Bytes>& value) {
-    if (value) {
-        reply.bulk(*value);
-    } else {
-        reply.null();
-    }
-}
-
 Result<void> get_command(CommandContext& context) {
     SYNCLINE_TRY(const std::optional<Bytes> value,
                  operations::string_get(context.txn(), context.argument(1)));

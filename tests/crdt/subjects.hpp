@@ -48,17 +48,8 @@ struct RegisterSubject {
     }
 };
 
-struct MultiValueSubject {
-    using Operation = spec::RegisterOperation;
+struct MultiValueSubject : RegisterSubject {
     static constexpr CellType type = CellType::multi_value;
-
-    static Operation random_operation(Chooser& chooser) {
-        return RegisterSubject::random_operation(chooser);
-    }
-
-    static CellDelta delta(const Operation& operation, const Cell& cell, const Dot& dot) {
-        return RegisterSubject::delta(operation, cell, dot);
-    }
 
     static bool agrees(const Cell& cell, const spec::Events<Operation>& visible) {
         std::multiset<std::string> values;
@@ -90,17 +81,8 @@ struct ExpirySubject {
 };
 
 /// An element of a list, once it has its place.
-struct ListElementSubject {
-    using Operation = spec::RegisterOperation;
+struct ListElementSubject : RegisterSubject {
     static constexpr CellType type = CellType::list;
-
-    static Operation random_operation(Chooser& chooser) {
-        return RegisterSubject::random_operation(chooser);
-    }
-
-    static CellDelta delta(const Operation& operation, const Cell& cell, const Dot& dot) {
-        return RegisterSubject::delta(operation, cell, dot);
-    }
 
     static bool agrees(const Cell& cell, const spec::Events<Operation>& visible) {
         const DotMap::Entry* const winner = cell.dots.winner();

@@ -25,7 +25,7 @@ struct Writing {
 
 Writing writing(CellType type, const Dot& dot, Hlc hlc, const Bytes& value) {
     if (type != CellType::expiry) return {dot, hlc, 0};
-    return {dot, hlc, value == "never" ? ~std::uint64_t{0} : std::stoull(value)};
+    return {dot, hlc, deadline_number(value)};
 }
 
 ConflictKind kind_of_writes(CellType type) {

@@ -17,10 +17,6 @@ std::optional<std::int64_t> number_in(const Bytes& text) {
     return number;
 }
 
-std::uint64_t deadline_number(const Bytes& text) {
-    return text == "never" ? ~std::uint64_t{0} : std::stoull(text);
-}
-
 /// Integers add up mod 2^64, unless decimals take part; those are so few here that nothing wraps.
 Bytes sum_text(std::int64_t value, const Expected& cell) {
     if (cell.halves == 0) {
@@ -40,6 +36,10 @@ Bytes sum_text(std::int64_t value, const Expected& cell) {
 }
 
 }  // namespace
+
+std::uint64_t deadline_number(const Bytes& text) {
+    return text == "never" ? ~std::uint64_t{0} : std::stoull(text);
+}
 
 void Oracle::record(const Dot& dot, const VersionVector& past, Hlc hlc,
                     const std::vector<Intent>& intents) {

@@ -24,6 +24,9 @@ struct Intent {
     std::uint16_t last = 0;
 };
 
+/// A deadline as intents and oracles have it: a number, or "never".
+std::uint64_t deadline_number(const Bytes& text);
+
 /// What a cell must hold at some version vector.
 struct Expected {
     struct Value {

@@ -140,7 +140,7 @@ BOOST_AUTO_TEST_CASE(ordered_rows_stand_in_the_order_of_their_fields) {
         const Bytes key(key_bytes, 'k');
         Bytes last;
         for (const Bytes& field : {Bytes(), Bytes("\0", 1), Bytes("a"), Bytes("b"),
-                                   Bytes(ordered_field_bytes_max, 'b'), Bytes(5, '\xff')}) {
+                                   Bytes(limits::position_bytes_max, 'b'), Bytes(5, '\xff')}) {
             const RowKey row_key = encode_row_key(key, ordered_row_type, field);
             BOOST_TEST(row_key.bytes.size() <= limits::row_key_bytes_max);
             BOOST_TEST((last < row_key.bytes));
@@ -156,7 +156,7 @@ BOOST_AUTO_TEST_CASE(ordered_rows_stand_in_the_order_of_their_fields) {
         }
         const RowKey row_key = encode_row_key(key, ordered_row_type, "f");
         BOOST_TEST(
-            !decode_row(row_key.bytes + Bytes(ordered_field_bytes_max, 'x'), "").has_value());
+            !decode_row(row_key.bytes + Bytes(limits::position_bytes_max, 'x'), "").has_value());
     }
 }
 
