@@ -24,6 +24,8 @@ KeyType key_type_of(CellType type) {
             return KeyType::sorted_set;
         case CellType::list:
             return KeyType::list;
+        case CellType::text:
+            return KeyType::text;
         case CellType::multi_value:
             return KeyType::multi_value;
         case CellType::expiry:
@@ -112,6 +114,8 @@ std::string_view key_type_name(KeyType type) {
             return "sorted-set";
         case KeyType::list:
             return "list";
+        case KeyType::text:
+            return "text";
         case KeyType::multi_value:
             return "multi-value";
     }
@@ -433,6 +437,71 @@ Result<void> ListHandle::clear() const {
     return syncline::clear(*access_, key_, CellType::list);
 }
 
+Result<std::uint64_t> TextHandle::insert(std::uint64_t position, BytesView utf8) const {
+    return run(*access_, Kind::write, key_, [&](Transaction& txn) {
+        return operations::text_insert(txn, key_, position, utf8);
+    });
+}
+
+Result<std::uint64_t> TextHandle::append(BytesView utf8) const {
+    return run(*access_, Kind::write, key_,
+               [&](Transaction& txn) { return operations::text_append(txn, key_, utf8); });
+}
+
+Result<std::uint64_t> TextHandle::erase(std::uint64_t position, std::uint64_t count) const {
+    return run(*access_, Kind::write, key_, [&](Transaction& txn) {
+        return operations::text_erase(txn, key_, position, count);
+    });
+}
+
+namespace {
+
+/// Asks a text something; nothing when there is none.
+template <std::invocable<const Text&> F>
+auto ask(Access& access, BytesView key, const F& question) {
+    using Answer = std::optional<std::invoke_result_t<F, const Text&>>;
+    return run(access, Kind::read, key, [&](Transaction& txn) -> Result<Answer> {
+        SYNCLINE_TRY(const Text* const text, operations::text_get(txn, key));
+        return text != nullptr ? Answer(question(*text)) : Answer();
+    });
+}
+
+}  // namespace
+
+Result<std::optional<Bytes>> TextHandle::get() const {
+    return ask(*access_, key_, [](const Text& text) { return text.text(); });
+}
+
+Result<Bytes> TextHandle::get(std::uint64_t position, std::uint64_t count) const {
+    SYNCLINE_TRY(const std::optional<Bytes> part,
+                 ask(*access_, key_, [&](const Text& text) { return text.text(position, count); }));
+    return part.value_or(Bytes());
+}
+
+Result<std::uint64_t> TextHandle::size() const {
+    SYNCLINE_TRY(const std::optional<std::uint64_t> size,
+                 ask(*access_, key_, [](const Text& text) { return text.size(); }));
+    return size.value_or(0);
+}
+
+Result<std::optional<Bytes>> TextHandle::mark(std::uint64_t position) const {
+    SYNCLINE_TRY(const std::optional<std::optional<ElementId>> id,
+                 ask(*access_, key_, [&](const Text& text) { return text.id_at(position); }));
+    return id && *id ? std::optional<Bytes>(to_string(**id)) : std::nullopt;
+}
+
+Result<std::optional<std::uint64_t>> TextHandle::position_of(BytesView mark) const {
+    const std::optional<ElementId> id = element_id_from(mark);
+    if (!id) return Error{Code::invalid_argument, "\"" + printable(mark) + "\" is no mark"};
+    SYNCLINE_TRY(const std::optional<std::optional<std::uint64_t>> position,
+                 ask(*access_, key_, [&](const Text& text) { return text.position_of(*id); }));
+    return position.value_or(std::nullopt);
+}
+
+Result<void> TextHandle::clear() const {
+    return syncline::clear(*access_, key_, CellType::text);
+}
+
 // --- Keyspace
 
 CounterHandle Keyspace::counter(BytesView key) const {
@@ -456,6 +525,10 @@ SortedSetHandle Keyspace::sorted_set(BytesView key) const {
 }
 
 ListHandle Keyspace::list(BytesView key) const {
+    return {access_, key};
+}
+
+TextHandle Keyspace::text(BytesView key) const {
     return {access_, key};
 }
 

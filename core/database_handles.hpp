@@ -17,7 +17,7 @@ namespace syncline {
 class Access;
 
 /// What a key holds. Strings are registers; a counter is a string that is a number.
-enum class KeyType : std::uint8_t { string, map, set, sorted_set, list, multi_value };
+enum class KeyType : std::uint8_t { string, map, set, sorted_set, list, text, multi_value };
 /// "string", "map", "set", "sorted-set", "list", "multi-value".
 std::string_view key_type_name(KeyType type);
 
@@ -191,6 +191,37 @@ private:
     Result<std::optional<Bytes>> pop(bool front) const;
 };
 
+/// A text that several edit at once. Positions and counts are in Unicode code points, from 0; texts
+/// are UTF-8. What is inserted at one place at the same time stands one behind the other, whole.
+/// The text is made by the first insertion; clear() removes it with what others write into it
+/// meanwhile.
+class TextHandle : public Handle {
+public:
+    using Handle::Handle;
+
+    /// Puts a text in front of the character at a position, or at the end. Returns the new length.
+    /// Error invalid_argument: the position is behind the end, or the text is empty or no UTF-8.
+    /// O(log n) once the text is in memory.
+    Result<std::uint64_t> insert(std::uint64_t position, BytesView utf8) const;
+    Result<std::uint64_t> append(BytesView utf8) const;
+    /// Erases characters, as many as there are up to `count`. Returns how many.
+    /// Error invalid_argument: the position is behind the end.
+    Result<std::uint64_t> erase(std::uint64_t position, std::uint64_t count) const;
+    /// All of it; nothing for a missing key.
+    Result<std::optional<Bytes>> get() const;
+    /// At most `count` characters from a position on.
+    Result<Bytes> get(std::uint64_t position, std::uint64_t count) const;
+    Result<std::uint64_t> size() const;
+    /// The lasting name of a character, for cursors and comments that must keep their place;
+    /// nothing: the position is not in front of one.
+    Result<std::optional<Bytes>> mark(std::uint64_t position) const;
+    /// Where a marked character is, or, if it was erased, the one behind it; nothing: the mark is
+    /// not of this text. Error invalid_argument: it is no mark.
+    Result<std::optional<std::uint64_t>> position_of(BytesView mark) const;
+    /// Removes the text.
+    Result<void> clear() const;
+};
+
 /// Fields with values; each field is a register of its own, or a counter.
 class MapHandle : public Handle {
 public:
@@ -226,6 +257,7 @@ public:
     [[nodiscard]] MapHandle map(BytesView key) const;
     [[nodiscard]] SortedSetHandle sorted_set(BytesView key) const;
     [[nodiscard]] ListHandle list(BytesView key) const;
+    [[nodiscard]] TextHandle text(BytesView key) const;
 
     /// Nothing for a missing key.
     Result<std::optional<KeyType>> type(BytesView key) const;

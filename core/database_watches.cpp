@@ -66,7 +66,10 @@ void WatchList::note(const Event& event, bool local, Position position) {
             continue;
         }
         const auto* const cell = std::get_if<CellOp>(&op);
-        const Bytes& key = cell != nullptr ? cell->key : std::get<ClearKey>(op).key;
+        const auto* const edit = std::get_if<TextEdit>(&op);
+        const Bytes& key = cell != nullptr   ? cell->key
+                           : edit != nullptr ? edit->key
+                                             : std::get<ClearKey>(op).key;
         const auto [first, last] = by_key_.equal_range(key);
         for (auto it = first; it != last; ++it) touched.insert(it->second);
     }

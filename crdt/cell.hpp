@@ -18,6 +18,7 @@ enum class CellType : std::uint8_t {
     set = 3,
     sorted_set = 4,
     list = 5,
+    text = 6,  ///< one cell for each generation; its characters are rows beside it, text_rows.hpp
     multi_value = 7,
     expiry = 32,  ///< when the key ends: beside what it holds, which alone makes a key exist
 };
@@ -40,6 +41,7 @@ constexpr CellTraits all_cell_traits[] = {
     {CellType::set, "set", true, false, false, false, false},
     {CellType::sorted_set, "zset", true, true, true, true, false},
     {CellType::list, "list", true, true, false, false, true},
+    {CellType::text, "text", true, true, false, false, false},
     {CellType::multi_value, "multi-value", false, true, false, false, false},
     {CellType::expiry, "expiry", false, true, false, false, false},
 };

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <charconv>
 #include <limits>
 
 namespace syncline {
@@ -24,6 +25,22 @@ std::string to_string(const Actor& actor) {
 
 std::string to_string(const Dot& dot) {
     return fmt::format("{}:{}", to_string(dot.actor), dot.counter);
+}
+
+std::optional<Dot> dot_from(BytesView text) {
+    Dot dot;
+    const char* at = text.data();
+    const char* const end = at + text.size();
+    const auto number = [&](auto& value, int base, char after) {
+        const std::from_chars_result read = std::from_chars(at, end, value, base);
+        at = read.ptr;
+        if (read.ec != std::errc()) return false;
+        return after == '\0' ? at == end : at != end && *at++ == after;
+    };
+    const bool whole = number(dot.actor.node, 16, '.') && number(dot.actor.incarnation, 16, ':') &&
+                       number(dot.counter, 10, '\0');
+    if (!whole || to_string(dot) != text) return std::nullopt;
+    return dot;
 }
 
 void write(ByteWriter& out, const Actor& actor) {

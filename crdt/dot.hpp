@@ -1,6 +1,7 @@
 #pragma once
 #include <compare>
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "../core/base/bytes.hpp"
@@ -28,6 +29,8 @@ struct Dot {
 
 std::string to_string(const Actor& actor);  ///< "node.incarnation" in hexadecimal
 std::string to_string(const Dot& dot);      ///< "node.incarnation:counter"
+/// Nothing unless the text is what to_string() makes.
+std::optional<Dot> dot_from(BytesView text);
 
 void write(ByteWriter& out, const Actor& actor);
 void write(ByteWriter& out, const Dot& dot);

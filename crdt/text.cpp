@@ -34,6 +34,13 @@ void add_range(std::vector<ElementRange>& ranges, const ElementId& first, std::u
 
 }  // namespace
 
+std::uint64_t Text::elements_count() const {
+    std::uint64_t count = 0;
+    for (std::uint32_t actor = 0; actor < tree_.actors_count(); ++actor)
+        count += tree_.count(actor);
+    return count;
+}
+
 Bytes Text::text(std::uint64_t from, std::uint64_t count) const {
     Bytes out;
     if (from >= size()) return out;

@@ -26,6 +26,8 @@ class Text {
 public:
     /// Code points to read.  O(1).
     [[nodiscard]] std::uint64_t size() const { return index_.live_count(); }
+    /// Characters ever inserted, erased ones included.  O(actors).
+    [[nodiscard]] std::uint64_t elements_count() const;
     /// All of it, as UTF-8.  O(bytes).
     [[nodiscard]] Bytes text() const { return text(0, size()); }
     /// At most `count` code points from a position; none from the end on.  O(log n + bytes).

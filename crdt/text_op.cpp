@@ -87,6 +87,15 @@ TextInsertion unpack_insertion(Unpacker& in, const Actor& origin, std::uint64_t 
 
 }  // namespace
 
+std::optional<ElementId> element_id_from(BytesView text) {
+    Bytes as_dot(text);
+    const std::size_t mark = as_dot.find('#');
+    if (mark == Bytes::npos) return std::nullopt;
+    as_dot[mark] = ':';
+    const std::optional<Dot> dot = dot_from(as_dot);
+    return dot ? std::optional(ElementId{dot->actor, dot->counter}) : std::nullopt;
+}
+
 std::string to_string(const ElementId& id) {
     return to_string(id.actor) + "#" + std::to_string(id.index);
 }

@@ -19,6 +19,8 @@ struct ElementId {
     auto operator<=>(const ElementId&) const = default;
 };
 std::string to_string(const ElementId& id);  ///< "node.incarnation#index"
+/// Nothing unless the text is what to_string() makes.
+std::optional<ElementId> element_id_from(BytesView text);
 
 /// On which side of its parent an element of the tree hangs.
 enum class Side : std::uint8_t { left, right };

@@ -186,4 +186,45 @@ Result<TextErasedRow> read_text_erased_row(const TextRowName& name, BytesView by
     return row;
 }
 
+Bytes generation_field(const Dot& generation) {
+    Bytes field;
+    ByteWriter out(field);
+    write(out, generation);
+    return field;
+}
+
+std::optional<Dot> generation_from(BytesView field) {
+    ByteReader in(field);
+    const Dot generation = read_dot(in);
+    if (!in.done() || generation.counter == 0) return std::nullopt;
+    return generation;
+}
+
+Bytes text_row_field(const TextRowPlace& place) {
+    Bytes field = generation_field(place.generation);
+    ByteWriter out(field);
+    write(out, place.name);
+    return field;
+}
+
+Result<TextRowPlace> read_text_row_place(BytesView field) {
+    ByteReader in(field);
+    TextRowPlace place;
+    place.generation = read_dot(in);
+    if (!in.ok() || place.generation.counter == 0) {
+        return Error{Code::corrupt, "row of a text without a generation"};
+    }
+    SYNCLINE_TRY(place.name, read_text_row_name(in.raw(in.left())));
+    return place;
+}
+
+Result<void> check_text_row(const TextRowName& name, BytesView bytes) {
+    if (name.kind == TextRowName::Kind::run) {
+        SYNCLINE_CHECK(read_text_run_row(name, bytes));
+    } else {
+        SYNCLINE_CHECK(read_text_erased_row(name, bytes));
+    }
+    return {};
+}
+
 }  // namespace syncline

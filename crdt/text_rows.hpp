@@ -36,6 +36,29 @@ void write(ByteWriter& out, const TextRowName& name);
 /// Error{corrupt} unless the bytes are exactly one name.
 Result<TextRowName> read_text_row_name(BytesView bytes);
 
+/// The name of a generation of a text: the transaction that made it. Its bytes are the field of the
+/// generation's cell, and in front of the names of its rows.
+Bytes generation_field(const Dot& generation);
+/// Nothing unless the bytes are exactly one.
+std::optional<Dot> generation_from(BytesView field);
+
+/// The `type` byte of rows that hold the characters of texts. They stand in table `cells` and in
+/// the leaf sums like cells, beside the cell of their generation, but are none.
+constexpr std::uint8_t text_row_type = 38;
+
+/// A row of a text among those of all generations under a key. 8 to 42 bytes.
+struct TextRowPlace {
+    Dot generation;
+    TextRowName name;
+
+    auto operator<=>(const TextRowPlace&) const = default;
+};
+Bytes text_row_field(const TextRowPlace& place);
+/// Error{corrupt} unless the bytes are exactly one place.
+Result<TextRowPlace> read_text_row_place(BytesView field);
+/// Whether the bytes are a canonical row of this name.
+Result<void> check_text_row(const TextRowName& name, BytesView bytes);
+
 /// A run: a maximal chain of elements of one actor, each the right child of the one before it, with
 /// consecutive indexes, cut at multiples of text_run_length_max. Which runs there are is a function
 /// of the set of operations.

@@ -81,7 +81,7 @@ Result<RowName> parse_short(BytesView row_key) {
     RowName name;
     name.key = Bytes(reader.raw(length));
     name.type = reader.u8();
-    const bool ordered = name.type == ordered_row_type;
+    const bool ordered = is_ordered_row_type(name.type);
     if (reader.ok() && (ordered || reader.left() > 0)) {
         if (!ordered) reader.u32();
         name.field = Bytes(reader.raw(reader.left()));
@@ -104,9 +104,9 @@ Result<RowName> parse_hashed(BytesView row_key, BytesView& value) {
     return name;
 }
 
-RowKey ordered_row_key(BytesView key, BytesView field) {
+RowKey ordered_row_key(BytesView key, std::uint8_t type, BytesView field) {
     SYNCLINE_ASSERT(field.size() <= limits::position_bytes_max);
-    RowKey row{order_rows_prefix(key, ordered_row_type), key.size() > order_key_bytes_max};
+    RowKey row{order_rows_prefix(key, type), key.size() > order_key_bytes_max};
     row.bytes.append(field);
     return row;
 }
@@ -120,7 +120,7 @@ Bytes order_rows_prefix(BytesView key, std::uint8_t type) {
 }
 
 RowKey encode_row_key(BytesView key, std::uint8_t type, std::optional<BytesView> field) {
-    if (type == ordered_row_type) return ordered_row_key(key, field.value());
+    if (is_ordered_row_type(type)) return ordered_row_key(key, type, field.value());
     const std::size_t field_bytes = field ? hash32_bytes + field->size() : 0;
     if (fits_short(key, field_bytes)) {
         RowKey row{short_prefix(key, 1 + field_bytes), false};
@@ -156,7 +156,7 @@ Result<Row> decode_row(BytesView row_key, BytesView value) {
     if (row_key.size() <= hash64_bytes) return bad_row(row_key, "is cut short");
     const bool hashed = static_cast<std::uint8_t>(row_key[hash64_bytes]) == hashed_mark;
     SYNCLINE_TRY(RowName name, hashed ? parse_hashed(row_key, value) : parse_short(row_key));
-    if (name.type == ordered_row_type &&
+    if (is_ordered_row_type(name.type) &&
         (!name.field || name.field->size() > limits::position_bytes_max)) {
         return bad_row(row_key, "has no place in its order");
     }
@@ -219,7 +219,7 @@ std::vector<RowRange> rows_of_key(BytesView key) {
 
 std::vector<RowRange> rows_of_key(BytesView key, std::uint8_t type) {
     std::vector<RowRange> ranges;
-    if (type == ordered_row_type) {
+    if (is_ordered_row_type(type)) {
         ranges.push_back(range_of_prefix(order_rows_prefix(key, type)));
         return ranges;
     }

@@ -12,7 +12,8 @@ namespace syncline {
 ///   short:  h64(key) | length | key | type | [h32(field) field]
 ///   hashed: h64(key) | 0xFF | H128(key) | type | [H128(field)]     when the short form > 500 bytes
 ///   ordered: as short without h32, or as hashed with the field itself instead of its hash when the
-///            key has more than 200 bytes: rows of type 5 stand in the order of their fields
+///            key has more than 200 bytes: rows of types 5 and 38 stand in the order of their
+///            fields
 /// `type` is opaque here but for that. A field is present or not by type; sets and hashes always
 /// have one.
 struct RowName {
@@ -23,9 +24,11 @@ struct RowName {
     bool operator==(const RowName&) const = default;
 };
 
-/// The type whose rows stand in the order of their fields, which have at most
+/// Types whose rows stand in the order of their fields, which have at most
 /// limits::position_bytes_max bytes.
-constexpr std::uint8_t ordered_row_type = 5;
+constexpr bool is_ordered_row_type(std::uint8_t type) {
+    return type == 5 || type == 38;
+}
 
 /// The row key, and whether it is of the hashed form (then the value must carry the full name).
 struct RowKey {
@@ -63,7 +66,7 @@ struct OrderRowKey {
 };
 OrderRowKey encode_order_row(BytesView key, std::uint8_t type, std::uint64_t order,
                              BytesView member);
-/// What all order rows of a key and type begin with, and all rows of the ordered type.
+/// What all order rows of a key and type begin with, and all rows of an ordered type.
 Bytes order_rows_prefix(BytesView key, std::uint8_t type);
 /// Error corrupt when a row that begins with the prefix is none.
 Result<OrderRow> decode_order_row(BytesView prefix, BytesView row_key, BytesView value);
@@ -86,7 +89,7 @@ struct RowRange {
 /// Every row of a user key lies in one of these (short and hashed form; the first alone when no
 /// field can make the row hashed is not assumed: both are always given).
 std::vector<RowRange> rows_of_key(BytesView key);
-/// Every row of one type of a user key. Of the ordered type it is one range.
+/// Every row of one type of a user key. Of an ordered type it is one range.
 std::vector<RowRange> rows_of_key(BytesView key, std::uint8_t type);
 /// Rows whose h64 starts with the `bits`-bit prefix `prefix` (bits <= 64; 0 = all rows).
 RowRange rows_of_prefix(std::uint64_t prefix, unsigned bits);

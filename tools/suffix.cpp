@@ -42,6 +42,24 @@ void put(Json& json, const std::string& name, const Bytes& bytes) {
     }
 }
 
+Json json_of(const TextOp& op) {
+    Json json;
+    if (const auto* const insertion = std::get_if<TextInsertion>(&op)) {
+        json["insert"] = insertion->text;
+        json["first"] = to_string(insertion->first);
+        if (insertion->parent) {
+            json["parent"] = to_string(*insertion->parent);
+            json["side"] = insertion->side == Side::left ? "left" : "right";
+        }
+    } else {
+        json["erase"] = Json::array();
+        for (const ElementRange& range : std::get<TextErasure>(op).ranges) {
+            json["erase"].push_back({{"first", to_string(range.first)}, {"count", range.count}});
+        }
+    }
+    return json;
+}
+
 Json json_of(const Op& op) {
     Json json;
     if (const auto* const cell = std::get_if<CellOp>(&op)) {
@@ -62,6 +80,13 @@ Json json_of(const Op& op) {
     } else if (const auto* const clear = std::get_if<ClearKey>(&op)) {
         json["operation"] = "clear";
         put(json, "key", clear->key);
+    } else if (const auto* const edit = std::get_if<TextEdit>(&op)) {
+        json["operation"] = "edit";
+        json["type"] = cell_type_name(CellType::text);
+        put(json, "key", edit->key);
+        json["generation"] = to_string(edit->generation);
+        json["edits"] = Json::array();
+        for (const TextOp& change : edit->edits) json["edits"].push_back(json_of(change));
     } else {
         json["operation"] = "clear_buckets";
         json["first"] = std::get<ClearBuckets>(op).first;

@@ -303,12 +303,46 @@ void define_lists(Class& cls) {
 }
 
 template <typename Space, typename Class>
+void define_texts(Class& cls) {
+    using S = const Space&;
+    using K = const Bytes&;
+    using N = std::uint64_t;
+    cls.def("text_insert", [](S space, K key, N position, K text) {
+        return released([&]() { return keys(space).text(key).insert(position, text); });
+    });
+    cls.def("text_append", [](S space, K key, K text) {
+        return released([&]() { return keys(space).text(key).append(text); });
+    });
+    cls.def("text_erase", [](S space, K key, N position, N count) {
+        return released([&]() { return keys(space).text(key).erase(position, count); });
+    });
+    cls.def("text_get", [](S space, K key) {
+        return to_python(released([&]() { return keys(space).text(key).get(); }));
+    });
+    cls.def("text_part", [](S space, K key, N position, N count) {
+        return to_python(released([&]() { return keys(space).text(key).get(position, count); }));
+    });
+    cls.def("text_size", [](S space, K key) {
+        return released([&]() { return keys(space).text(key).size(); });
+    });
+    cls.def("text_mark", [](S space, K key, N position) {
+        return to_python(released([&]() { return keys(space).text(key).mark(position); }));
+    });
+    cls.def("text_position", [](S space, K key, K mark) {
+        return released([&]() { return keys(space).text(key).position_of(mark); });
+    });
+    cls.def("text_clear",
+            [](S space, K key) { released([&]() { return keys(space).text(key).clear(); }); });
+}
+
+template <typename Space, typename Class>
 void define_keyspace(Class& cls) {
     define_registers<Space>(cls);
     define_sets<Space>(cls);
     define_maps<Space>(cls);
     define_sorted_sets<Space>(cls);
     define_lists<Space>(cls);
+    define_texts<Space>(cls);
     using S = const Space&;
     using K = const Bytes&;
     cls.def("type", [](S space, K key) {

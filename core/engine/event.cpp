@@ -2,15 +2,31 @@
 
 #include "core/base/limits.hpp"
 #include "crdt/position.hpp"
+#include "crdt/text_rows.hpp"
 
 namespace syncline {
 namespace {
 
 constexpr std::size_t dot_bytes = 16;
 /// First number of an op; new kinds get new numbers, unknown ones are an error, never skipped.
-enum OpKind : std::uint64_t { cell_op = 0, clear_key = 1, clear_buckets = 2 };
+enum OpKind : std::uint64_t { cell_op = 0, clear_key = 1, clear_buckets = 2, text_edit = 3 };
 
-void pack_op(Packer& out, const Op& op) {
+/// The generation that the event itself makes is left out.
+void pack_text_edit(Packer& out, const TextEdit& edit, const Dot& own) {
+    out.array(4);
+    out.uint(text_edit);
+    out.bin(edit.key);
+    if (edit.generation == own) {
+        out.nil();
+    } else {
+        out.array(3);
+        pack(out, edit.generation);
+    }
+    out.array(edit.edits.size());
+    for (const TextOp& op : edit.edits) pack(out, op);
+}
+
+void pack_op(Packer& out, const Op& op, const Dot& own) {
     if (const auto* cell = std::get_if<CellOp>(&op)) {
         out.array(5);
         out.uint(cell_op);
@@ -26,6 +42,8 @@ void pack_op(Packer& out, const Op& op) {
         out.array(2);
         out.uint(clear_key);
         out.bin(clear->key);
+    } else if (const auto* edit = std::get_if<TextEdit>(&op)) {
+        pack_text_edit(out, *edit, own);
     } else {
         const auto& buckets = std::get<ClearBuckets>(op);
         out.array(3);
@@ -55,7 +73,8 @@ Op unpack_cell_op(Unpacker& in) {
         in.fail();
         return op;
     }
-    if (traits_of(op.type).has_positions && !is_position(*op.field)) {
+    const bool bad_position = traits_of(op.type).has_positions && !is_position(*op.field);
+    if (bad_position || (op.type == CellType::text && !generation_from(*op.field))) {
         in.fail();
         return op;
     }
@@ -64,9 +83,27 @@ Op unpack_cell_op(Unpacker& in) {
     return op;
 }
 
-Op unpack_op(Unpacker& in) {
+Op unpack_text_edit(Unpacker& in, const Dot& own) {
+    TextEdit edit;
+    edit.key = unpack_key(in);
+    edit.generation = own;
+    if (!in.nil()) {
+        in.array_of(3);
+        edit.generation = unpack_dot(in);
+        if (edit.generation.counter == 0 || edit.generation == own) in.fail();
+    }
+    const std::size_t count = in.array();
+    if (count == 0) in.fail();
+    for (std::size_t i = 0; i < count && in.ok(); ++i) {
+        edit.edits.push_back(unpack_text_op(in, own.actor));
+    }
+    return edit;
+}
+
+Op unpack_op(Unpacker& in, const Dot& own) {
     const std::size_t elements = in.array();
     const std::uint64_t kind = in.uint();
+    if (elements == 4 && kind == text_edit) return unpack_text_edit(in, own);
     if (elements == 5 && kind == cell_op) return unpack_cell_op(in);
     if (elements == 2 && kind == clear_key) return ClearKey{unpack_key(in)};
     ClearBuckets buckets;
@@ -95,7 +132,7 @@ Bytes encode_event(const Event& event) {
     pack(out, event.past);
     out.uint(event.hlc.bits);
     out.array(event.ops.size());
-    for (const Op& op : event.ops) pack_op(out, op);
+    for (const Op& op : event.ops) pack_op(out, op, event.dot);
     return bytes;
 }
 
@@ -116,7 +153,8 @@ Result<Event> decode_event(BytesView bytes) {
     event.past = unpack_version_vector(in);
     event.hlc.bits = in.uint();
     const std::size_t ops_count = in.array();
-    for (std::size_t i = 0; i < ops_count && in.ok(); ++i) event.ops.push_back(unpack_op(in));
+    for (std::size_t i = 0; i < ops_count && in.ok(); ++i)
+        event.ops.push_back(unpack_op(in, event.dot));
     if (!in.done()) return damaged("event");
     if (event.past.counter(event.dot.actor) != event.dot.counter - 1) {
         return damaged("past of event " + to_string(event.dot));

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "crdt/cell.hpp"
+#include "crdt/text_op.hpp"
 
 namespace syncline {
 
@@ -33,7 +34,17 @@ struct ClearBuckets {
     bool operator==(const ClearBuckets&) const = default;
 };
 
-using Op = std::variant<CellOp, ClearKey, ClearBuckets>;
+/// Edits of one generation of a text, in order. A replica where the generation is removed ignores
+/// them: a text is removed whole, with what was edited meanwhile.
+struct TextEdit {
+    Bytes key;
+    Dot generation;
+    std::vector<TextOp> edits;  ///< not empty
+
+    bool operator==(const TextEdit&) const = default;
+};
+
+using Op = std::variant<CellOp, ClearKey, ClearBuckets, TextEdit>;
 
 /// One transaction as all replicas see it: its name, what it had seen, when, and what it does.
 /// Decided once at the origin; applied everywhere, at the origin too. At most one CellOp per cell.

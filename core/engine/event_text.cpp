@@ -21,6 +21,7 @@ std::string text_of(const CellOp& op) {
 std::string describe(const Op& op) {
     if (const auto* const cell = std::get_if<CellOp>(&op)) return text_of(*cell);
     if (const auto* const key = std::get_if<ClearKey>(&op)) return "clear key " + key->key;
+    if (const auto* const edit = std::get_if<TextEdit>(&op)) return "edit text " + edit->key;
     const auto& buckets = std::get<ClearBuckets>(op);
     if (buckets.first == 0 && buckets.last == 0xffff) return "clear all keys";
     return "clear all keys in buckets " + std::to_string(buckets.first) + " to " +

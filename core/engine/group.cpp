@@ -18,7 +18,8 @@ constexpr std::uint8_t counts_type = 0;
 constexpr std::uint64_t first_counted = 2;
 /// The `type` byte of rows in table `counts` that order a sorted set by score.
 constexpr auto score_type = static_cast<std::uint8_t>(CellType::sorted_set);
-static_assert(ordered_row_type == static_cast<std::uint8_t>(CellType::list));
+static_assert(is_ordered_row_type(static_cast<std::uint8_t>(CellType::list)) &&
+              is_ordered_row_type(text_row_type));
 /// Rows changed at a time while a range is worked off, so that no copy of the whole is made.
 constexpr std::size_t slice_rows = 1024;
 
@@ -57,6 +58,9 @@ Result<CellType> type_of(const RowName& name) {
     if (type && traits_of(*type).has_positions && !is_position(name.field.value_or(Bytes()))) {
         return Error{Code::corrupt, "row of a list without a position"};
     }
+    if (type == CellType::text && !generation_from(name.field.value_or(Bytes()))) {
+        return Error{Code::corrupt, "row of a text without a generation"};
+    }
     if (type) return *type;
     return Error{Code::version, "row of unknown type " + std::to_string(name.type)};
 }
@@ -88,7 +92,8 @@ Group::Group(Store& store, unsigned leaf_bits, std::uint64_t hash_seed, Conflict
     : store_(store),
       leaf_sums_(leaf_bits, hash_seed),
       conflict_options_(conflicts),
-      conflicts_(store, conflicts.ring_bytes) {}
+      conflicts_(store, conflicts.ring_bytes),
+      texts_(store, leaf_sums_) {}
 
 Result<Cell> Group::cell(BytesView key, CellType type, std::optional<BytesView> field) {
     const RowKey row_key = row_key_of(key, type, field);
@@ -302,6 +307,7 @@ Result<std::vector<CellOp>> Group::counter_resets(const RowRange& range, const D
     const auto visit = [&](BytesView row_key, BytesView value) {
         const auto gather = [&]() -> Result<void> {
             SYNCLINE_TRY(const Row row, decode_row(row_key, value));
+            if (row.name.type == text_row_type) return {};
             SYNCLINE_TRY(const CellType type, type_of(row.name));
             if (!traits_of(type).has_counter) return {};
             SYNCLINE_TRY(const Cell cell, read_cell(row.payload, type));
@@ -318,8 +324,10 @@ Result<std::vector<CellOp>> Group::counter_resets(const RowRange& range, const D
     return ops;
 }
 
-Result<void> Group::admit(const Event& event) const {
-    if (event.dot.counter == vv_.counter(event.dot.actor) + 1 && vv_.covers(event.past)) return {};
+Result<void> Group::admit(const Event& event) {
+    if (event.dot.counter == vv_.counter(event.dot.actor) + 1 && vv_.covers(event.past)) {
+        return edit_texts(event);
+    }
     return Error{Code::causality, "event " + to_string(event.dot) + " made on " +
                                       to_string(event.past) + " came to " + to_string(vv_)};
 }
@@ -329,6 +337,7 @@ Result<void> Group::apply(const Event& event, Position position) {
     // An event that has seen everything here, as local ones have, is concurrent with nothing.
     if (!event.past.covers(vv_)) finder_.emplace(vv_, conflict_options_.capture_values);
     for (const Op& op : event.ops) SYNCLINE_CHECK(apply_op(event, op, position));
+    texts_.finish();
     vv_.add(event.dot);
     clock_.observe(event.hlc);
     return record_conflicts(position);
@@ -346,6 +355,7 @@ Result<void> Group::apply_op(const Event& event, const Op& op, Position position
                              rows_of_prefix(buckets->last, 16).last};
         return clear_range(range, event, position);
     }
+    if (const auto* edit = std::get_if<TextEdit>(&op)) return write_text(*edit, position);
     const auto& change = std::get<CellOp>(op);
     const std::optional<BytesView> field = view(change.field);
     const RowKey row_key = row_key_of(change.key, change.type, field);
@@ -408,6 +418,7 @@ Result<void> Group::clear_range(const RowRange& range, const Event& event, Posit
         SYNCLINE_TRY(const std::vector<RawRow> rows, read_slice(store_, from, range.last));
         for (const RawRow& raw : rows) {
             SYNCLINE_TRY(const Row row, decode_row(raw.key, raw.value));
+            if (row.name.type == text_row_type) continue;  // goes with its generation
             SYNCLINE_TRY(const CellType type, type_of(row.name));
             SYNCLINE_TRY(const Cell before, read_cell(row.payload, type));
             const RowKey row_key =
@@ -446,6 +457,10 @@ Result<void> Group::replace(const RowKey& row_key, const RowName& name,
     }
     if (traits_of(type).has_scores) index_score(name, old_cell, new_cell, position);
     if (type == CellType::expiry) index_deadline(name, old_cell, new_cell, position);
+    if (type == CellType::text && new_cell.empty()) {
+        const TextName text{name.key, generation_from(*name.field).value()};
+        SYNCLINE_CHECK(texts_.remove(text, position));
+    }
     if (old_cell.live() == new_cell.live() || !makes_key(type)) return {};
     return count_change(name, new_cell.live(), position);
 }
@@ -515,6 +530,7 @@ Result<void> Group::join_row(BytesView row_key, std::optional<BytesView> value,
     SYNCLINE_TRY(const std::optional<Bytes> old_value, store_.get(Table::cells, row_key));
     if (!value && !old_value) return {};
     SYNCLINE_TRY(const Row row, decode_row(row_key, value ? *value : BytesView(*old_value)));
+    if (row.name.type == text_row_type) return {};  // join_texts
     SYNCLINE_TRY(const CellType type, type_of(row.name));
     const RowKey encoded = encode_row_key(row.name.key, row.name.type, view(row.name.field));
     SYNCLINE_TRY(const Cell mine, decode_cell(encoded, old_value, type));
@@ -591,13 +607,25 @@ Result<void> Group::check() {
     std::map<Bytes, Counts> counted;  // all keys; a string alone counts nothing
     std::map<Bytes, Bytes> derived;   // what table `counts` must hold
     std::map<Bytes, Bytes> deadlines;
+    std::map<TextName, std::vector<Text::Row>> texts;
+    std::set<TextName> generations;
     Result<void> status;
     const auto visit = [&](BytesView row_key, BytesView value) {
         const auto add = [&]() -> Result<void> {
             SYNCLINE_TRY(const Row row, decode_row(row_key, value));
+            sums.add(row_key, value);
+            if (row.name.type == text_row_type) {
+                SYNCLINE_TRY(const TextRowPlace place, read_text_row_place(row.name.field.value()));
+                texts[TextName{row.name.key, place.generation}].emplace_back(place.name,
+                                                                             Bytes(row.payload));
+                return {};
+            }
             SYNCLINE_TRY(const CellType type, type_of(row.name));
             SYNCLINE_TRY(const Cell cell, read_cell(row.payload, type));
-            sums.add(row_key, value);
+            if (type == CellType::text) {
+                generations.insert(
+                    TextName{row.name.key, generation_from(*row.name.field).value()});
+            }
             for (const DotMap::Entry& entry : cell.dots.entries()) {
                 if (!vv_.covers(entry.dot)) {
                     return Error{Code::corrupt, "live dot " + to_string(entry.dot) +
@@ -635,6 +663,7 @@ Result<void> Group::check() {
         derived.emplace(row_key.bytes, encode_row_value(row_key, key, std::nullopt,
                                                         counts_payload(key_counts, *highest)));
     }
+    SYNCLINE_CHECK(check_texts(std::move(texts), generations));
     SYNCLINE_CHECK(check_derived(Table::deadlines, deadlines));
     return check_derived(Table::counts, derived);
 }

@@ -3,11 +3,14 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
+#include <vector>
 
 #include "core/base/limits.hpp"
 #include "core/engine/conflict_ring.hpp"
 #include "core/engine/event.hpp"
 #include "core/engine/range_edges.hpp"
+#include "core/engine/texts.hpp"
 #include "core/merkle/leaf_sums.hpp"
 #include "storage/store.hpp"
 #include "storage/tables.hpp"
@@ -77,6 +80,22 @@ public:
     /// Stops after at least `count` rows were looked at; the result continues the walk, 0 ends it.
     Result<std::uint64_t> scan_keys(std::uint64_t cursor, std::size_t count,
                                     const KeyVisitor& visit);
+    /// The generation of a text that is seen: the one made last, by (timestamp, actor).
+    Result<std::optional<Dot>> text_generation(BytesView key);
+    /// One generation of a text, empty when there is none; valid until the group changes.
+    Result<const Text*> text(BytesView key, const Dot& generation) {
+        return texts_.find(TextName{Bytes(key), generation});
+    }
+    /// Edits a text ahead of event `dot`, which must carry the same edits; see Texts. The group's
+    /// rows change with apply() only.
+    Result<void> edit_text(BytesView key, const Dot& generation, const TextOp& op, const Dot& dot) {
+        return texts_.edit(TextName{Bytes(key), generation}, op, dot);
+    }
+    /// Such edits are not to be: all, or those of one generation.
+    void discard_text_edits() { texts_.discard(); }
+    void discard_text_edits(BytesView key, const Dot& generation) {
+        texts_.discard(TextName{Bytes(key), generation});
+    }
     /// Number of existing keys. O(1).
     [[nodiscard]] std::uint64_t keys_count() const { return keys_count_; }
 
@@ -85,8 +104,8 @@ public:
     Result<std::vector<CellOp>> counter_resets(const RowRange& range, const Dot& dot);
 
     /// Whether an event may be taken in now: its past is covered and its counter is the next of its
-    /// actor. Error causality if not.
-    [[nodiscard]] Result<void> admit(const Event& event) const;
+    /// actor, error causality if not; and its edits of texts can be made, error corrupt if not.
+    [[nodiscard]] Result<void> admit(const Event& event);
     /// Takes in an event. Errors: causality when the event's past is not covered or its counter is
     /// not the next of its actor (nothing changes); storage errors (the state is then unusable).
     /// `position`: end of the event's log record, for readers that wait on it.
@@ -97,6 +116,14 @@ public:
     Result<void> join_row(BytesView row_key, std::optional<BytesView> value,
                           const VersionVector& peer_vv, Position position);
     Result<void> adopt(const VersionVector& peer_vv, Hlc peer_hlc, Position position);
+
+    /// Texts of a peer, by what differs in its snapshot from this replica's base, as join_row takes
+    /// it. A row of a text says little without the others, so these are joined whole.
+    using PeerTexts = std::vector<std::pair<TextName, Text>>;
+    /// Error corrupt when rows are damaged, or no rows of a text.  O(rows of these texts).
+    Result<PeerTexts> peer_texts(const std::map<Bytes, std::optional<Bytes>>& rows);
+    /// To be called after join_row for all rows.
+    Result<void> join_texts(const PeerTexts& texts, Position position);
 
     /// What was recorded here of concurrent transactions, page by page.
     [[nodiscard]] ConflictRing& conflicts() { return conflicts_; }
@@ -142,6 +169,11 @@ private:
                         Position position);
     void index_score(const RowName& name, const Cell& old_cell, const Cell& new_cell,
                      Position position);
+    Result<void> edit_texts(const Event& event);
+    Result<void> write_text(const TextEdit& edit, Position position);
+    Result<bool> has_generation(const TextName& name);
+    Result<void> check_texts(std::map<TextName, std::vector<Text::Row>> texts,
+                             const std::set<TextName>& generations);
     Result<void> check_derived(Table table, const std::map<Bytes, Bytes>& expected);
     Result<void> count_change(const RowName& name, bool lives, Position position);
 
@@ -153,6 +185,7 @@ private:
     ConflictOptions conflict_options_;
     ConflictRing conflicts_;
     RangeEdges edges_;
+    Texts texts_;
     bool may_expire_ = false;
     /// While an event with conflicts, or a snapshot, is taken in.
     std::optional<ConflictFinder> finder_;

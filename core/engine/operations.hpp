@@ -105,6 +105,32 @@ Result<void> list_remove_at(Transaction& txn, BytesView key, BytesView position)
 using ListVisitor = std::function<bool(BytesView value)>;
 Result<void> list_scan(Transaction& txn, BytesView key, ListEnd from, const ListVisitor& visit);
 
+// Texts. Positions and counts are in Unicode code points, from 0; a text is made by the first
+// insertion and stays, empty or not, until its key is deleted. Concurrent insertions at one place
+// stand one behind the other, whole. DEL removes a text with what others write into it meanwhile.
+/// Puts UTF-8 in front of the character at a position, or at the end. Returns the new length.
+/// Error invalid_argument (the position is behind the end, or the text is empty or no UTF-8).
+Result<std::uint64_t> text_insert(Transaction& txn, BytesView key, std::uint64_t position,
+                                  BytesView utf8);
+/// The same at the end.
+Result<std::uint64_t> text_append(Transaction& txn, BytesView key, BytesView utf8);
+/// Erases `count` characters, or as many as there are, from a position on. Returns how many. Error
+/// invalid_argument (the position is behind the end).
+Result<std::uint64_t> text_erase(Transaction& txn, BytesView key, std::uint64_t position,
+                                 std::uint64_t count);
+/// The generation that is seen; nothing: there is no text. Valid until the transaction's next
+/// write.
+Result<const Text*> text_get(Transaction& txn, BytesView key);
+/// A generation of a text, of which there are several if it was made concurrently.
+struct TextGeneration {
+    Dot made;
+    Hlc time;
+    std::uint64_t length = 0;
+    bool seen = false;
+};
+/// All generations, the one that is seen first.
+Result<std::vector<TextGeneration>> text_generations(Transaction& txn, BytesView key);
+
 /// Replaces the values that are seen. With a context only if it covers all of them, else Error
 /// conflict: the write's past is all that is here, so it would replace unread ones as well.
 Result<void> multi_value_set(Transaction& txn, BytesView key, Bytes value,

@@ -225,6 +225,11 @@ Result<void> Replica::join_snapshots(const SessionPuller& session, Position visi
 /// log that it does not stand alone from here, is never durable before them.
 void Replica::adopt() {
     const SessionPuller& session = *pulling_->session;
+    const Result<Group::PeerTexts> texts = group_->peer_texts(session.staged());
+    if (!texts) {
+        syncline::log(LogLevel::error, "session.bad_text", {{"reason", texts.error().message}});
+        return end_pulling(false);
+    }
     // Peers that are served read the base, which is about to change.
     for (const auto& [link, serving] : serving_) {
         const SessionClose bye{serving->name()};
@@ -242,6 +247,9 @@ void Replica::adopt() {
         pending_barrier_end_ = visible;
     }
     if (const Result<void> joined = join_snapshots(session, visible); !joined) {
+        return fail(joined.error());
+    }
+    if (const Result<void> joined = group_->join_texts(*texts, visible); !joined) {
         return fail(joined.error());
     }
     if (const Result<void> adopted = group_->adopt(session.peer_vv(), session.peer_hlc(), visible);

@@ -4,6 +4,7 @@
 #include <iterator>
 
 #include "crdt/score.hpp"
+#include "crdt/text_utf8.hpp"
 
 namespace syncline {
 namespace {
@@ -18,6 +19,10 @@ Transaction::Transaction(Group& group, Actor actor, std::uint64_t wall_ms)
     : group_(group),
       dot_{actor, group.vv().counter(actor) + 1},
       now_ms_(std::max(wall_ms, group.clock().last().ms())) {}
+
+Transaction::~Transaction() {
+    if (!text_edits_.empty()) group_.discard_text_edits();
+}
 
 Result<bool> Transaction::is_gone(BytesView key) {
     if (is_cleared(key)) return true;
@@ -287,10 +292,55 @@ Result<void> Transaction::remove(BytesView key, CellType type, std::optional<Byt
     return {};
 }
 
+Result<std::optional<Dot>> Transaction::text_generation(BytesView key) {
+    const Bytes own = generation_field(dot_);
+    if (staged_.contains(CellName{Bytes(key), CellType::text, own})) return std::optional(dot_);
+    SYNCLINE_TRY(const bool gone, is_gone(key));
+    if (gone) return std::optional<Dot>();
+    return group_.text_generation(key);
+}
+
+Result<const Text*> Transaction::text(BytesView key, const Dot& generation) {
+    return group_.text(key, generation);
+}
+
+namespace {
+
+constexpr std::size_t folded_bytes_max = 4096;
+
+/// Typing goes on: one insertion instead of two.
+bool append_to(TextOp& last, const TextOp& next) {
+    auto* const before = std::get_if<TextInsertion>(&last);
+    const auto* const typed = std::get_if<TextInsertion>(&next);
+    if (before == nullptr || typed == nullptr || !typed->parent || typed->side != Side::right) {
+        return false;
+    }
+    if (before->text.size() >= folded_bytes_max) return false;  // to count them takes time
+    const std::uint64_t end = before->first.index + count_points(before->text);
+    const ElementId last_one{before->first.actor, end - 1};
+    if (typed->first.index != end || *typed->parent != last_one) return false;
+    before->text += typed->text;
+    return true;
+}
+
+}  // namespace
+
+Result<void> Transaction::edit_text(BytesView key, const Dot& generation, TextOp op) {
+    SYNCLINE_CHECK(group_.edit_text(key, generation, op, dot_));
+    std::vector<TextOp>& edits = text_edits_[TextName{Bytes(key), generation}];
+    if (edits.empty() || !append_to(edits.back(), op)) edits.push_back(std::move(op));
+    return {};
+}
+
 void Transaction::clear(BytesView key) {
     const CellName first{Bytes(key), CellType{}, std::nullopt};
     auto it = staged_.lower_bound(first);
     while (it != staged_.end() && std::get<0>(it->first) == key) it = staged_.erase(it);
+    auto edit = text_edits_.lower_bound(TextName{Bytes(key), Dot{}});
+    while (edit != text_edits_.end() && edit->first.key == key) {
+        group_.discard_text_edits(key, edit->first.generation);
+        edit = text_edits_.erase(edit);
+    }
     cleared_.insert(Bytes(key));
 }
 
@@ -304,7 +354,7 @@ Result<void> Transaction::clear_buckets(std::uint16_t first, std::uint16_t last)
 }
 
 bool Transaction::empty() const {
-    return staged_.empty() && cleared_.empty() && bucket_ops_.empty();
+    return staged_.empty() && cleared_.empty() && bucket_ops_.empty() && text_edits_.empty();
 }
 
 Result<Event> Transaction::finish(Hlc hlc) {
@@ -323,6 +373,9 @@ Result<Event> Transaction::finish(Hlc hlc) {
     for (const auto& [name, staged] : staged_) {
         event.ops.emplace_back(
             CellOp{std::get<0>(name), std::get<1>(name), std::get<2>(name), delta(staged)});
+    }
+    for (const auto& [name, edits] : text_edits_) {
+        event.ops.emplace_back(TextEdit{name.key, name.generation, edits});
     }
     return event;
 }

@@ -15,6 +15,10 @@ class Transaction {
 public:
     /// `wall_ms`: the time by which keys have expired, unless the group's own clock is ahead of it.
     Transaction(Group& group, Actor actor, std::uint64_t wall_ms);
+    /// Takes back edits of texts that no event has brought to the group.
+    ~Transaction();
+    Transaction(const Transaction&) = delete;
+    Transaction& operator=(const Transaction&) = delete;
 
     // Reads.
     Result<Cell> cell(BytesView key, CellType type, std::optional<BytesView> field);
@@ -27,6 +31,10 @@ public:
     /// Members of a sorted set in the order of their scores.
     Result<void> scan_scores(BytesView key, const ScoreRange& range, WalkOrder walk,
                              const ScoreVisitor& visit);
+    /// The generation of a text that is seen.
+    Result<std::optional<Dot>> text_generation(BytesView key);
+    /// A text, staged edits included, until the next edit; empty when there is no such generation.
+    Result<const Text*> text(BytesView key, const Dot& generation);
     Result<std::uint64_t> scan_keys(std::uint64_t cursor, std::size_t count,
                                     const KeyVisitor& visit);
     Result<std::uint64_t> keys_count();
@@ -39,6 +47,9 @@ public:
                            const Amount& amount);
     /// Removes what is seen of one cell.
     Result<void> remove(BytesView key, CellType type, std::optional<BytesView> field);
+    /// Edits a text; its generation must be one that text_generation() has answered, or the own dot
+    /// after put() of its cell. Errors of Text::apply; then nothing changes.
+    Result<void> edit_text(BytesView key, const Dot& generation, TextOp op);
     /// Removes what is seen of the whole key.
     void clear(BytesView key);
     /// Removes what is seen of all keys in a range of buckets. Not combined with other writes.
@@ -84,6 +95,7 @@ private:
     Dot dot_;
     std::map<CellName, Staged> staged_;
     std::set<Bytes, std::less<>> cleared_;
+    std::map<TextName, std::vector<TextOp>> text_edits_;
     std::vector<Op> bucket_ops_;
     bool saw_all_ = false;
     std::uint64_t now_ms_;

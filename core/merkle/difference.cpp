@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "crdt/text_rows.hpp"
 #include "storage/tables.hpp"
 
 namespace syncline {
@@ -30,6 +31,28 @@ bool has_news(const std::set<Dot>& own, const VersionVector& own_vv, const std::
     const auto dropped = [&](const Dot& dot) { return own.count(dot) == 0 && own_vv.covers(dot); };
     return std::any_of(own.begin(), own.end(), unseen) ||
            std::any_of(other.begin(), other.end(), dropped);
+}
+
+/// A row of a text as a cell, to be shown: its characters, and the transaction of the first one.
+Result<Cell> cell_of_text_row(const TextRowName& name, BytesView bytes) {
+    Cell cell;
+    if (name.kind == TextRowName::Kind::run) {
+        SYNCLINE_TRY(TextRunRow run, read_text_run_row(name, bytes));
+        cell.dots.put(Dot{name.actor, run.counter}, DotValue{Hlc{}, std::move(run.live)});
+    } else {
+        SYNCLINE_CHECK(read_text_erased_row(name, bytes));
+    }
+    return cell;
+}
+
+/// Rows of texts do not name all transactions that made them: the vectors have to say it.
+RowDifference::Newer newer_of(const VersionVector& here, const VersionVector& there) {
+    const bool all_of_there = here.covers(there);
+    const bool all_of_here = there.covers(here);
+    if (all_of_there && all_of_here) return RowDifference::Newer::unexplained;
+    return all_of_there  ? RowDifference::Newer::here
+           : all_of_here ? RowDifference::Newer::there
+                         : RowDifference::Newer::concurrent;
 }
 
 void count(const RowDifference& row, std::uint64_t bytes_here, std::uint64_t bytes_there,
@@ -61,8 +84,18 @@ Result<RowDifference> compare_rows(BytesView row_key, std::optional<BytesView> h
                                    const VersionVector& here_vv, std::optional<BytesView> there,
                                    const VersionVector& there_vv) {
     RowDifference row;
+    bool is_text_row = false;
     const auto read = [&](BytesView value) -> Result<Cell> {
         SYNCLINE_TRY(Row decoded, decode_row(row_key, value));
+        if (decoded.name.type == text_row_type) {
+            SYNCLINE_TRY(const TextRowPlace place,
+                         read_text_row_place(decoded.name.field.value_or(Bytes())));
+            is_text_row = true;
+            row.key = std::move(decoded.name.key);
+            row.type = CellType::text;
+            row.field = generation_field(place.generation);
+            return cell_of_text_row(place.name, decoded.payload);
+        }
         const std::optional<CellType> type = cell_type_from(decoded.name.type);
         if (!type) return Error{Code::corrupt, "a row of an unknown type"};
         row.key = std::move(decoded.name.key);
@@ -75,6 +108,10 @@ Result<RowDifference> compare_rows(BytesView row_key, std::optional<BytesView> h
     }
     if (there) {
         SYNCLINE_TRY(row.there, read(*there));
+    }
+    if (is_text_row) {
+        row.newer = newer_of(here_vv, there_vv);
+        return row;
     }
     const std::set<Dot> own = dots_of(row.here);
     const std::set<Dot> other = dots_of(row.there);

@@ -213,6 +213,7 @@ Result<void> remove_again(Transaction& txn, const Bytes& key, const Bytes& part,
         case CellType::expiry:
             return txn.remove(key, type, std::nullopt);
         case CellType::string:
+        case CellType::text:
         case CellType::multi_value:
             break;
     }
@@ -243,6 +244,8 @@ Result<void> do_again(Transaction& txn, const Bytes& key, const Bytes& part,
         }
         case CellType::multi_value:
             return operations::multi_value_set(txn, key, *candidate.value, nullptr);
+        case CellType::text:
+            break;  // resolve_command has refused it
     }
     return {};
 }
@@ -272,6 +275,10 @@ Result<void> resolve_command(CommandContext& context) {
     }
     if (found->action == ConflictAction::write && !found->value) {
         context.reply.error("ERR the record has the length of this value, but not the value");
+        return {};
+    }
+    if (found->action == ConflictAction::write && found->type == CellType::text) {
+        context.reply.error("ERR a text is not written anew: delete what the key holds besides");
         return {};
     }
     const Bytes name = field_from_text(found->type, part).value_or(Bytes());

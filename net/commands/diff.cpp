@@ -50,7 +50,7 @@ void reply_row(RespWriter& reply, const RowDifference& row) {
     reply.map(7);
     field(reply, "key", row.key);
     field(reply, "type", cell_type_name(row.type));
-    field(reply, "field", row.field);
+    field(reply, "field", field_text(row.type, row.field));
     field(reply, "side", row.here ? row.there ? "both" : "here" : "there");
     field(reply, "newer", newer_name(row.newer));
     reply_side(reply, "here", row.here, row.type);

@@ -4,6 +4,7 @@
 
 #include "crdt/cell.hpp"
 #include "crdt/position.hpp"
+#include "crdt/text_rows.hpp"
 #include "crdt/version_vector.hpp"
 #include "net/resp.hpp"
 
@@ -35,14 +36,20 @@ void field(RespWriter& reply, BytesView name, const std::optional<Value>& value)
     reply.null();
 }
 
-// Fields of cells as people write them: positions of list elements in hexadecimal.
+// Fields of cells as people write them: positions of list elements in hexadecimal, generations of
+// texts as the dots they are.
 
 inline std::optional<Bytes> field_text(CellType type, const std::optional<Bytes>& field) {
+    if (field && type == CellType::text) return to_string(generation_from(*field).value());
     return field && traits_of(type).has_positions ? std::optional<Bytes>(to_hex(*field)) : field;
 }
 
 /// Nothing also if the text is no field of this type.
 inline std::optional<Bytes> field_from_text(CellType type, const std::optional<Bytes>& text) {
+    if (text && type == CellType::text) {
+        const std::optional<Dot> generation = dot_from(*text);
+        return generation ? std::optional(generation_field(*generation)) : std::nullopt;
+    }
     if (!text || !traits_of(type).has_positions) return text;
     std::optional<Bytes> position = from_hex(*text);
     if (position && !is_position(*position)) position.reset();

@@ -26,6 +26,7 @@ std::span<const Command> crdt_commands();
 std::span<const Command> replication_commands();
 std::span<const Command> conflict_commands();
 std::span<const Command> multi_value_commands();
+std::span<const Command> text_commands();
 
 /// Lines "name:value" of INFO.
 class InfoLines {

@@ -124,6 +124,41 @@ def test_list_is_a_mutable_sequence(db, seed):
 
 
 @pytest.mark.parametrize("seed", range(3))
+def test_text_is_edited_like_a_string(db, seed):
+    rng, ours, theirs = random.Random(seed), db.text("t"), ""
+    assert len(ours) == 0 and str(ours) == "" and ours == "" and "t" not in db
+    for step in range(200):
+        index = rng.randrange(len(theirs) + 1)
+        if rng.random() < 0.6:
+            new = rng.choice(["a", "b\u00e4c", "\U0001f600", f"word {step} "])
+            ours.insert(index, new)
+            theirs = theirs[:index] + new + theirs[index:]
+        else:
+            end = min(index + rng.randrange(5), len(theirs))
+            del ours[index:end]
+            theirs = theirs[:index] + theirs[end:]
+        assert ours == theirs and len(ours) == len(theirs)
+        assert ours[index:index + 3] == theirs[index:index + 3] and ours[::-1] == theirs[::-1]
+        if theirs:
+            assert ours[-1] == theirs[-1] and ours.index_of(ours.mark(0)) == 0
+    mark = ours.mark(5)
+    ours.insert(0, ">>")
+    assert ours.index_of(mark) == 7
+    del ours[7]
+    assert ours.index_of(mark) == 7 and db.type("t") == "text"
+    with pytest.raises(IndexError):
+        ours[len(ours)]
+    with pytest.raises(syncline.InvalidArgument):
+        ours.index_of("nonsense")
+    with db.batch() as batch:
+        batch.text("t").append("\u00e9nd")
+        assert batch.text("t")[-3:] == "\u00e9nd"
+    assert str(ours).endswith("\u00e9nd")
+    ours.clear()
+    assert "t" not in db
+
+
+@pytest.mark.parametrize("seed", range(3))
 def test_set_is_a_mutable_set(db, seed):
     rng, ours, theirs = random.Random(seed), db.set("s"), set()
     for _ in range(150):

@@ -81,6 +81,10 @@ class Batch:
         """The list under a key."""
         return self._keyspace.list(key, text)
 
+    def text(self, key):
+        """The text under a key."""
+        return self._keyspace.text(key)
+
     def expire(self, key, seconds):
         """Lets a key end so many seconds after the transaction."""
         self._keyspace.expire(key, seconds)

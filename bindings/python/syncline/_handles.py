@@ -419,6 +419,93 @@ class List(Handle, MutableSequence):
         return f"<syncline.List {self.key!r}: {self.copy()!r}>"
 
 
+class Text(Handle):
+    """A text that several edit at once: a mutable string, with positions in characters of str.
+
+    What is inserted at one place at the same time stands one behind the other, whole. The text is
+    made by the first insertion; clear() removes it with what others write into it meanwhile.
+    """
+
+    def __init__(self, space, key):
+        super().__init__(space, key)
+
+    def __str__(self):
+        stored = self._space.text_get(self._key)
+        return "" if stored is None else self._decode(stored)
+
+    def __len__(self):
+        return self._space.text_size(self._key)
+
+    def __getitem__(self, index):
+        if isinstance(index, slice):
+            start, stop, step = index.indices(len(self))
+            if step != 1:
+                return str(self)[index]
+            count = max(stop - start, 0)
+            return self._decode(self._space.text_part(self._key, start, count))
+        return self._decode(self._space.text_part(self._key, self._place(index), 1))
+
+    def __delitem__(self, index):
+        """Erases characters: del text[3:7]."""
+        if not isinstance(index, slice):
+            self._space.text_erase(self._key, self._place(index), 1)
+            return
+        start, stop, step = index.indices(len(self))
+        if step != 1:
+            raise ValueError("characters are erased from one place at a time")
+        if stop > start:
+            self._space.text_erase(self._key, start, stop - start)
+
+    def insert(self, index, value):
+        """Puts text in front of the character at an index, or at the end, as list.insert does."""
+        start = slice(index, None).indices(len(self))[0]
+        if value:
+            self._space.text_insert(self._key, start, encode(value))
+
+    def append(self, value):
+        """Puts text at the end."""
+        if value:
+            self._space.text_append(self._key, encode(value))
+
+    def mark(self, index):
+        """A lasting name of the character at an index, for a cursor that keeps its place.
+
+        Raises:
+            IndexError: there is no character.
+        """
+        return self._space.text_mark(self._key, self._place(index)).decode()
+
+    def index_of(self, mark):
+        """Where a marked character is, or, if it was erased, the one behind it; None: not here.
+
+        Raises:
+            InvalidArgument: it is no mark.
+        """
+        return self._space.text_position(self._key, encode(mark))
+
+    def clear(self):
+        """Removes the text."""
+        self._space.text_clear(self._key)
+
+    __hash__ = Handle.__hash__
+
+    def __eq__(self, other):
+        if isinstance(other, Text):
+            return Handle.__eq__(self, other) or str(self) == str(other)
+        return str(self) == other
+
+    def __repr__(self):
+        return f"<syncline.Text {self.key!r}: {str(self)!r}>"
+
+    def _place(self, index):
+        length = len(self)
+        place = operator.index(index)
+        place += length if place < 0 else 0
+        if not 0 <= place < length:
+            raise IndexError("text index out of range")
+        return place
+
+
 class Keyspace:
     """The keys of a database, as it and a transaction show them alike."""
 
@@ -447,6 +534,10 @@ class Keyspace:
     def list(self, key, text=True):
         """The list under a key; with text=False its values are bytes."""
         return List(self._space, key, text)
+
+    def text(self, key):
+        """The text under a key."""
+        return Text(self._space, key)
 
     def expire(self, key, seconds):
         """Lets a key end so many seconds from now. False: there is no such key.
