@@ -53,8 +53,8 @@ ConflictOracle::Roles ConflictOracle::roles(const VersionVector& before, const E
                 if (bucket < buckets->first || bucket > buckets->last) continue;
                 roles[name].removes = true;
             }
-        } else {
-            const auto& change = std::get<CellOp>(op);
+        } else if (const auto* change_of_cell = std::get_if<CellOp>(&op)) {
+            const CellOp& change = *change_of_cell;
             Role& role = roles[Name{change.key, change.type, change.field.value_or(Bytes())}];
             role.writes = role.writes || change.delta.value.has_value();
             if (change.type == CellType::expiry && change.delta.value) {

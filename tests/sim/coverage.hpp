@@ -32,11 +32,14 @@ enum class OpKind : std::uint8_t {
     pair,
     transaction,
     clear_buckets,
+    text_insert,
+    text_erase,
 };
-constexpr std::size_t op_kinds_count = 22;
+constexpr std::size_t op_kinds_count = 24;
 constexpr std::array<std::string_view, op_kinds_count> op_names = {
-    "get",  "set",  "incr", "del",  "sadd", "srem", "hset", "hdel", "hinc", "zadd",  "zrem",
-    "zinc", "push", "pop",  "lins", "lset", "exp",  "pers", "read", "pair", "multi", "clear"};
+    "get",  "set",  "incr", "del",  "sadd",  "srem",  "hset", "hdel",
+    "hinc", "zadd", "zrem", "zinc", "push",  "pop",   "lins", "lset",
+    "exp",  "pers", "read", "pair", "multi", "clear", "tins", "tera"};
 
 /// What goes wrong. Each seed leaves some of these out (swarm testing).
 enum class Fault : std::uint8_t {

@@ -228,6 +228,28 @@ std::string History::compare(const Oracle::Name& name, const Cell& cell, const E
     return text;
 }
 
+namespace {
+
+/// The rows of all live texts, by key and field.
+using TextRows = std::map<std::pair<Bytes, Bytes>, Bytes>;
+
+TextRows text_rows_of(const Oracle& oracle, const VersionVector& vv,
+                      const std::map<Oracle::Name, Expected>& live) {
+    TextRows rows;
+    for (const auto& [name, cell] : live) {
+        if (name.type != CellType::text) continue;
+        const Text text = oracle.text(vv, name.key, name.field);
+        const Dot generation = generation_from(name.field).value();
+        for (const TextRowName& row : text.rows()) {
+            rows.emplace(std::pair(name.key, text_row_field(TextRowPlace{generation, row})),
+                         text.row(row));
+        }
+    }
+    return rows;
+}
+
+}  // namespace
+
 std::size_t History::check_state(std::size_t replica, Replica& production) {
     const VersionVector& vv = views_[replica].vv;
     if (production.group().vv() != vv) {
@@ -248,8 +270,18 @@ std::size_t History::check_state(std::size_t replica, Replica& production) {
     std::map<Oracle::Name, Expected> expected = oracle_.live_cells(vv);
     const std::size_t cells = expected.size();
     std::string difference;
+    TextRows text_rows = text_rows_of(oracle_, vv, expected);
     const auto visit = [&](BytesView row_key, BytesView value) {
         const Result<Row> row = decode_row(row_key, value);
+        if (row && row->name.type == text_row_type) {
+            const auto found = text_rows.find({row->name.key, *row->name.field});
+            if (found == text_rows.end() || found->second != row->payload) {
+                difference = "a row of text " + printable(row->name.key) + " is wrong";
+                return false;
+            }
+            text_rows.erase(found);
+            return true;
+        }
         const std::optional<CellType> type = row ? cell_type_from(row->name.type) : std::nullopt;
         if (!type) {
             difference = "a row cannot be decoded";
@@ -271,6 +303,9 @@ std::size_t History::check_state(std::size_t replica, Replica& production) {
     if (difference.empty() && !expected.empty()) {
         const auto& [name, value] = *expected.begin();
         difference = to_text(name) + " is missing, but history says " + to_text(value);
+    }
+    if (difference.empty() && !text_rows.empty()) {
+        difference = "rows of text " + printable(text_rows.begin()->first.first) + " are missing";
     }
     if (!difference.empty()) fail(replica, difference + " at " + to_string(vv));
     return cells;

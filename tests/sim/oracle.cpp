@@ -75,7 +75,17 @@ void Oracle::apply(const Event& event, const Intent& intent) {
         return;
     }
     Cells& cells = keys_[intent.key];
-    if (intent.kind == Intent::Kind::clear_key) return end_all(cells, event);
+    if (intent.kind == Intent::Kind::clear_key) {
+        for (auto& [name, edits] : edits_) {
+            if (name.first != intent.key) continue;
+            std::erase_if(edits, [&](const Edit& edit) { return edit.dot == event.dot; });
+        }
+        return end_all(cells, event);
+    }
+    if (intent.kind == Intent::Kind::edit) {
+        edits_[{intent.key, intent.field}].push_back(Edit{event.dot, intent.edit.value()});
+        return;
+    }
     History& history = cells[{intent.type, intent.field}];
     if (intent.kind == Intent::Kind::increment) {
         const auto amount = static_cast<std::uint64_t>(intent.amount);
@@ -96,6 +106,9 @@ void Oracle::apply(const Event& event, const Intent& intent) {
 
 void Oracle::forget(const Actor& actor, std::uint64_t above) {
     const auto lost = [&](const Dot& dot) { return dot.actor == actor && dot.counter > above; };
+    for (auto& [name, edits] : edits_) {
+        std::erase_if(edits, [&](const Edit& edit) { return lost(edit.dot); });
+    }
     for (auto& [key, cells] : keys_) {
         for (auto& [name, history] : cells) {
             for (std::vector<Item>* items : {&history.writes, &history.increments}) {
@@ -114,9 +127,37 @@ void Oracle::settle(const VersionVector& everywhere) {
                 std::erase_if(*items, [&](const Item& item) { return !alive(item, everywhere); });
             }
             const bool empty = history.writes.empty() && history.increments.empty();
+            if (empty && cell->first.first == CellType::text) {
+                edits_.erase({key, cell->first.second});
+            }
             cell = empty ? cells.erase(cell) : std::next(cell);
         }
     }
+}
+
+std::optional<Bytes> Oracle::text_generation(const VersionVector& vv, BytesView key) const {
+    std::optional<std::pair<Bytes, Expected::Value>> latest;
+    for (const auto& [name, cell] : live_cells(vv, key)) {
+        if (name.type != CellType::text) continue;
+        const Expected::Value& made = cell.values.front();
+        const auto order = [](const Expected::Value& value) {
+            return std::pair(value.hlc, value.dot.actor);
+        };
+        if (!latest || order(latest->second) < order(made)) latest.emplace(name.field, made);
+    }
+    return latest ? std::optional(latest->first) : std::nullopt;
+}
+
+Text Oracle::text(const VersionVector& vv, BytesView key, BytesView generation) const {
+    Text text;
+    const auto edits = edits_.find({Bytes(key), Bytes(generation)});
+    if (edits == edits_.end()) return text;
+    for (const Edit& edit : edits->second) {  // in the order of their making, which is causal
+        if (!vv.covers(edit.dot)) continue;
+        const Result<void> done = text.apply(edit.op, edit.dot);
+        SYNCLINE_ASSERT(done.has_value());
+    }
+    return text;
 }
 
 bool Oracle::alive(const Item& item, const VersionVector& vv) {
@@ -174,7 +215,13 @@ Oracle::Grounds Oracle::grounds(const VersionVector& vv, BytesView key, CellType
     const auto cells = keys_.find(key);
     if (cells == keys_.end()) return grounds;
     for (const auto& [name, history] : cells->second) {
-        if (name.first == type) add_grounds(vv, history, grounds);
+        if (name.first != type) continue;
+        add_grounds(vv, history, grounds);
+        const auto edits = edits_.find({Bytes(key), name.second});
+        if (edits == edits_.end() || !evaluate(vv, history).live()) continue;
+        for (const Edit& edit : edits->second) {
+            if (vv.covers(edit.dot)) grounds.push_back(Ground{edit.dot, {}});
+        }
     }
     return grounds;
 }

@@ -6,22 +6,24 @@
 #include <vector>
 
 #include "crdt/cell.hpp"
+#include "crdt/text.hpp"
 
 namespace syncline::sim {
 
 /// What a client asked for, in the words of the specification. Recorded beside the production
 /// code's own event, from which the oracle takes only the name, the past and the timestamp.
 struct Intent {
-    enum class Kind { write, add, increment, remove, clear_key, clear_buckets };
+    enum class Kind { write, add, increment, remove, edit, clear_key, clear_buckets };
     Kind kind = Kind::write;
     Bytes key;
     CellType type = CellType::string;
-    Bytes field;              ///< hash field or set member
+    Bytes field;              ///< hash field or set member; of edits the generation
     Bytes value;              ///< write
     std::int64_t amount = 0;  ///< increment
     std::int64_t halves = 0;  ///< of an increment by decimals
     std::uint16_t first = 0;  ///< clear_buckets: range of the top 16 bits of h64(key)
     std::uint16_t last = 0;
+    std::optional<TextOp> edit;
 };
 
 /// A deadline as intents and oracles have it: a number, or "never".
@@ -104,6 +106,13 @@ public:
     /// The value a reader sees: the last writer's, plus the increments if that is a number.
     [[nodiscard]] static std::optional<Bytes> visible_value(const Expected& cell);
 
+    /// The generation of a text that a reader sees: its field, nothing if there is none.
+    [[nodiscard]] std::optional<Bytes> text_generation(const VersionVector& vv,
+                                                       BytesView key) const;
+    /// What one generation holds. By production code, which other tests compare with the
+    /// specification: here its way through events, rows, sessions and crashes is what counts.
+    [[nodiscard]] Text text(const VersionVector& vv, BytesView key, BytesView generation) const;
+
     /// Why a write or increment is not live at this vector, for people.
     [[nodiscard]] std::string why_gone(const VersionVector& vv, const Name& name,
                                        const Dot& dot) const;
@@ -135,7 +144,13 @@ private:
     static void add_grounds(const VersionVector& vv, const History& history, Grounds& grounds);
     static Expected evaluate(const VersionVector& vv, const History& history);
 
+    struct Edit {
+        Dot dot;
+        TextOp op;
+    };
+
     std::map<Bytes, Cells, std::less<>> keys_;
+    std::map<std::pair<Bytes, Bytes>, std::vector<Edit>> edits_;  // by key and generation
 };
 
 }  // namespace syncline::sim

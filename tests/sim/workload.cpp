@@ -10,10 +10,11 @@ namespace syncline::sim {
 namespace {
 
 constexpr std::array single_writes = {
-    OpKind::set,        OpKind::increment,  OpKind::erase,         OpKind::set_add,
-    OpKind::set_remove, OpKind::hash_set,   OpKind::hash_remove,   OpKind::hash_increment,
-    OpKind::erase,      OpKind::sorted_add, OpKind::sorted_remove, OpKind::sorted_increment,
-    OpKind::list_push,  OpKind::list_pop,   OpKind::list_insert,   OpKind::list_set};
+    OpKind::set,         OpKind::increment,  OpKind::erase,         OpKind::set_add,
+    OpKind::set_remove,  OpKind::hash_set,   OpKind::hash_remove,   OpKind::hash_increment,
+    OpKind::erase,       OpKind::sorted_add, OpKind::sorted_remove, OpKind::sorted_increment,
+    OpKind::list_push,   OpKind::list_pop,   OpKind::list_insert,   OpKind::list_set,
+    OpKind::text_insert, OpKind::text_erase};
 
 std::uint64_t bucket_of(const Bytes& key) {
     return key_hash(key) >> 48;
@@ -124,8 +125,9 @@ std::int64_t Workload::amount(SimRandom& random) const {
 Result<void> Workload::read(Transaction& txn, SimRandom& random, Attempt& attempt) const {
     if (random.one_in(6)) return read_keys(txn, random.between(1, 5), attempt);
     constexpr std::array types = {CellType::hash, CellType::set, CellType::sorted_set,
-                                  CellType::list};
+                                  CellType::list, CellType::text};
     const CellType type = types[random.below(types.size())];
+    if (type == CellType::text) return read_text(txn, key(random, type), attempt);
     return read_collection(txn, key(random, type), type, attempt);
 }
 
@@ -192,6 +194,26 @@ Result<void> Workload::read_collection(Transaction& txn, const Bytes& key, CellT
         attempt.violation = printable(key) + " shows " + std::to_string(got.size()) +
                             " fields and counts " + std::to_string(*count) + ", but history says " +
                             std::to_string(expected.size()) + ", or other values";
+    }
+    return {};
+}
+
+Result<void> Workload::read_text(Transaction& txn, const Bytes& key, Attempt& attempt) const {
+    const std::optional<CellType> visible = seen_type(txn, key);
+    const Result<const Text*> text = operations::text_get(txn, key);
+    attempt.read_checked = true;
+    if ((visible && *visible != CellType::text) != !text) {
+        attempt.violation =
+            "reading " + printable(key) + " as a text: history says it is " + in_words(visible);
+    }
+    if (!text) return text.error();
+    if (plan_.primary_backup()) attempt.grounds = grounds(txn, key, CellType::text);
+    const std::optional<Bytes> generation =
+        visible ? history_.oracle().text_generation(vv(), key) : std::nullopt;
+    const bool exists = *text != nullptr;
+    if (exists != generation.has_value() ||
+        (exists && (*text)->text() != history_.oracle().text(vv(), key, *generation).text())) {
+        attempt.violation = "text " + printable(key) + " is not what history says";
     }
     return {};
 }
@@ -282,7 +304,7 @@ void Workload::clear_remains(Transaction& txn, const Bytes& key, Attempt& attemp
 /// Lets a key end soon, or now, or never.
 Result<void> Workload::write_deadline(Transaction& txn, SimRandom& random, OpKind kind,
                                       Attempt& attempt) const {
-    const Bytes name = key(random, cell_types[random.below(5)]);
+    const Bytes name = key(random, cell_types[random.below(6)]);
     Intent asked = intent(Intent::Kind::write, name, CellType::expiry);
     bool done = false;
     if (kind == OpKind::persist) {
@@ -309,6 +331,9 @@ Result<void> Workload::write(Transaction& txn, SimRandom& random, OpKind kind,
         kind == OpKind::list_set) {
         return write_list(txn, random, kind, attempt);
     }
+    if (kind == OpKind::text_insert || kind == OpKind::text_erase) {
+        return write_text(txn, random, kind, attempt);
+    }
     if (kind == OpKind::expire || kind == OpKind::persist) {
         return write_deadline(txn, random, kind, attempt);
     }
@@ -316,7 +341,7 @@ Result<void> Workload::write(Transaction& txn, SimRandom& random, OpKind kind,
     const bool on_hash =
         kind == OpKind::hash_set || kind == OpKind::hash_remove || kind == OpKind::hash_increment;
     const CellType type = on_set ? CellType::set : on_hash ? CellType::hash : CellType::string;
-    const Bytes name = key(random, kind == OpKind::erase ? cell_types[random.below(5)] : type);
+    const Bytes name = key(random, kind == OpKind::erase ? cell_types[random.below(6)] : type);
     const Bytes part = on_set || on_hash ? field(random) : Bytes();
     Intent asked = intent(Intent::Kind::write, name, type, part);
     if (kind == OpKind::set) {
@@ -445,6 +470,51 @@ Result<void> Workload::write_list(Transaction& txn, SimRandom& random, OpKind ki
         asked.value = new_value;
         attempt.intents.push_back(std::move(asked));
     }
+    return {};
+}
+
+/// What an edit does to the text is checked on a plain string; the operation itself is asked of the
+/// text beforehand, for the oracle.
+Result<void> Workload::write_text(Transaction& txn, SimRandom& random, OpKind kind,
+                                  Attempt& attempt) const {
+    const Bytes name = key(random, CellType::text);
+    SYNCLINE_TRY(const Text* text, operations::text_get(txn, name));
+    SYNCLINE_TRY(std::optional<Dot> generation, txn.text_generation(name));
+    const bool is_new = !generation;
+    const Text empty;
+    if (text == nullptr) text = &empty;
+    Bytes model = text->text();
+    const std::uint64_t position = random.below(model.size() + 1);
+    std::optional<TextOp> edit;
+    if (kind == OpKind::text_insert) {
+        const Bytes word(random.between(1, 6), static_cast<char>('a' + random.below(26)));
+        SYNCLINE_TRY(edit, text->insertion(txn.dot().actor, position, word));
+        SYNCLINE_CHECK(operations::text_insert(txn, name, position, word));
+        model.insert(position, word);
+    } else {
+        const std::uint64_t count = std::min(random.between(1, 20), model.size() - position);
+        if (count > 0) {
+            SYNCLINE_TRY(edit, text->erasure(position, count));
+        }
+        SYNCLINE_TRY(const std::uint64_t erased,
+                     operations::text_erase(txn, name, position, count));
+        if (erased != count) attempt.violation = "an erasure erased something else";
+        model.erase(position, count);
+    }
+    if (!edit) return {};
+    SYNCLINE_TRY(const Text* const after, operations::text_get(txn, name));
+    if (after->text() != model) {
+        attempt.violation = "an edit of text " + printable(name) + " went wrong";
+    }
+    if (is_new) {
+        clear_remains(txn, name, attempt);
+        generation = txn.dot();
+        attempt.intents.push_back(
+            intent(Intent::Kind::write, name, CellType::text, generation_field(*generation)));
+    }
+    Intent asked = intent(Intent::Kind::edit, name, CellType::text, generation_field(*generation));
+    asked.edit = std::move(edit);
+    attempt.intents.push_back(std::move(asked));
     return {};
 }
 

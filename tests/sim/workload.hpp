@@ -48,6 +48,7 @@ private:
     Result<void> read_string(Transaction& txn, const Bytes& key, Attempt& attempt) const;
     Result<void> read_collection(Transaction& txn, const Bytes& key, CellType type,
                                  Attempt& attempt) const;
+    Result<void> read_text(Transaction& txn, const Bytes& key, Attempt& attempt) const;
     static Result<std::map<Bytes, Bytes>> read_sorted(Transaction& txn, const Bytes& key,
                                                       Attempt& attempt);
     static Result<std::map<Bytes, Bytes>> read_list(Transaction& txn, const Bytes& key,
@@ -57,6 +58,8 @@ private:
     Result<void> write_sorted(Transaction& txn, SimRandom& random, OpKind kind,
                               Attempt& attempt) const;
     Result<void> write_list(Transaction& txn, SimRandom& random, OpKind kind,
+                            Attempt& attempt) const;
+    Result<void> write_text(Transaction& txn, SimRandom& random, OpKind kind,
                             Attempt& attempt) const;
     Result<void> write_deadline(Transaction& txn, SimRandom& random, OpKind kind,
                                 Attempt& attempt) const;

@@ -37,7 +37,8 @@ class Batch:
                    "set_add", "set_remove", "set_clear", "map_put", "map_put_seen", "map_remove",
                    "map_increment", "map_clear", "sorted_add", "sorted_increment", "sorted_remove",
                    "sorted_clear", "list_push_back", "list_push_front", "list_insert", "list_set",
-                   "list_remove", "list_clear", "expire", "expire_at", "persist", "remove"}
+                   "list_remove", "list_clear", "text_insert", "text_append", "text_erase",
+                   "text_clear", "expire", "expire_at", "persist", "remove"}
 
         def __init__(self):
             self.calls = []

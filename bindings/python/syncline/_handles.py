@@ -426,9 +426,6 @@ class Text(Handle):
     made by the first insertion; clear() removes it with what others write into it meanwhile.
     """
 
-    def __init__(self, space, key):
-        super().__init__(space, key)
-
     def __str__(self):
         stored = self._space.text_get(self._key)
         return "" if stored is None else self._decode(stored)
@@ -457,10 +454,17 @@ class Text(Handle):
             self._space.text_erase(self._key, start, stop - start)
 
     def insert(self, index, value):
-        """Puts text in front of the character at an index, or at the end, as list.insert does."""
-        start = slice(index, None).indices(len(self))[0]
+        """Puts text in front of the character at an index, or at the end.
+
+        Raises:
+            IndexError: the index is not in the text.
+        """
+        index = operator.index(index)
+        place = index if index >= 0 else index + len(self)
+        if place < 0 or (place > 0 and place > len(self)):
+            raise IndexError("text index out of range")
         if value:
-            self._space.text_insert(self._key, start, encode(value))
+            self._space.text_insert(self._key, place, encode(value))
 
     def append(self, value):
         """Puts text at the end."""
