@@ -16,6 +16,10 @@ constexpr std::array single_writes = {
     OpKind::list_push,   OpKind::list_pop,   OpKind::list_insert,   OpKind::list_set,
     OpKind::text_insert, OpKind::text_erase};
 
+constexpr bool is_one_of(OpKind kind, OpKind first, OpKind last) {
+    return first <= kind && kind <= last;
+}
+
 std::uint64_t bucket_of(const Bytes& key) {
     return key_hash(key) >> 48;
 }
@@ -323,18 +327,16 @@ Result<void> Workload::write_deadline(Transaction& txn, SimRandom& random, OpKin
 
 Result<void> Workload::write(Transaction& txn, SimRandom& random, OpKind kind,
                              Attempt& attempt) const {
-    if (kind == OpKind::sorted_add || kind == OpKind::sorted_remove ||
-        kind == OpKind::sorted_increment) {
+    if (is_one_of(kind, OpKind::sorted_add, OpKind::sorted_increment)) {
         return write_sorted(txn, random, kind, attempt);
     }
-    if (kind == OpKind::list_push || kind == OpKind::list_pop || kind == OpKind::list_insert ||
-        kind == OpKind::list_set) {
+    if (is_one_of(kind, OpKind::list_push, OpKind::list_set)) {
         return write_list(txn, random, kind, attempt);
     }
-    if (kind == OpKind::text_insert || kind == OpKind::text_erase) {
+    if (is_one_of(kind, OpKind::text_insert, OpKind::text_erase)) {
         return write_text(txn, random, kind, attempt);
     }
-    if (kind == OpKind::expire || kind == OpKind::persist) {
+    if (is_one_of(kind, OpKind::expire, OpKind::persist)) {
         return write_deadline(txn, random, kind, attempt);
     }
     const bool on_set = kind == OpKind::set_add || kind == OpKind::set_remove;
