@@ -69,6 +69,15 @@ Cell Cell::join(const Cell& a, const VersionVector& a_context, const Cell& b,
     return joined;
 }
 
+bool Cell::collectable(CellType type) const {
+    return (is_last_writer_wins(type) && dots.size() > 1) || counter.collectable();
+}
+
+void Cell::collect(CellType type, const VersionVector& cut) {
+    if (is_last_writer_wins(type)) dots.keep_last_writer(cut);
+    counter.collect(cut);
+}
+
 std::optional<Bytes> string_value(const Cell& cell) {
     const DotMap::Entry* winner = cell.dots.winner();
     if (winner == nullptr && !cell.counter.exists()) return std::nullopt;

@@ -66,6 +66,11 @@ constexpr auto cell_types = []() {
 constexpr bool makes_key(CellType type) {
     return type != CellType::expiry;
 }
+/// Whether of concurrent values one is seen and the others are only kept.
+constexpr bool is_last_writer_wins(CellType type) {
+    return type == CellType::string || type == CellType::hash || type == CellType::sorted_set ||
+           type == CellType::list;
+}
 std::optional<CellType> cell_type_from(std::uint64_t number);
 /// "string", "hash", "set", ...
 constexpr std::string_view cell_type_name(CellType type) {
@@ -97,6 +102,14 @@ struct Cell {
                const VersionVector& past);
     static Cell join(const Cell& a, const VersionVector& a_context, const Cell& b,
                      const VersionVector& b_context);
+
+    /// Something in it could go once a stable cut covers it.
+    [[nodiscard]] bool collectable(CellType type) const;
+    /// Drops what no replica needs any more, given a vector that every replica has: counter entries
+    /// that are reset whole, and values that lost against another one, where the last writer wins.
+    /// Changes nothing that a reader sees. Joins with states that have not dropped it are as before:
+    /// it is covered by this side's context, and absent.
+    void collect(CellType type, const VersionVector& cut);
 
     bool operator==(const Cell&) const = default;
 };

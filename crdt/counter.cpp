@@ -93,6 +93,17 @@ void Counter::merge(const Actor& actor, const CounterEntry& entry) {
     }
 }
 
+bool Counter::collectable() const {
+    return std::any_of(entries_.begin(), entries_.end(),
+                       [](const Entry& entry) { return !entry.second.live(); });
+}
+
+void Counter::collect(const VersionVector& cut) {
+    std::erase_if(entries_, [&](const Entry& entry) {
+        return !entry.second.live() && cut.covers(entry.second.reset_dot);
+    });
+}
+
 Counter Counter::join(const Counter& a, const VersionVector& a_context, const Counter& b,
                       const VersionVector& b_context) {
     Counter joined;

@@ -66,6 +66,11 @@ public:
     /// Joins one entry in, as apply does for an event's delta.
     void merge(const Actor& actor, const CounterEntry& entry);
 
+    /// Some entry could go once its reset is stable.
+    [[nodiscard]] bool collectable() const;
+    /// Drops entries without increments that no reset has seen, whose reset every replica has.
+    void collect(const VersionVector& cut);
+
     /// Join of two states with their contexts: an entry that only one side has stays iff the other
     /// side's context does not cover (actor, last), else the other side has collected it.
     static Counter join(const Counter& a, const VersionVector& a_context, const Counter& b,

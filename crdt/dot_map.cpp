@@ -32,6 +32,19 @@ void DotMap::remove_covered(const VersionVector& past) {
     std::erase_if(entries_, [&](const Entry& entry) { return past.covers(entry.dot); });
 }
 
+void DotMap::keep_last_writer(const VersionVector& cut) {
+    std::optional<Dot> last;
+    std::pair<Hlc, Actor> largest;
+    for (const Entry& entry : entries_) {
+        const std::pair order(entry.payload.hlc, entry.dot.actor);
+        if (!cut.covers(entry.dot) || (last && order < largest)) continue;
+        last = entry.dot;
+        largest = order;
+    }
+    std::erase_if(entries_,
+                  [&](const Entry& entry) { return cut.covers(entry.dot) && entry.dot != last; });
+}
+
 DotMap DotMap::join(const DotMap& a, const VersionVector& a_context, const DotMap& b,
                     const VersionVector& b_context) {
     DotMap joined;

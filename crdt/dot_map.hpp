@@ -37,6 +37,9 @@ public:
     /// Removes every dot the context covers: the effect of any operation made on that past.
     void remove_covered(const VersionVector& past);
 
+    /// Of the dots that a cut covers only the last writer's stays.
+    void keep_last_writer(const VersionVector& cut);
+
     /// The one join: dots on both sides stay; a dot on one side stays iff the other side's context
     /// does not cover it (else the other side has seen it die). Associative, commutative,
     /// idempotent on (map, context) pairs. O(n + m) look-ups.

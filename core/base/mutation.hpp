@@ -17,6 +17,7 @@ enum class Mutation {
     vote_twice,     ///< a replica votes for a term although it has promised that number
     ack_early,      ///< a backup confirms what it has not made durable yet
     no_fence,       ///< replicas exchange events whatever their terms
+    stable_naive,   ///< the stable cut counts reports of what this replica has not got itself
 };
 
 #ifdef SYNCLINE_MUTATIONS

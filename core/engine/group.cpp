@@ -454,6 +454,7 @@ Result<void> Group::replace(const RowKey& row_key, const RowName& name,
                           : std::move(payload);
         leaf_sums_.add(row_key.bytes, value);
         store_.put(Table::cells, row_key.bytes, std::move(value), position);
+        if (notes_collectable_ && new_cell.collectable(type)) collectable_.insert(row_key.bytes);
     }
     if (traits_of(type).has_scores) index_score(name, old_cell, new_cell, position);
     if (type == CellType::expiry) index_deadline(name, old_cell, new_cell, position);

@@ -134,6 +134,18 @@ public:
     [[nodiscard]] HybridClock& clock() { return clock_; }
     [[nodiscard]] Store& store() { return store_; }
 
+    /// From now on rows in which something can be collected are noted; those that are there already
+    /// are looked for by collect().
+    void begin_noting_collectable();
+    /// A new stable cut: rows that were noted are to be looked at again.
+    void begin_collection(const VersionVector& cut);
+    /// Looks at some more of them, at most `rows_max`. True: all have been. What it changes is a
+    /// function of the rows and the cut; it makes no event, and after a crash it may be done again.
+    Result<bool> collect(std::size_t rows_max, Position position);
+    /// All that the cut allows to collect is collected.
+    [[nodiscard]] bool collected() const { return collected_; }
+    [[nodiscard]] std::uint64_t rows_collected() const { return rows_collected_; }
+
     /// Meta rows that describe this state, for a checkpoint; and the way back.
     void save(RowChanges& meta);
     Result<void> load();
@@ -172,6 +184,7 @@ private:
     Result<void> edit_texts(const Event& event);
     Result<void> write_text(const TextEdit& edit, Position position);
     Result<bool> has_generation(const TextName& name);
+    Result<void> find_collectable(std::size_t rows_max);
     Result<void> check_texts(std::map<TextName, std::vector<Text::Row>> texts,
                              const std::set<TextName>& generations);
     Result<void> check_derived(Table table, const std::map<Bytes, Bytes>& expected);
@@ -187,6 +200,14 @@ private:
     RangeEdges edges_;
     Texts texts_;
     bool may_expire_ = false;
+    // Collection under the stable cut: core/engine/group_collection.cpp
+    bool notes_collectable_ = false;
+    bool collected_ = true;
+    std::optional<Bytes> unsearched_;  ///< rows from here on have not been looked at since the start
+    std::set<Bytes> collectable_;      ///< keys of rows
+    Bytes collect_from_;
+    VersionVector collect_cut_;
+    std::uint64_t rows_collected_ = 0;
     /// While an event with conflicts, or a snapshot, is taken in.
     std::optional<ConflictFinder> finder_;
 };

@@ -17,7 +17,8 @@ Replica::Replica(ReplicaOptions options, Env env, Base& base)
       group_(std::make_unique<Group>(store_, options_.leaf_bits,
                                      hash64(to_bytes(options_.identity.cluster)),
                                      options_.conflicts)),
-      actor_{options_.identity.node_id, 1} {}
+      actor_{options_.identity.node_id, 1},
+      stable_cut_(options_.replicas) {}
 
 Replica::~Replica() = default;
 
@@ -48,6 +49,10 @@ Result<void> Replica::recover(Disk& disk) {
     }
     SYNCLINE_TRY(primary_backup_, PrimaryBackup::open(options_.primary_backup, options_.identity,
                                                       disk, group_->vv(), log_->end()));
+    if (stable_cut_.on()) {
+        group_->begin_noting_collectable();
+        group_->begin_collection(stable_cut_.cut());
+    }
     checkpoint_ms_ = env_.clock.steady_ms();
     store_.end_turn();
     return {};
@@ -92,6 +97,7 @@ Result<void> Replica::execute(Client& client, const Operation& operation) {
 
 Result<Position> Replica::apply_local(Transaction& txn) {
     if (primary_backup_->read_only()) return primary_backup_->read_only_error();
+    SYNCLINE_CHECK(check_joined());
     SYNCLINE_TRY(const Event event, txn.finish(group_->clock().tick(env_.clock.wall_ms())));
     const Bytes bytes = encode_event(event);
     if (bytes.size() > limits::transaction_bytes_max) {
@@ -212,6 +218,7 @@ void Replica::tick() {
     drive_sessions();
     for (auto& [id, link] : links_) link->tick();
     expire_keys();
+    collect();
 }
 
 void Replica::send(LinkId link, std::uint8_t type, Bytes payload) {
@@ -247,6 +254,7 @@ void Replica::check_rollback(const VersionVector& peer_vv) {
 
 void Replica::check_settled(const Uuid& peer, const Ack& ack) {
     if (!ack.settled || !undurable_.empty() || ack.vv != group_->vv()) return;
+    if (!group_->collected() || ack.cut != stable_cut_.cut()) return;  // rows may differ by that
     const LeafSum mine = group_->leaf_sums().root();
     if (mine.sum == ack.root && mine.count == ack.rows) return;
     ++stats_.divergence_alarms;

@@ -10,6 +10,7 @@
 #include "core/base/env.hpp"
 #include "core/engine/group.hpp"
 #include "core/engine/identity.hpp"
+#include "core/engine/stable_cut.hpp"
 #include "core/engine/transaction.hpp"
 #include "core/merkle/difference.hpp"
 #include "core/protocol/message.hpp"
@@ -39,6 +40,8 @@ struct ReplicaOptions {
     std::uint64_t checkpoint_interval_ms = limits::checkpoint_interval_ms;
     std::size_t batch_bytes_target = limits::batch_bytes_target;
     ConflictOptions conflicts;
+    /// Of the whole cluster, this one included; 0: not declared, and nothing is collected.
+    std::size_t replicas = 0;
     std::uint64_t expiry_grace_ms = limits::expiry_grace_ms;
     unsigned session_fanout = 4;  ///< children a Merkle node: 4 or 16
     PrimaryBackupOptions primary_backup;
@@ -107,6 +110,7 @@ struct ReplicaStats {
     std::uint64_t clock_pauses = 0;
     std::uint64_t batches_refused = 0;  ///< of another term
     std::uint64_t replies_unconfirmed = 0;
+    std::uint64_t rows_collected = 0;  ///< rows that lost something which every replica has seen go
     std::uint64_t keys_expired = 0;  ///< removed by this replica because their time had come
 };
 
@@ -212,6 +216,7 @@ public:
     [[nodiscard]] const VersionVector& durable_vv() const { return durable_vv_; }
     [[nodiscard]] const Log& log() const { return *log_; }
     [[nodiscard]] const ReplicaStats& stats() const { return stats_; }
+    [[nodiscard]] const StableCut& stable_cut() const { return stable_cut_; }
     [[nodiscard]] std::vector<PeerStatus> peers() const;
     [[nodiscard]] bool session_active() const { return pulling_.has_value(); }
 
@@ -289,6 +294,12 @@ private:
     [[nodiscard]] Result<void> storage(const Result<void>& done);
     [[nodiscard]] Position suffix_position() const;
 
+    // The stable cut: core/engine/replica_collection.cpp
+    Result<void> meet(const Uuid& peer, const Hello& hello);
+    void collect();
+    void take_cut(const VersionVector& peer_cut);
+    [[nodiscard]] Result<void> check_joined();
+
     // Keys that end: core/engine/replica_expiry.cpp
     void expire_keys();
     void remove_expired(std::span<const Bytes> keys, std::uint64_t now_ms);
@@ -331,6 +342,7 @@ private:
     std::unique_ptr<Log> log_;
     Actor actor_;
     std::unique_ptr<PrimaryBackup> primary_backup_;
+    StableCut stable_cut_;
     std::optional<Error> failure_;
 
     VersionVector durable_vv_;

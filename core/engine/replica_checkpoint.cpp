@@ -11,6 +11,7 @@ namespace {
 const BytesView meta_replica = "replica";
 const BytesView meta_cursors = "replica.cursors";
 const BytesView meta_samples = "replica.samples";
+const BytesView meta_cut = "replica.cut";
 /// Version vectors at old checkpoints; between two the log can only be trimmed to the older one.
 constexpr std::size_t samples_max = 128;
 
@@ -52,7 +53,8 @@ void Replica::prepare_checkpoint(Position position) {
 
 std::shared_ptr<const Snapshot> Replica::take_snapshot(Position position) const {
     return std::make_shared<const Snapshot>(
-        Snapshot{position, group_->vv(), group_->clock().last(), group_->leaf_sums()});
+        Snapshot{position, group_->vv(), group_->clock().last(), group_->leaf_sums(),
+                 stable_cut_.cut()});
 }
 
 std::shared_ptr<const void> Replica::finish_checkpoint(const Result<void>& result) {
@@ -104,6 +106,11 @@ void Replica::save_meta(RowChanges& meta, Position position) const {
         write(samples_out, sample.vv);
     }
     meta[Bytes(meta_samples)] = std::move(samples);
+
+    Bytes cut;
+    ByteWriter cut_out(cut);
+    stable_cut_.write(cut_out);
+    meta[Bytes(meta_cut)] = std::move(cut);
 }
 
 Result<void> Replica::load_meta() {
@@ -130,6 +137,12 @@ Result<void> Replica::load_meta() {
         samples_.push_back(Sample{position, read_version_vector(samples_in)});
     }
     if (!in.done() || !cursors_in.done() || !samples_in.done()) return damaged;
+    SYNCLINE_TRY(const std::optional<Bytes> cut, store_.get(Table::meta, meta_cut));
+    if (cut) {  // older data have none
+        ByteReader cut_in(*cut);
+        stable_cut_.read(cut_in);
+        if (!cut_in.done()) return damaged;
+    }
     return group_->load();
 }
 

@@ -11,7 +11,7 @@ namespace syncline {
 /// Removes keys that ended before the grace period, or long before: then also those whose deadline
 /// another replica gave, which should have done it. A bounded part of them at a time.
 void Replica::expire_keys() {
-    if (!group_->may_expire() || primary_backup_->read_only()) return;
+    if (!group_->may_expire() || primary_backup_->read_only() || !check_joined()) return;
     if (env_.clock.steady_ms() < expiry_pause_ms_) return;
     const std::uint64_t now = env_.clock.wall_ms();
     const std::uint64_t grace = options_.expiry_grace_ms;

@@ -256,6 +256,7 @@ void Replica::adopt() {
         !adopted) {
         return fail(adopted.error());
     }
+    take_cut(session.peer_cut());
     stats_.session_rows_received += session.staged().size();
     if (on_adopted) on_adopted(session.peer_vv());
     skip_to_snapshot();

@@ -181,7 +181,9 @@ void Replica::set_client_address(std::string address) {
 }
 
 Result<void> Replica::forget(BytesView name_or_uuid) {
+    const bool struck = stable_cut_.forget(name_or_uuid);
     const Result<void> done = primary_backup_->forget(name_or_uuid);
+    if (struck && !primary_backup_->on()) return {};
     if (!done) return done.error().code == Code::invalid_argument ? done : storage(done);
     release_replies();
     return {};

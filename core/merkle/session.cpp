@@ -138,6 +138,7 @@ Message SessionServer::opened() {
     SessionOpened opened;
     opened.session = session();
     opened.vv = snapshot.vv;
+    opened.cut = snapshot.cut;
     opened.hlc = snapshot.hlc;
     opened.root = snapshot.sums.root();
     opened.position = snapshot.position;

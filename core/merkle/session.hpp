@@ -17,6 +17,7 @@ struct Snapshot {
     VersionVector vv;
     Hlc hlc;
     LeafSums sums;
+    VersionVector cut;  ///< stable: rows may lack what it allows to collect
 };
 
 /// One side's view of the tree during a session.
@@ -138,6 +139,7 @@ public:
     [[nodiscard]] const VersionVector& peer_vv() const { return opened_.vv; }
     [[nodiscard]] const LeafSum& peer_root() const { return opened_.root; }
     [[nodiscard]] const Snapshot& own() const { return tree_.snapshot(); }
+    [[nodiscard]] const VersionVector& peer_cut() const { return opened_.cut; }
     [[nodiscard]] Hlc peer_hlc() const { return opened_.hlc; }
     [[nodiscard]] Position peer_position() const { return opened_.position; }
     /// Row key -> the peer's row, or nothing when only this side has one.

@@ -39,6 +39,8 @@ void Link::send_hello() {
     hello.term = mode.term();
     hello.name = replica_.options_.identity.name;
     hello.client_address = mode.options().client_address;
+    hello.replicas = replica_.stable_cut_.replicas();
+    hello.cut = replica_.stable_cut_.cut();
     hello_ms_ = replica_.env_.clock.steady_ms();
     send(hello);
 }
@@ -54,7 +56,8 @@ void Link::send_ack() {
     ack.generation = pulling_ ? generation_ : 0;
     ack.position = expected_;
     ack.vv = mutated(Mutation::ack_early) ? group.vv() : replica_.durable_vv_;
-    ack.settled = replica_.durable_vv_ == group.vv();
+    ack.settled = replica_.durable_vv_ == group.vv() && group.collected();
+    ack.cut = replica_.stable_cut_.cut();
     ack.root = group.leaf_sums().root().sum;
     ack.rows = group.leaf_sums().root().count;
     ack.hlc = replica_.group_->clock().last();
@@ -100,6 +103,7 @@ Result<void> Link::on_hello(const Hello& hello) {
                                         ": all replicas need the same --replication"};
     }
     if (hello_) return {};  // repeated
+    SYNCLINE_CHECK(replica_.meet(peer_, hello));
     hello_ = hello;
     peer_vv_.join(hello.vv);
     peer_durable_vv_ = hello.vv;
@@ -285,6 +289,8 @@ Result<void> Link::on_ack(const Ack& ack) {
     peer_durable_vv_.join(ack.vv);
     on_peer_term(ack.term);
     if (admitted()) replica_.peer_durable(peer_, peer_durable_vv_);
+    replica_.stable_cut_.report(peer_, ack.vv);
+    if (ack.settled && replica_.group_->vv().covers(ack.vv)) replica_.take_cut(ack.cut);
     replica_.check_settled(peer_, ack);
     if (stream_ && ack.generation == stream_->generation && ack.position <= stream_->sent) {
         stream_->acked = std::max(stream_->acked, ack.position);

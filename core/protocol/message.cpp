@@ -125,7 +125,7 @@ void unpack_body(Unpacker& in, Read read) {
 }
 
 void encode(Packer& out, const Hello& hello) {
-    out.array(15);
+    out.array(17);
     out.uint(hello.version);
     pack(out, hello.cluster);
     pack(out, hello.node);
@@ -140,10 +140,12 @@ void encode(Packer& out, const Hello& hello) {
     pack(out, hello.term);
     out.bin(hello.name);
     out.bin(hello.client_address);
+    out.uint(hello.replicas);
+    pack(out, hello.cut);
 }
 
 void decode(Unpacker& in, Hello& hello) {
-    in.array_of(15);
+    in.array_of(17);
     hello.version = in.uint();
     hello.cluster = unpack_uuid(in);
     hello.node = unpack_uuid(in);
@@ -158,6 +160,8 @@ void decode(Unpacker& in, Hello& hello) {
     hello.term = unpack_term(in);
     hello.name = unpack_text(in);
     hello.client_address = unpack_text(in);
+    hello.replicas = in.uint();
+    hello.cut = unpack_version_vector(in);
 }
 
 void encode(Packer& out, const Pull& pull) {
@@ -205,12 +209,13 @@ void decode(Unpacker& in, LogBatch& batch) {
 }
 
 void encode(Packer& out, const Ack& ack) {
-    out.array(10);
+    out.array(11);
     pack(out, ack.term);
     out.uint(ack.generation);
     out.uint(ack.position);
     pack(out, ack.vv);
     out.boolean(ack.settled);
+    pack(out, ack.cut);
     out.uint(ack.root.high);
     out.uint(ack.root.low);
     out.uint(ack.rows);
@@ -218,12 +223,13 @@ void encode(Packer& out, const Ack& ack) {
 }
 
 void decode(Unpacker& in, Ack& ack) {
-    in.array_of(10);
+    in.array_of(11);
     ack.term = unpack_term_id(in);
     ack.generation = in.uint();
     ack.position = in.uint();
     ack.vv = unpack_version_vector(in);
     ack.settled = in.boolean();
+    ack.cut = unpack_version_vector(in);
     ack.root.high = in.uint();
     ack.root.low = in.uint();
     ack.rows = in.uint();
@@ -302,6 +308,7 @@ void encode(Packer& out, const SessionOpened& opened) {
     writer.u16(opened.session);
     writer.u8(static_cast<std::uint8_t>(opened.verdict));
     write(writer, opened.vv);
+    write(writer, opened.cut);
     writer.u64(opened.hlc.bits);
     writer.u64(opened.root.sum.high);
     writer.u64(opened.root.sum.low);
@@ -318,6 +325,7 @@ void decode(Unpacker& in, SessionOpened& opened) {
         if (verdict > static_cast<std::uint8_t>(SessionOpened::Verdict::refused)) body.fail();
         opened.verdict = static_cast<SessionOpened::Verdict>(verdict);
         opened.vv = read_version_vector(body);
+        opened.cut = read_version_vector(body);
         opened.hlc.bits = body.u64();
         opened.root.sum.high = body.u64();
         opened.root.sum.low = body.u64();

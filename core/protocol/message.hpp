@@ -12,7 +12,7 @@
 namespace syncline {
 
 /// Version of everything below; in every HELLO. Peers of another version are refused.
-constexpr std::uint64_t protocol_version = 2;
+constexpr std::uint64_t protocol_version = 4;
 
 /// Frame types of messages between replicas; smaller numbers belong to the handshake.
 enum class MessageType : std::uint8_t {
@@ -49,6 +49,8 @@ struct Hello {
     Term term;
     Bytes name;            ///< of the replica, for people
     Bytes client_address;  ///< where its clients connect; empty: not known
+    std::uint64_t replicas = 0;  ///< of the cluster, as declared; 0: not declared
+    VersionVector cut;           ///< stable
 
     bool operator==(const Hello&) const = default;
 };
@@ -85,7 +87,8 @@ struct Ack {
     std::uint64_t generation = 0;  ///< of the pull that is being consumed; 0: none yet
     Position position = 0;
     VersionVector vv;      ///< durable
-    bool settled = false;  ///< the root below belongs to exactly this vector
+    bool settled = false;  ///< the root below belongs to exactly this vector and this cut
+    VersionVector cut;     ///< stable
     Hash128 root;
     std::uint64_t rows = 0;
     Hlc hlc;
@@ -149,6 +152,7 @@ struct SessionOpened {
     std::uint16_t session = 0;
     Verdict verdict = Verdict::busy;
     VersionVector vv;
+    VersionVector cut;  ///< stable
     Hlc hlc;
     LeafSum root;
     Position position = 0;              ///< after adopting, the log may be pulled from here

@@ -34,10 +34,11 @@ std::vector<Message> samples() {
     const LeafSum root{Hash128{0x0123456789abcdef, 0xfedcba9876543210}, 70000};
     return {
         Hello{protocol_version, some_uuid(1), some_uuid(2), ann, some_vv(), 99, 4096, some_vv(), 16,
-              ReplicationMode::primary_backup, some_term(), "ann", "127.0.0.1:7379"},
+              ReplicationMode::primary_backup, some_term(), "ann", "127.0.0.1:7379", 3,
+              some_vv()},
         Pull{3, 99, 4096},
         LogBatch{some_term().id, 3, 4096, 5000, {{1, "event bytes"}, {2, "barrier bytes"}}},
-        Ack{TermId{}, 3, 5000, some_vv(), true, root.sum, root.count, hlc},
+        Ack{TermId{}, 3, 5000, some_vv(), true, some_vv(), root.sum, root.count, hlc},
         SyncNeeded{3, 4096, some_vv()},
         TermNotice{some_term()},
         VoteRequest{some_term()},
@@ -45,6 +46,7 @@ std::vector<Message> samples() {
         SessionOpen{0xaabbccddeeff0011, 2, some_vv(), 0x1122334455},
         SessionOpened{17,
                       SessionOpened::Verdict::descend,
+                      some_vv(),
                       some_vv(),
                       hlc,
                       root,

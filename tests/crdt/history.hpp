@@ -91,6 +91,10 @@ struct CellReplica {
     Cell cell;
     VersionVector seen;
     HybridClock clock;
+    // The same, but what every replica has is collected; operations are made on this one.
+    Cell collected;
+    VersionVector cut;
+    std::map<Actor, VersionVector> reports;  ///< of others, as far as all of them is here
 };
 
 /// A transaction on its way, with the origin's whole state behind it.
@@ -170,12 +174,13 @@ private:
                                    {},
                                    {}};
         trace_ << " executes " << to_string(dot) << '\n';
-        shipped.delta = Subject::delta(shipped.event.operation, replica.cell, dot);
+        shipped.delta = Subject::delta(shipped.event.operation, replica.collected, dot);
         if (through_wire(shipped.delta, Subject::type) != shipped.delta) {
             fail("a delta changed on the wire");
         }
         const spec::Event<Operation>& event = shipped.event;
         replica.cell.apply(shipped.delta, Subject::type, dot, event.hlc, event.past);
+        replica.collected.apply(shipped.delta, Subject::type, dot, event.hlc, event.past);
         replica.seen.add(dot);
         shipped.state_after = replica.cell;
         shipped.seen_after = replica.seen;
@@ -200,6 +205,7 @@ private:
         trace_ << to_string(replica.actor) << " gets " << to_string(event.dot) << '\n';
         const Cell before = replica.cell;
         replica.cell.apply(shipped.delta, Subject::type, event.dot, event.hlc, event.past);
+        replica.collected.apply(shipped.delta, Subject::type, event.dot, event.hlc, event.past);
         check_decomposition(before, replica, shipped);
         replica.seen.add(event.dot);
         replica.clock.observe(event.hlc);
@@ -209,9 +215,55 @@ private:
     void join_from(CellReplica& replica, const CellReplica& peer) {
         trace_ << " joins the state of " << to_string(peer.actor) << '\n';
         replica.cell = Cell::join(replica.cell, replica.seen, peer.cell, peer.seen);
+        replica.collected = Cell::join(replica.collected, replica.seen, peer.collected, peer.seen);
         replica.seen.join(peer.seen);
+        replica.cut.join(peer.cut);  // all that the peer had is here now
         replica.clock.observe(peer.clock.last());
         check_state(replica);
+    }
+
+    /// The replica hears from all others what they have, and collects. What a reporter has that is
+    /// not here yet makes its report wait.
+    void collect(CellReplica& replica) {
+        VersionVector cut = replica.seen;
+        for (const CellReplica& other : replicas_) {
+            if (other.actor == replica.actor) continue;
+            VersionVector& report = replica.reports[other.actor];
+            if (replica.seen.covers(other.seen)) report = other.seen;
+            VersionVector least;
+            for (const auto& [actor, counter] : cut.entries()) {
+                const std::uint64_t reported = std::min(counter, report.counter(actor));
+                if (reported > 0) least.add(Dot{actor, reported});
+            }
+            cut = least;
+        }
+        replica.cut.join(cut);
+    }
+
+    /// Nothing that is seen has changed by collection; the same events and the same cut have the
+    /// same bytes; and where the cut covers everything, nothing is left to collect.
+    void check_collected(CellReplica& replica) {
+        collect(replica);
+        replica.collected.collect(Subject::type, replica.cut);
+        const Cell& kept = replica.cell;
+        const Cell& collected = replica.collected;
+        const bool same = collected.live() == kept.live() &&
+                          collected.counter.exists() == kept.counter.exists() &&
+                          collected.counter.total() == kept.counter.total() &&
+                          (!traits_of(Subject::type).has_values ||
+                           visible_value(collected, Subject::type) ==
+                               visible_value(kept, Subject::type)) &&
+                          (is_last_writer_wins(Subject::type) || collected.dots == kept.dots);
+        if (!same) fail("collection changed what is seen at " + to_string(replica.actor));
+        if (replica.cut == replica.seen && collected.collectable(Subject::type)) {
+            fail("something is left that every replica has seen go");
+        }
+        const Bytes bytes = bytes_of(collected, Subject::type);
+        const auto [first, is_new] = bytes_by_cut_.try_emplace(
+            to_string(replica.seen) + " " + to_string(replica.cut), bytes);
+        if (!is_new && first->second != bytes) {
+            fail("the same events and cut gave " + to_hex(first->second) + " and " + to_hex(bytes));
+        }
     }
 
     /// Applying an event is joining its delta-state, and is joining the origin's whole state.
@@ -239,7 +291,8 @@ private:
 
     /// The value is what the specification says of the events seen; the same events gave the same
     /// bytes wherever and however they came; the bytes can be read back.
-    void check_state(const CellReplica& replica) {
+    void check_state(CellReplica& replica) {
+        check_collected(replica);
         spec::Events<Operation> visible;
         for (const auto& shipped : history_) {
             if (replica.seen.covers(shipped.event.dot)) visible.push_back(shipped.event);
@@ -285,6 +338,7 @@ private:
     std::array<CellReplica, replicas_count> replicas_;
     std::vector<Shipped<Operation>> history_;
     std::map<std::string, Bytes> bytes_by_seen_;
+    std::map<std::string, Bytes> bytes_by_cut_;
     std::ostringstream trace_;
     std::string failure_;
 };

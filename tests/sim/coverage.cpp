@@ -93,6 +93,7 @@ Coverage& Coverage::operator+=(const Coverage& other) {
     clock_pauses += other.clock_pauses;
     state_checks += other.state_checks;
     keys_expired += other.keys_expired;
+    rows_collected += other.rows_collected;
     cells_checked += other.cells_checked;
     backed_up_seeds += other.backed_up_seeds;
     promotions += other.promotions;
@@ -131,7 +132,8 @@ std::string to_text(const Coverage& c, double wall_seconds) {
                  wide(c.snapshots_adopted));
     text += line("crashes %llu, recoveries proved on copies %llu, checkpoints %llu\n",
                  wide(c.crashes), wide(c.recoveries_checked), wide(c.checkpoints));
-    text += line("keys whose time had come %llu\n", wide(c.keys_expired));
+    text += line("keys whose time had come %llu, rows that lost what all had seen go %llu\n",
+                 wide(c.keys_expired), wide(c.rows_collected));
     text += line("state checks %llu, cells compared %llu, slowest convergence %.1f s\n",
                  wide(c.state_checks), wide(c.cells_checked),
                  static_cast<double>(c.convergence_max) / second);

@@ -87,6 +87,7 @@ struct Coverage {
     std::uint64_t clock_pauses = 0;
     std::uint64_t state_checks = 0;
     std::uint64_t keys_expired = 0;  ///< removed because their deadline was behind
+    std::uint64_t rows_collected = 0;
     std::uint64_t cells_checked = 0;
 
     // Primary-backup mode.

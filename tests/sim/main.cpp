@@ -132,7 +132,8 @@ constexpr NamedMutation mutations[] = {{"partial", Mutation::partial},
                                        {"term_late", Mutation::term_late},
                                        {"vote_twice", Mutation::vote_twice},
                                        {"ack_early", Mutation::ack_early},
-                                       {"no_fence", Mutation::no_fence}};
+                                       {"no_fence", Mutation::no_fence},
+                                       {"stable_naive", Mutation::stable_naive}};
 
 bool plant(const std::string& name) {
     for (const NamedMutation& known : mutations) {

@@ -9,6 +9,7 @@ namespace {
 constexpr std::uint64_t plan_stream = 1;
 constexpr std::uint64_t mode_stream = 5;
 constexpr std::uint64_t text_stream = 6;
+constexpr std::uint64_t collection_stream = 7;
 /// One seed in so many runs in primary-backup mode.
 constexpr std::uint64_t backed_up_rarity = 4;
 
@@ -123,6 +124,13 @@ void choose_mode(Plan& plan, const RunOptions& options) {
     plan.loses_machine = random.one_in(4);
 }
 
+/// Most clusters say how many replicas they have, and collect what all of these have. One that loses
+/// a replica for good would wait for it.
+void choose_collection(Plan& plan) {
+    SimRandom random(plan.seed, collection_stream);
+    if (!random.one_in(4) && !plan.loses_machine) plan.replica.replicas = plan.replicas;
+}
+
 }  // namespace
 
 Plan make_plan(std::uint64_t seed, const RunOptions& options) {
@@ -144,6 +152,7 @@ Plan make_plan(std::uint64_t seed, const RunOptions& options) {
         plan.drift_ppm_max = choose<std::int64_t>(random, {10, 500, 20000});
     }
     choose_mode(plan, options);
+    choose_collection(plan);
     return plan;
 }
 

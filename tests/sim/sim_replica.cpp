@@ -448,6 +448,7 @@ void SimReplica::count_statistics() {
     shared_.coverage.session_rows += stats.session_rows_received;
     shared_.coverage.checkpoints += stats.checkpoints;
     shared_.coverage.clock_pauses += stats.clock_pauses;
+    shared_.coverage.rows_collected += stats.rows_collected;
 }
 
 }  // namespace syncline::sim

@@ -103,9 +103,19 @@ bool World::equal_vectors() const {
     });
 }
 
+/// Rows are a function of the vector and of what was collected.
+bool World::equal_cuts() const {
+    const std::vector<SimReplica*> all = present();
+    return std::all_of(all.begin(), all.end(), [&](SimReplica* replica) {
+        Replica& production = replica->replica();
+        return production.group().collected() &&
+               production.stable_cut().cut() == all[0]->replica().stable_cut().cut();
+    });
+}
+
 bool World::converged() const {
     const std::vector<SimReplica*> all = present();
-    return equal_vectors() && operator_.content() &&
+    return equal_vectors() && equal_cuts() && operator_.content() &&
            std::all_of(all.begin(), all.end(),
                        [](const SimReplica* replica) { return replica->idle(); });
 }
@@ -217,6 +227,7 @@ void World::restart_all() {
     for (const auto& replica : replicas_) {
         if (!timeline_.failure()) replica->start();
     }
+    if (plan_.replica.replicas > 0) converge("a last restart");  // they may have collected less
     compare_replicas();
 }
 

@@ -30,6 +30,7 @@ private:
     void check_now_and_then();
     void converge(const char* after_what);
     [[nodiscard]] bool equal_vectors() const;
+    [[nodiscard]] bool equal_cuts() const;
     /// Equal vectors, and nothing left to do.
     [[nodiscard]] bool converged() const;
     void compare_replicas();

@@ -1,0 +1,74 @@
+#pragma once
+#include <cstddef>
+#include <map>
+#include <optional>
+#include <string>
+
+#include "core/engine/identity.hpp"
+#include "crdt/version_vector.hpp"
+
+namespace syncline {
+
+/// What every replica of the cluster has: a version vector below all of theirs, found from what
+/// they report. Only with a declared number of replicas, and with all of them known: what one has
+/// that nobody hears of must hold the cut back.
+/// A report counts once this replica has all of it itself. Otherwise it might know through another
+/// peer that the reporter has seen a reset, collect the entry, and only then get the reporter's own
+/// older increments.
+/// Source: causal stability as in C. Baquero, P. Almeida, A. Shoker, "Pure operation-based
+/// replicated data types", 2017.
+/// Thread-safety: a value; confined to one thread.
+class StableCut {
+public:
+    /// `replicas`: all of them, this one included; 0: not declared.
+    explicit StableCut(std::size_t replicas) : replicas_(replicas) {}
+
+    [[nodiscard]] bool on() const { return replicas_ > 0; }
+    [[nodiscard]] std::size_t replicas() const { return replicas_; }
+    /// Whether a replica belongs to the cluster, or there is room for it.
+    [[nodiscard]] bool has_room_for(const Uuid& peer) const {
+        return !on() || peers_.contains(peer) || peers_.size() + 1 < replicas_;
+    }
+    /// Precondition: has_room_for(peer).
+    void introduce(const Uuid& peer, std::string name);
+    /// A peer that will not come back. False: it is not known.
+    bool forget(std::string_view name_or_uuid);
+    /// A peer holds this durably.
+    void report(const Uuid& peer, const VersionVector& durable);
+    /// Takes reports into account that `own` covers by now. True: the cut grew.
+    bool advance(const VersionVector& own);
+
+    /// Takes over what a peer has found. Whoever joins its rows must: they may lack what this cut
+    /// allows to collect. Precondition: this replica has all that the peer had; the cut alone would
+    /// not do, for the same reason for which reports must be covered. True: the cut grew.
+    bool adopt(const VersionVector& peer_cut);
+
+    [[nodiscard]] const VersionVector& cut() const { return cut_; }
+
+    /// A replica that begins with little takes no writes between its first contact and having what
+    /// the others had: an event that has seen one of two stable values and not the other would
+    /// remove the wrong one where the other was collected. Called with what a peer's HELLO says.
+    void met(const VersionVector& own, const VersionVector& peer, const VersionVector& peer_cut);
+    /// Whether that is so now.
+    [[nodiscard]] bool joining(const VersionVector& own);
+
+    void write(ByteWriter& out) const;
+    /// Fails the reader unless the bytes are what write() makes.
+    void read(ByteReader& in);
+
+private:
+    struct Peer {
+        std::string name;
+        VersionVector known;  ///< reports that this replica has all of
+        /// The oldest report of which it has not; a later one would always be ahead.
+        std::optional<VersionVector> ahead;
+    };
+
+    std::size_t replicas_;
+    std::map<Uuid, Peer> peers_;
+    VersionVector cut_;
+    bool joined_ = false;
+    std::optional<VersionVector> join_target_;
+};
+
+}  // namespace syncline
