@@ -19,6 +19,9 @@ struct DatabaseOptions {
     /// Empty: as the directory remembers; a new one becomes a member of the first peer's cluster,
     /// or founds its own with the first write.
     std::string cluster = {};
+    /// How many replicas the cluster has, this one included; the same everywhere. Then what every
+    /// one of them has seen go (values that lost, reset parts of counters) is dropped. 0: unknown.
+    std::size_t replicas = 0;
     /// Changes wait at most so long in the log alone; it bounds what the next start replays. Time
     /// is looked at when calls come.
     std::uint64_t checkpoint_interval_ms = 5000;

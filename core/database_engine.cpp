@@ -42,7 +42,7 @@ private:
 // --- Opening
 
 DatabaseEngine::DatabaseEngine(const DatabaseOptions& options)
-    : checkpoint_interval_ms_(options.checkpoint_interval_ms) {}
+    : replicas_(options.replicas), checkpoint_interval_ms_(options.checkpoint_interval_ms) {}
 
 DatabaseEngine::~DatabaseEngine() {
     SYNCLINE_ASSERT(closed_ || !data_.base);
@@ -80,6 +80,7 @@ Result<void> DatabaseEngine::open_directory(const DatabaseOptions& options) {
 Result<void> DatabaseEngine::open_replica() {
     virgin_.reset();
     ReplicaOptions options;
+    options.replicas = replicas_;
     options.checkpoint_interval_ms = checkpoint_interval_ms_;
     SYNCLINE_TRY(replica_, data_.open_replica(std::move(options), Env{clock_, random_}));
     replica_->on_applied = [this](const Event& event, BytesView) {

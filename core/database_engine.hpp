@@ -118,6 +118,7 @@ private:
     void job_done();
     Result<void> last_checkpoint(Lock& lock);
 
+    const std::size_t replicas_;
     const std::uint64_t checkpoint_interval_ms_;
     SystemClock clock_;
     SystemRandom random_;

@@ -107,7 +107,7 @@ struct Cell {
     [[nodiscard]] bool collectable(CellType type) const;
     /// Drops what no replica needs any more, given a vector that every replica has: counter entries
     /// that are reset whole, and values that lost against another one, where the last writer wins.
-    /// Changes nothing that a reader sees. Joins with states that have not dropped it are as before:
+    /// Changes nothing that a reader sees. Joins with states that have not dropped it work:
     /// it is covered by this side's context, and absent.
     void collect(CellType type, const VersionVector& cut);
 

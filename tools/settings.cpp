@@ -205,6 +205,15 @@ std::vector<std::string> show_acks(const ServeSettings& settings) {
     return {!acks ? "all" : *acks == 0 ? "async" : std::to_string(*acks)};
 }
 
+Result<void> set_replicas(ServeSettings& settings, const std::string& text) {
+    const Result<unsigned> count = parse_number<unsigned>(text);
+    if (!count || *count > limits::actors_max) {
+        return usage("'" + text + "' is no number of replicas");
+    }
+    settings.server.replicas = *count;
+    return {};
+}
+
 Result<void> set_ack_timeout(ServeSettings& settings, const std::string& text) {
     SYNCLINE_TRY(settings.server.ack_timeout_ms, parse_number<std::uint64_t>(text));
     return {};
@@ -251,6 +260,10 @@ constexpr Setting settings_table[] = {
      text<&ServerOptions::http_bind>},
     {"init", nullptr, "Found the cluster; for the first of several replicas",
      boolean<&ServerOptions::init>, Kind::boolean},
+    {"replicas", "N",
+     "How many the cluster has, this one included; then what all have seen go is dropped [0: "
+     "unknown]",
+     Access{set_replicas, show<&ServerOptions::replicas>}, Kind::number},
     {"replication", "MODE",
      "multi-master, or primary-backup: one replica takes writes [multi-master]",
      Access{set_mode, show_mode}},

@@ -591,6 +591,7 @@ PYBIND11_MODULE(_core, module) {
         .def_readwrite("path", &DatabaseOptions::path)
         .def_readwrite("replica", &DatabaseOptions::replica)
         .def_readwrite("cluster", &DatabaseOptions::cluster)
+        .def_readwrite("replicas", &DatabaseOptions::replicas)
         .def_readwrite("checkpoint_interval_ms", &DatabaseOptions::checkpoint_interval_ms);
     define_database(module);
     define_node(module);

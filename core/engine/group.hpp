@@ -203,7 +203,7 @@ private:
     // Collection under the stable cut: core/engine/group_collection.cpp
     bool notes_collectable_ = false;
     bool collected_ = true;
-    std::optional<Bytes> unsearched_;  ///< rows from here on have not been looked at since the start
+    std::optional<Bytes> unsearched_;  ///< rows from here on were not looked at since the start
     std::set<Bytes> collectable_;      ///< keys of rows
     Bytes collect_from_;
     VersionVector collect_cut_;

@@ -157,6 +157,7 @@ void add_replica(const Replica& replica, Group& group, InfoLines& lines) {
         {"session_rows_received", stats.session_rows_received},
         {"session_metadata_bytes", stats.session_metadata_bytes},
         {"session_messages", stats.session_messages},
+        {"rows_collected", stats.rows_collected},
         {"divergence_alarms", stats.divergence_alarms},
         {"causality_errors", stats.causality_errors},
         {"clock_pauses", stats.clock_pauses},

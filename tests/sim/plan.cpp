@@ -124,8 +124,8 @@ void choose_mode(Plan& plan, const RunOptions& options) {
     plan.loses_machine = random.one_in(4);
 }
 
-/// Most clusters say how many replicas they have, and collect what all of these have. One that loses
-/// a replica for good would wait for it.
+/// Most clusters say how many replicas they have, and collect what all have seen go. One that
+/// loses a replica for good would wait for it.
 void choose_collection(Plan& plan) {
     SimRandom random(plan.seed, collection_stream);
     if (!random.one_in(4) && !plan.loses_machine) plan.replica.replicas = plan.replicas;

@@ -282,7 +282,7 @@ class Database(Keyspace):
         return self is other
 
 
-def open(path, replica="", *, cluster="", checkpoint_interval=5.0):
+def open(path, replica="", *, cluster="", replicas=0, checkpoint_interval=5.0):
     """Opens a data directory, or makes one.
 
     Args:
@@ -290,6 +290,8 @@ def open(path, replica="", *, cluster="", checkpoint_interval=5.0):
         replica: a name for people; empty: as the directory remembers.
         cluster: a name that replicas share which are to meet. Empty: as the directory remembers; a
             new one becomes a member of its first peer's cluster, or founds its own.
+        replicas: how many the cluster has, this one included, the same everywhere. Then what every
+            one of them has seen go is dropped. 0: unknown.
         checkpoint_interval: seconds after which changes leave the log for the tables.
 
     Raises:
@@ -301,6 +303,7 @@ def open(path, replica="", *, cluster="", checkpoint_interval=5.0):
     options.path = os.fsdecode(path)
     options.replica = replica
     options.cluster = cluster
+    options.replicas = replicas
     options.checkpoint_interval_ms = int(checkpoint_interval * 1000)
     return Database(_core.Database.open(options), options.path)
 

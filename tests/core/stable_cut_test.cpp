@@ -1,0 +1,139 @@
+// What every replica has, and what is dropped by it.
+#include "core/engine/stable_cut.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+#include "tests/support/cluster.hpp"
+
+namespace syncline {
+namespace {
+
+void with_three(ReplicaOptions& options) {
+    options.replicas = 3;
+}
+
+/// Two replicas write one key and a counter apart; one resets the counter.
+void write_apart(TestCluster& cluster) {
+    cluster.at(0).set("k", "zero");
+    cluster.at(1).set("k", "one");
+    cluster.at(0).increment("n", 5);
+    cluster.at(0).set("n", "7");
+}
+
+std::size_t values(TestCluster& cluster, std::size_t at) {
+    return cluster.at(at)->group().cell("k", CellType::string, {})->dots.size();
+}
+
+BOOST_AUTO_TEST_SUITE(stable_cut)
+
+BOOST_AUTO_TEST_CASE(what_all_have_seen_go_is_dropped) {
+    TestCluster cluster(3, with_three);
+    cluster.connect(0, 1);
+    cluster.connect(0, 2);
+    cluster.connect(1, 2);
+    cluster.pump();
+    cluster.disconnect(0, 1);
+    write_apart(cluster);
+    cluster.connect(0, 1);
+    cluster.pump();
+    BOOST_TEST(cluster.difference() == "");
+    for (std::size_t i = 0; i < 3; ++i) {
+        BOOST_TEST(values(cluster, i) == 1U);
+        BOOST_TEST(cluster.at(i)->group().cell("n", CellType::string, {})->counter.empty());
+        BOOST_TEST(cluster.at(i).get("n").value() == "7");
+        BOOST_TEST((cluster.at(i)->stable_cut().cut() == cluster.at(i)->group().vv()));
+    }
+    // It is kept over a restart, and counting goes on.
+    cluster.restart(0);
+    cluster.connect(0, 1);
+    cluster.connect(0, 2);
+    cluster.at(0).increment("n", 1);
+    cluster.pump();
+    BOOST_TEST(cluster.at(2).get("n").value() == "8");
+    BOOST_TEST(values(cluster, 0) == 1U);
+    BOOST_TEST(cluster.difference() == "");
+}
+
+BOOST_AUTO_TEST_CASE(one_that_is_not_heard_of_holds_everything_back) {
+    TestCluster cluster(3, with_three);
+    write_apart(cluster);
+    cluster.connect(0, 1);
+    cluster.pump();
+    BOOST_TEST(values(cluster, 0) == 2U);
+    BOOST_TEST(values(cluster, 1) == 2U);
+    BOOST_TEST(cluster.at(0)->stable_cut().cut().entries().empty());
+    cluster.connect(0, 2);
+    cluster.connect(1, 2);
+    cluster.pump();
+    BOOST_TEST(values(cluster, 0) == 1U);
+    BOOST_TEST(cluster.difference() == "");
+}
+
+BOOST_AUTO_TEST_CASE(replicas_that_count_themselves_differently_do_not_talk) {
+    std::size_t opened = 0;
+    TestCluster cluster(2, [&](ReplicaOptions& options) { options.replicas = 2 + opened++; });
+    cluster.at(0).set("k", "v");
+    cluster.connect(0, 1);
+    cluster.pump();
+    BOOST_TEST(!cluster.closed.empty());
+    BOOST_TEST(!cluster.at(1).get("k").has_value());
+}
+
+BOOST_AUTO_TEST_CASE(a_cluster_has_no_room_for_one_too_many_until_one_is_struck) {
+    TestCluster cluster(3, [](ReplicaOptions& options) { options.replicas = 2; });
+    cluster.connect(0, 1);
+    cluster.pump();
+    cluster.connect(0, 2);
+    cluster.pump();
+    BOOST_TEST(cluster.closed.size() > 0U);
+    const std::string gone = to_string(cluster.at(1)->identity().node);
+    BOOST_TEST(cluster.at(0)->forget(gone).has_value());
+    cluster.disconnect(0, 1);
+    cluster.disconnect(0, 2);
+    cluster.closed.clear();
+    cluster.at(0).set("k", "v");
+    cluster.connect(0, 2);
+    cluster.pump();
+    BOOST_TEST(cluster.closed.empty());
+    BOOST_TEST(cluster.at(2).get("k").value() == "v");
+}
+
+BOOST_AUTO_TEST_CASE(a_report_counts_when_all_of_it_is_here) {
+    const Actor ann{1, 1};
+    const Actor bob{2, 1};
+    const Uuid uuid{{1}};
+    StableCut cut(2);
+    cut.introduce(uuid, "bob");
+    VersionVector own;
+    own.add(Dot{ann, 1});
+    VersionVector peer = own;
+    peer.add(Dot{bob, 1});
+    cut.report(uuid, peer);
+    BOOST_TEST(!cut.advance(own));
+    own.add(Dot{bob, 1});
+    BOOST_TEST(cut.advance(own));
+    BOOST_TEST((cut.cut() == own));
+}
+
+BOOST_AUTO_TEST_CASE(who_begins_with_little_waits_for_what_the_others_had) {
+    const Actor ann{1, 1};
+    VersionVector theirs;
+    theirs.add(Dot{ann, 1});
+    StableCut cut(3);
+    VersionVector own;
+    BOOST_TEST(!cut.joining(own));
+    cut.met(own, theirs, {});
+    BOOST_TEST(cut.joining(own));
+    own.add(Dot{ann, 1});
+    BOOST_TEST(!cut.joining(own));
+    theirs.add(Dot{ann, 2});
+    cut.met(own, theirs, own);  // an old member is behind now and then
+    BOOST_TEST(!cut.joining(own));
+    cut.met(own, theirs, theirs);  // but not behind what all have: its data are of long ago
+    BOOST_TEST(cut.joining(own));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace
+}  // namespace syncline
