@@ -11,6 +11,18 @@ namespace {
 /// The first number of a packed delta.
 enum DotsForm : std::uint8_t { dots_untouched = 0, dots_removed = 1, dots_replaced = 2 };
 
+/// The first byte of a cell at rest: the compact form of the first dot's actor, whether counter
+/// entries follow the dots, and how many dots there are.
+constexpr std::uint8_t actor_form_mask = 7;
+constexpr std::uint8_t with_entries = 8;
+constexpr unsigned dots_count_shift = 4;
+constexpr std::uint64_t dots_count_beyond = 15;  ///< as a number after it, less 15
+
+/// Timestamps at rest count from 2024-01-01, so that they are short for long.
+constexpr std::uint64_t epoch_ms = 1704067200000;
+constexpr std::uint64_t ms_mask = (std::uint64_t{1} << 48) - 1;
+constexpr std::uint64_t logical_max = 0xffff;
+
 /// Planted bug: forgets siblings, so that a later removal of the winner finds nothing else.
 void keep_only_winner(DotMap& dots) {
     const DotMap::Entry* winner = dots.winner();
@@ -122,15 +134,55 @@ std::optional<Decimal> decimal_value(const Cell& cell) {
     return value ? Decimal::parse(*value) : Decimal();
 }
 
-void write(ByteWriter& out, const Cell& cell, CellType type) {
-    out.varint(cell.dots.size());
-    for (const auto& [dot, payload] : cell.dots.entries()) {
-        write(out, dot);
-        if (!traits_of(type).has_values) continue;
-        out.u64(payload.hlc.bits);
+namespace {
+
+/// Bytes of every value of the type, or 0 if they differ.
+constexpr std::size_t fixed_value_bytes(CellType type) {
+    return traits_of(type).has_scores || type == CellType::expiry ? 8 : 0;
+}
+
+void write_time(ByteWriter& out, Hlc hlc) {
+    out.varint((hlc.ms() - epoch_ms) & ms_mask);
+    out.varint(hlc.logical());
+}
+
+Hlc read_time(ByteReader& in) {
+    const std::uint64_t ms = in.varint();
+    const std::uint64_t logical = in.varint();
+    if (ms > ms_mask || logical > logical_max) in.fail();
+    return Hlc{(((ms + epoch_ms) & ms_mask) << 16) | logical};
+}
+
+/// `last`: nothing follows in the cell.
+void write_dot_value(ByteWriter& out, const DotValue& payload, CellType type, bool last) {
+    write_time(out, payload.hlc);
+    if (last || fixed_value_bytes(type) > 0) {
+        out.raw(payload.value);
+    } else {
         out.sized(payload.value);
     }
-    if (cell.counter.empty()) return;
+}
+
+}  // namespace
+
+void write(ByteWriter& out, const Cell& cell, CellType type) {
+    const auto& dots = cell.dots.entries();
+    const bool entries_follow = !cell.counter.empty();
+    const std::uint64_t dots_count = std::min<std::uint64_t>(dots.size(), dots_count_beyond);
+    unsigned form = static_cast<unsigned>(dots_count) << dots_count_shift;
+    if (entries_follow) form |= with_entries;
+    if (!dots.empty()) form |= compact_form(dots.front().dot.actor);
+    out.u8(static_cast<std::uint8_t>(form));
+    if (dots_count == dots_count_beyond) out.varint(dots.size() - dots_count_beyond);
+
+    for (const auto& entry : dots) {
+        if (&entry != &dots.front()) out.u8(compact_form(entry.dot.actor));
+        write_compact(out, entry.dot.actor);
+        out.varint(entry.dot.counter);
+        if (!traits_of(type).has_values) continue;
+        write_dot_value(out, entry.payload, type, &entry == &dots.back() && !entries_follow);
+    }
+    if (!entries_follow) return;
     SYNCLINE_ASSERT(traits_of(type).has_counter);
     out.varint(cell.counter.entries().size());
     for (const auto& entry : cell.counter.entries()) write(out, entry);
@@ -144,16 +196,29 @@ bool is_value(BytesView bytes, CellType type) {
     return !traits_of(type).has_scores || score_from_bytes(bytes).has_value();
 }
 
-void read_dots(ByteReader& in, CellType type, DotMap& dots) {
-    const std::uint64_t count = in.varint();
+BytesView read_dot_value(ByteReader& in, CellType type, bool last) {
+    if (const std::size_t fixed = fixed_value_bytes(type); fixed > 0) return in.raw(fixed);
+    return last ? in.raw(in.left()) : in.sized();
+}
+
+void read_dots(ByteReader& in, CellType type, std::uint8_t form, DotMap& dots) {
+    std::uint64_t count = form >> dots_count_shift;
+    if (count == dots_count_beyond) count += in.varint();
+    if (count < form >> dots_count_shift) in.fail();  // past 2^64
+    std::uint8_t actor_form = form & actor_form_mask;
+    if (count == 0 && actor_form != 0) in.fail();
     for (std::uint64_t i = 0; i < count && in.ok(); ++i) {
-        const Dot dot = read_dot(in);
+        if (i > 0) actor_form = in.u8();
+        Dot dot;
+        dot.actor = read_compact_actor(in, actor_form);
+        dot.counter = in.varint();
         const bool ascending = dots.empty() || dots.entries().back().dot.actor < dot.actor;
         if (!ascending || dot.counter == 0) in.fail();
         DotValue payload;
         if (traits_of(type).has_values) {
-            payload.hlc.bits = in.u64();
-            payload.value = in.sized();
+            payload.hlc = read_time(in);
+            const bool last = i + 1 == count && (form & with_entries) == 0;
+            payload.value = read_dot_value(in, type, last);
             if (!is_value(payload.value, type)) in.fail();
         }
         dots.put(dot, std::move(payload));
@@ -184,8 +249,12 @@ std::optional<Bytes> unpack_value(Unpacker& in, CellType type) {
 Result<Cell> read_cell(BytesView bytes, CellType type) {
     ByteReader in(bytes);
     Cell cell;
-    read_dots(in, type, cell.dots);
-    if (in.ok() && in.left() > 0 && traits_of(type).has_counter) read_counter(in, cell.counter);
+    const std::uint8_t form = in.u8();
+    read_dots(in, type, form, cell.dots);
+    if ((form & with_entries) != 0) {
+        if (!traits_of(type).has_counter) in.fail();
+        read_counter(in, cell.counter);
+    }
     if (in.done()) return cell;
     return Error{Code::corrupt, "not a canonical " + std::string(cell_type_name(type)) +
                                     " cell: " + printable(bytes)};

@@ -11,8 +11,12 @@ namespace {
 /// only its dot.
 enum ResetForm : std::uint8_t { no_reset = 0, full_reset = 1, earlier_reset = 2 };
 
-/// Added to the form of an entry that has decimals, which follow the rest.
-constexpr std::uint8_t with_decimals = 4;
+/// The first byte of an entry: the form of its reset, and further bits.
+constexpr std::uint8_t reset_form_mask = 3;
+constexpr std::uint8_t with_decimals = 4;  ///< they follow the rest
+constexpr unsigned actor_form_shift = 3;   ///< three bits: the compact form of the entry's actor
+constexpr std::uint8_t actor_form_mask = 7;
+constexpr std::uint8_t reset_by_itself = 64;  ///< by the entry's actor, which is not repeated
 
 bool has_decimals(const CounterEntry& entry) {
     return !entry.sum.decimal.is_zero() || !entry.reset_sum.decimal.is_zero();
@@ -34,6 +38,15 @@ bool valid(const CounterEntry& entry) {
     const bool in_range = entry.genesis <= entry.reset && entry.reset <= entry.last;
     const bool same_sum = entry.reset != entry.last || entry.reset_sum == entry.sum;
     return in_range && same_sum && entry.reset_dot.counter > 0;
+}
+
+std::uint8_t first_byte(const Counter::Entry& entry) {
+    const auto& [actor, counts] = entry;
+    unsigned byte = reset_form(counts);
+    if (has_decimals(counts)) byte |= with_decimals;
+    byte |= static_cast<unsigned>(compact_form(actor)) << actor_form_shift;
+    if (byte & reset_form_mask && counts.reset_dot.actor == actor) byte |= reset_by_itself;
+    return static_cast<std::uint8_t>(byte);
 }
 
 }  // namespace
@@ -151,36 +164,46 @@ std::string to_string(const Amount& amount) {
 void write(ByteWriter& out, const Counter::Entry& entry) {
     const auto& [actor, counts] = entry;
     const ResetForm form = reset_form(counts);
-    write(out, actor);
+    out.u8(first_byte(entry));
+    write_compact(out, actor);
     out.varint(counts.genesis);
     out.varint(counts.last - counts.genesis);
     out.signed_varint(static_cast<std::int64_t>(counts.sum.integer));
-    out.u8(static_cast<std::uint8_t>(form | (has_decimals(counts) ? with_decimals : 0)));
     if (form == earlier_reset) {
         out.varint(counts.reset - counts.genesis);
         out.signed_varint(static_cast<std::int64_t>(counts.reset_sum.integer));
     }
-    if (form != no_reset) write(out, counts.reset_dot);
+    if (form != no_reset) {
+        if (counts.reset_dot.actor != actor) {
+            out.u8(compact_form(counts.reset_dot.actor));
+            write_compact(out, counts.reset_dot.actor);
+        }
+        out.varint(counts.reset_dot.counter);
+    }
     if (!has_decimals(counts)) return;
     write(out, counts.sum.decimal);
     if (form == earlier_reset) write(out, counts.reset_sum.decimal);
 }
 
 Counter::Entry read_counter_entry(ByteReader& in) {
-    const Actor actor = read_actor(in);
+    const std::uint8_t coded = in.u8();
+    const std::uint8_t form = coded & reset_form_mask;
+    const bool decimals = (coded & with_decimals) != 0;
+    const Actor actor = read_compact_actor(in, (coded >> actor_form_shift) & actor_form_mask);
     CounterEntry entry;
     entry.genesis = in.varint();
     entry.last = entry.genesis + in.varint();
     entry.sum.integer = static_cast<std::uint64_t>(in.signed_varint());
-    const std::uint8_t coded = in.u8();
-    const std::uint8_t form = coded & static_cast<std::uint8_t>(~with_decimals);
-    if (form > earlier_reset) in.fail();
     if (form == earlier_reset) {
         entry.reset = entry.genesis + in.varint();
         entry.reset_sum.integer = static_cast<std::uint64_t>(in.signed_varint());
     }
-    if (form != no_reset) entry.reset_dot = read_dot(in);
-    if (coded != form) {
+    if (form != no_reset) {
+        const bool by_itself = (coded & reset_by_itself) != 0;
+        entry.reset_dot.actor = by_itself ? actor : read_compact_actor(in, in.u8());
+        entry.reset_dot.counter = in.varint();
+    }
+    if (decimals) {
         entry.sum.decimal = read_decimal(in);
         if (form == earlier_reset) entry.reset_sum.decimal = read_decimal(in);
     }
@@ -188,11 +211,9 @@ Counter::Entry read_counter_entry(ByteReader& in) {
         entry.reset = entry.last;
         entry.reset_sum = entry.sum;
     }
-    // A second way to write a full reset, sums past 2^64, or decimals that are 0 would give equal
-    // cells unequal bytes.
-    if (!valid(entry) || reset_form(entry) != form || has_decimals(entry) != (coded != form)) {
-        in.fail();
-    }
+    // A second way to write a full reset, sums past 2^64, decimals that are 0, or an actor that is
+    // repeated would give equal cells unequal bytes.
+    if (!valid(entry) || first_byte({actor, entry}) != coded) in.fail();
     return {actor, entry};
 }
 

@@ -17,6 +17,16 @@ std::uint32_t read_u32_varint(ByteReader& in) {
     return static_cast<std::uint32_t>(value);
 }
 
+/// The form of a compact actor: bytes of the node less one, and whether the incarnation follows.
+constexpr std::uint8_t node_bytes_mask = 3;
+constexpr std::uint8_t with_incarnation = 4;
+
+unsigned node_bytes(std::uint32_t node) {
+    unsigned count = 1;
+    while (count < sizeof node && (node >> (8 * count)) != 0) ++count;
+    return count;
+}
+
 }  // namespace
 
 std::string to_string(const Actor& actor) {
@@ -65,6 +75,28 @@ Dot read_dot(ByteReader& in) {
     dot.actor = read_actor(in);
     dot.counter = in.varint();
     return dot;
+}
+
+std::uint8_t compact_form(const Actor& actor) {
+    const unsigned form = node_bytes(actor.node) - 1;
+    return static_cast<std::uint8_t>(form | (actor.incarnation == 1 ? 0 : with_incarnation));
+}
+
+void write_compact(ByteWriter& out, const Actor& actor) {
+    for (unsigned left = node_bytes(actor.node); left-- > 0;) {
+        out.u8(static_cast<std::uint8_t>(actor.node >> (8 * left)));
+    }
+    if (actor.incarnation != 1) out.varint(actor.incarnation);
+}
+
+Actor read_compact_actor(ByteReader& in, std::uint8_t form) {
+    Actor actor{0, 1};
+    for (const char byte : in.raw((form & node_bytes_mask) + 1U)) {
+        actor.node = (actor.node << 8) | static_cast<unsigned char>(byte);
+    }
+    if ((form & with_incarnation) != 0) actor.incarnation = read_u32_varint(in);
+    if (compact_form(actor) != form) in.fail();
+    return actor;
 }
 
 void pack(Packer& out, const Actor& actor) {

@@ -37,6 +37,13 @@ void write(ByteWriter& out, const Dot& dot);
 Actor read_actor(ByteReader& in);
 Dot read_dot(ByteReader& in);
 
+/// An actor as cells at rest hold it: its form, below 8, which stands in a byte with other things;
+/// then the node in as few bytes as hold it, and the incarnation if it is not 1.
+std::uint8_t compact_form(const Actor& actor);
+void write_compact(ByteWriter& out, const Actor& actor);
+/// Fails when the bytes are not those that write_compact makes for this form.
+Actor read_compact_actor(ByteReader& in, std::uint8_t form);
+
 void pack(Packer& out, const Actor& actor);  ///< two unsigned numbers
 void pack(Packer& out, const Dot& dot);      ///< three unsigned numbers
 Actor unpack_actor(Unpacker& in);

@@ -23,9 +23,8 @@ namespace {
 // - After a failed data sync LMDB aborts, but would try again with the next commit. The kernel may
 //   have dropped the pages by then, so that the first failure here is the last commit.
 
-/// The first version had no table `conflicts`, the second none of `deadlines`; the rest is the
-/// same.
-constexpr std::uint64_t format_version = 3;
+/// Up to version 3 cells were written at more length; no release wrote them, and they are refused.
+constexpr std::uint64_t format_version = 4;
 constexpr const char* format_table = "format";
 constexpr std::string_view format_key = "version";
 constexpr std::array<const char*, tables_count> table_names = {"cells", "counts", "meta",
@@ -314,32 +313,18 @@ Result<std::uint64_t> read_format(MDB_txn* transaction, const std::string& path,
     return ByteReader(to_view(value)).u64();
 }
 
-/// Adds to a base of an older format what the present one has, in one transaction.
-Result<void> upgrade_format(MDB_env* environment, const std::string& path) {
-    SYNCLINE_TRY(Transaction transaction, begin(environment, 0));
-    MDB_dbi id = 0;
-    SYNCLINE_TRY(const std::uint64_t version, read_format(transaction.get(), path, id));
-    if (version < 1 || version >= format_version) return {};
-    for (const char* const name : table_names) {
-        MDB_dbi created = 0;
-        SYNCLINE_CHECK(
-            check("create a table", mdb_dbi_open(transaction.get(), name, MDB_CREATE, &created)));
-    }
-    Bytes bytes;
-    ByteWriter(bytes).u64(format_version);
-    MDB_val key = to_val(format_key);
-    MDB_val value = to_val(bytes);
-    SYNCLINE_CHECK(check("write the format", mdb_put(transaction.get(), id, &key, &value, 0)));
-    return commit_transaction(std::move(transaction));
-}
-
 Result<void> check_format(MDB_txn* transaction, const std::string& path) {
     MDB_dbi id = 0;
     SYNCLINE_TRY(const std::uint64_t version, read_format(transaction, path, id));
     if (version != format_version) {
-        return Error{Code::version, "base: " + path + " has format version " +
-                                        std::to_string(version) + ", this program knows " +
-                                        std::to_string(format_version)};
+        std::string message = "base: " + path + " has format version " + std::to_string(version) +
+                              ", this program knows " + std::to_string(format_version);
+        if (version < format_version) {
+            message +=
+                "; the build that made it still reads it: copy the data through its clients into "
+                "a replica with a new directory";
+        }
+        return Error{Code::version, std::move(message)};
     }
     return {};
 }
@@ -421,7 +406,6 @@ Result<std::unique_ptr<Base>> open_lmdb_base(const std::string& path, LmdbOption
         return Error{Code::corrupt, "base: " + path + " has lost its data.mdb"};
     }
     SYNCLINE_TRY(Environment environment, open_environment(path, options));
-    SYNCLINE_CHECK(upgrade_format(environment.get(), path));
     SYNCLINE_TRY(const auto tables, open_tables(environment.get(), path));
     return std::unique_ptr<Base>(
         std::make_unique<LmdbBase>(std::move(lock), std::move(environment), tables));

@@ -16,9 +16,15 @@ std::string hex_of(const Cell& cell, CellType type) {
     return to_hex(test::bytes_of(cell, type));
 }
 
+/// So long after the epoch of timestamps at rest.
+Hlc at(std::uint64_t ms) {
+    constexpr std::uint64_t epoch_ms = 1704067200000;
+    return Hlc::at_ms(epoch_ms + ms);
+}
+
 Cell string_cell(BytesView value) {
     Cell cell;
-    cell.dots.put({a, 1}, DotValue{Hlc::at_ms(1), Bytes(value)});
+    cell.dots.put({a, 1}, DotValue{Hlc{at(1000).bits + 5}, Bytes(value)});
     return cell;
 }
 
@@ -31,7 +37,7 @@ void increment(Cell& cell, const Dot& dot, std::int64_t amount) {
 /// Two siblings, one live counter entry and one that is reset.
 Cell full_cell() {
     Cell cell = string_cell("10");
-    cell.dots.put({b, 2}, DotValue{Hlc::at_ms(2), "20"});
+    cell.dots.put({b, 2}, DotValue{at(2000), "20"});
     increment(cell, {a, 2}, 5);
     for (const auto& [actor, entry] : cell.counter.reset({b, 3})) cell.counter.merge(actor, entry);
     increment(cell, {b, 4}, -1);
@@ -46,36 +52,86 @@ BOOST_AUTO_TEST_SUITE(cell)
 
 BOOST_AUTO_TEST_CASE(golden_bytes_of_each_type) {
     BOOST_TEST(hex_of({}, CellType::string) == "00");
-    // dots, dot, time, length, value
-    BOOST_TEST(hex_of(string_cell("hi"), CellType::string) == "010101010000000000010000026869");
+    // form, dot, time, value
+    BOOST_TEST(hex_of(string_cell("hi"), CellType::string) == "100101e807056869");
     Cell element;
     element.dots.put({a, 1}, {});
     element.dots.put({b, 300}, {});
-    BOOST_TEST(hex_of(element, CellType::set) == "020101010201ac02");
+    BOOST_TEST(hex_of(element, CellType::set) == "2001010002ac02");
     Cell number;
     increment(number, {a, 3}, 5);
-    BOOST_TEST(hex_of(number, CellType::hash) == "0001010103000a00");
+    BOOST_TEST(hex_of(number, CellType::hash) == "0801000103000a");
     // Two dots; two entries, of which the first is reset.
     BOOST_TEST(hex_of(full_cell(), CellType::hash) ==
+               "28"
+               "0101e80705023130"
+               "000202d00f00023230"
                "02"
-               "0101010000000000010000023130"
-               "0201020000000000020000023230"
-               "02"
-               "010102000a01020103"
-               "020104000100");
+               "010102000a000203"
+               "0002040001");
+}
+
+BOOST_AUTO_TEST_CASE(golden_bytes_of_wide_actors_and_scores) {
+    const Actor wide{0x9abcdef0, 1};
+    const Actor returned{0x9abcdef0, 300};
+    Cell element;
+    element.dots.put({wide, 1000000}, {});
+    BOOST_TEST(hex_of(element, CellType::set) == "139abcdef0c0843d");
+    element.dots.put({returned, 1}, {});
+    BOOST_TEST(hex_of(element, CellType::set) == "239abcdef0c0843d079abcdef0ac0201");
+    Cell member;  // the value has a fixed length, also in front of entries
+    member.dots.put({a, 1}, DotValue{at(0), Bytes(8, '\xc0')});
+    BOOST_TEST(hex_of(member, CellType::sorted_set) == "1001010000c0c0c0c0c0c0c0c0");
+    increment(member, {wide, 2}, 1);
+    BOOST_TEST(hex_of(member, CellType::sorted_set) ==
+               "1801010000c0c0c0c0c0c0c0c001189abcdef0020002");
+    Cell early;  // before the epoch of timestamps
+    early.dots.put({a, 1}, DotValue{Hlc{7}, ""});
+    BOOST_TEST(hex_of(early, CellType::string) == "1001018098b8edb3ce3f07");
+}
+
+BOOST_AUTO_TEST_CASE(cells_of_many_dots_are_read_back) {
+    for (const std::uint32_t count : {14U, 15U, 16U, 150U}) {
+        Cell cell;
+        for (std::uint32_t i = 0; i < count; ++i) {
+            const Dot dot{{i * 0x123456, i % 3}, i + 1};
+            cell.dots.put(dot, DotValue{Hlc{std::uint64_t{i} << 40}, Bytes(i, 'v')});
+        }
+        const Bytes bytes = test::bytes_of(cell, CellType::string);
+        BOOST_TEST((read_cell(bytes, CellType::string).value() == cell));
+        increment(cell, {b, 2}, 5);
+        const Bytes with_entry = test::bytes_of(cell, CellType::string);
+        BOOST_TEST((read_cell(with_entry, CellType::string).value() == cell));
+    }
 }
 
 BOOST_AUTO_TEST_CASE(bytes_that_are_not_canonical_are_corrupt) {
     const auto refused = [](BytesView hex, CellType type) { return !reads(*from_hex(hex), type); };
     BOOST_TEST(refused("", CellType::string));
-    BOOST_TEST(refused("0000", CellType::string));           // an empty counter part
-    BOOST_TEST(refused("0078", CellType::set));              // a set element with more
-    BOOST_TEST(refused("01010100", CellType::set));          // counter 0
-    BOOST_TEST(refused("02020101010101", CellType::set));    // unsorted
-    BOOST_TEST(refused("02010101010101", CellType::set));    // twice
-    BOOST_TEST(refused("02010101010102", CellType::set));    // two of an actor
-    BOOST_TEST(refused("8100010101", CellType::set));        // a long varint
-    BOOST_TEST(refused("ffffffff0f010101", CellType::set));  // more dots than bytes
+    BOOST_TEST(!refused("100101", CellType::set));
+    BOOST_TEST(refused("0800", CellType::string));           // an empty counter part
+    BOOST_TEST(refused("080100010300", CellType::string));   // an entry cut off
+    BOOST_TEST(refused("0801000103000a", CellType::set));    // a set element with a counter
+    BOOST_TEST(refused("0801000103000a", CellType::list));   // an element of a list, too
+    BOOST_TEST(refused("01", CellType::set));                // an actor without a dot
+    BOOST_TEST(refused("10010178", CellType::set));          // a set element with more
+    BOOST_TEST(refused("100100", CellType::set));            // counter 0
+    BOOST_TEST(refused("2002010001", CellType::set));        // cut off
+    BOOST_TEST(refused("200201000101", CellType::set));      // unsorted
+    BOOST_TEST(refused("200101000101", CellType::set));      // twice
+    BOOST_TEST(refused("200101000102", CellType::set));      // two of an actor
+    BOOST_TEST(refused("2001010802", CellType::set));        // no such form of an actor
+    BOOST_TEST(refused("11000101", CellType::set));          // a node in more bytes than it needs
+    BOOST_TEST(refused("14010101", CellType::set));          // incarnation 1 where none stands
+    BOOST_TEST(refused("1401ffffffff1f01", CellType::set));  // an incarnation beyond 32 bits
+    BOOST_TEST(refused("10018100", CellType::set));          // a long varint
+    BOOST_TEST(refused("f0ffffff0f0101", CellType::set));    // more dots than bytes
+    BOOST_TEST(refused("f0ffffffffffffffffff010101", CellType::set));     // and past 2^64
+    BOOST_TEST(refused("10010180808080808080010078", CellType::string));  // ms beyond 48 bits
+    BOOST_TEST(refused("1001010080800478", CellType::string));            // counter beyond 16
+    BOOST_TEST(!refused("1001010000c0c0c0c0c0c0c0c0", CellType::sorted_set));
+    BOOST_TEST(refused("1001010000c0c0c0c0c0c0c0", CellType::sorted_set));  // a short score
+    BOOST_TEST(refused("1001010000c0c0c0c0c0c0c0c0c0", CellType::sorted_set));
     const auto error = read_cell("junk", CellType::set).error();
     BOOST_TEST((error.code == Code::corrupt));
     BOOST_TEST(error.message == "not a canonical set cell: junk");
@@ -84,15 +140,16 @@ BOOST_AUTO_TEST_CASE(bytes_that_are_not_canonical_are_corrupt) {
 BOOST_AUTO_TEST_CASE(every_truncation_and_every_addition_is_corrupt) {
     const Bytes whole = test::bytes_of(full_cell(), CellType::string);
     BOOST_TEST((*read_cell(whole, CellType::string) == full_cell()));
-    // Cut right after the dots it is another canonical cell, one without a counter.
-    Cell without_counter = full_cell();
-    without_counter.counter = {};
-    const std::size_t dots_size = test::bytes_of(without_counter, CellType::string).size();
     for (std::size_t size = 0; size < whole.size(); ++size) {
-        const bool accepted = reads(BytesView(whole).substr(0, size), CellType::string);
-        BOOST_TEST(accepted == (size == dots_size));
+        BOOST_TEST(!reads(BytesView(whole).substr(0, size), CellType::string));
     }
     BOOST_TEST(!reads(whole + Bytes(1, '\0'), CellType::string));
+    // A value at the end has no length: what is left of it is a shorter value.
+    const Bytes value = test::bytes_of(string_cell("hi"), CellType::string);
+    for (std::size_t size = 0; size < value.size(); ++size) {
+        const bool accepted = reads(BytesView(value).substr(0, size), CellType::string);
+        BOOST_TEST(accepted == (size >= value.size() - 2));
+    }
 }
 
 BOOST_AUTO_TEST_CASE(whatever_is_accepted_is_what_would_be_written) {

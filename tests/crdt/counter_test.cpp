@@ -135,13 +135,17 @@ BOOST_AUTO_TEST_CASE(golden_bytes_of_an_entry) {
     const CounterEntry live{3, 0, 0, {}, 7, 7};
     const CounterEntry reset{3, 7, 7, {b, 1}, 7, 7};
     const CounterEntry partly{3, 3, 5, {b, 1}, 7, 7};
-    // actor, genesis, last - genesis, sum (zigzag), form [, reset - genesis, its sum] [, its dot]
-    BOOST_TEST(written({a, live}) == "010103040e00");
-    BOOST_TEST(written({a, reset}) == "010103040e01020101");
-    BOOST_TEST(written({a, partly}) == "010103040e02000a020101");
+    const CounterEntry by_itself{3, 7, 7, {a, 9}, 7, 7};
+    // form, actor, genesis, last - genesis, sum (zigzag) [, reset - genesis, its sum] [, its dot]
+    BOOST_TEST(written({a, live}) == "000103040e");
+    BOOST_TEST(written({a, reset}) == "010103040e000201");
+    BOOST_TEST(written({a, partly}) == "020103040e000a000201");
+    BOOST_TEST(written({a, by_itself}) == "410103040e09");
+    BOOST_TEST(written({{0xabcdef, 9}, live}) == "30abcdef0903040e");
     BOOST_TEST(packed({a, live}) == "950101030707");
     BOOST_TEST(packed({a, partly}) == "9a01010307070305020101");
-    for (const CounterEntry& entry : {live, reset, partly}) BOOST_TEST(survives({a, entry}));
+    for (const CounterEntry& entry : {live, reset, partly, by_itself})
+        BOOST_TEST(survives({a, entry}));
 }
 
 BOOST_AUTO_TEST_CASE(extreme_entries_survive) {
@@ -161,10 +165,18 @@ BOOST_AUTO_TEST_CASE(entries_that_no_replica_makes_are_refused) {
 
 BOOST_AUTO_TEST_CASE(a_full_reset_has_one_form_of_bytes) {
     // Written as an earlier reset at reset = last.
-    const Bytes twin("\x01\x01\x03\x04\x0e\x02\x04\x0e\x02\x01\x01", 11);
-    ByteReader in(twin);
-    read_counter_entry(in);
-    BOOST_TEST(!in.ok());
+    const auto refused = [](BytesView hex) {
+        const Bytes bytes = *from_hex(hex);
+        ByteReader in(bytes);
+        read_counter_entry(in);
+        return !in.ok();
+    };
+    BOOST_TEST(refused("020103040e040e000201"));
+    BOOST_TEST(refused("410103040e000109"));  // both ways to name who did the reset
+    BOOST_TEST(refused("010103040e000109"));  // the entry's actor, written once more
+    BOOST_TEST(refused("400103040e"));        // a reset by nobody
+    BOOST_TEST(refused("030103040e000201"));  // no such form
+    BOOST_TEST(refused("800103040e"));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

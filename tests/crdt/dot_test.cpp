@@ -49,6 +49,23 @@ BOOST_AUTO_TEST_CASE(dots_survive_both_codecs) {
     }
 }
 
+BOOST_AUTO_TEST_CASE(compact_actors_have_one_form) {
+    for (const std::uint32_t node :
+         {0U, 1U, 0xffU, 0x100U, 0xffffU, 0x10000U, 0xffffffU, 0x1000000U, 0xffffffffU}) {
+        for (const std::uint32_t incarnation : {0U, 1U, 2U, 0xffffffffU}) {
+            const Actor actor{node, incarnation};
+            Bytes bytes;
+            ByteWriter out(bytes);
+            write_compact(out, actor);
+            for (std::uint8_t form = 0; form < 16; ++form) {
+                ByteReader in(bytes);
+                const bool same = read_compact_actor(in, form) == actor && in.done();
+                BOOST_TEST(same == (form == compact_form(actor)));
+            }
+        }
+    }
+}
+
 BOOST_AUTO_TEST_CASE(a_node_beyond_32_bits_is_refused) {
     Bytes written;
     ByteWriter(written).varint(std::uint64_t{1} << 32);
