@@ -45,6 +45,12 @@ BOOST_AUTO_TEST_CASE(sums_carry_and_borrow_between_the_halves) {
     BOOST_TEST((Hash128{} - one == Hash128{~std::uint64_t{0}, ~std::uint64_t{0}}));
 }
 
+BOOST_AUTO_TEST_CASE(what_is_added_twice_does_not_cancel_out) {
+    const Hash128 row = hash128("row", "value", 1);
+    BOOST_TEST((row + row != Hash128{}));  // as it would with an exclusive or
+    BOOST_TEST((row + row - row == row));
+}
+
 BOOST_AUTO_TEST_CASE(sums_form_a_group) {
     for (const std::uint64_t seed : test::seeds(100)) {
         test::SeededRandom random(seed);

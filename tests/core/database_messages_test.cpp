@@ -70,6 +70,27 @@ BOOST_AUTO_TEST_CASE(two_databases_meet) {
     check_same();
 }
 
+BOOST_AUTO_TEST_CASE(a_merge_that_changes_a_score_moves_the_member) {
+    value(a.sorted_set("board").add("ann", 1));
+    value(a.sorted_set("board").add("bob", 2));
+    carry();
+    value(a.sorted_set("board").add("ann", 5));
+    value(b.sorted_set("board").add("ann", 7));
+    value(b.sorted_set("board").increment("bob", 10));
+    carry();
+    check_same();
+    for (const Database* const side : {&a, &b}) {
+        const auto members = value(side->sorted_set("board").range(0, 10));
+        BOOST_REQUIRE(members.size() == 2U);  // none under the score that lost, none twice
+        BOOST_TEST(members[0].name == "ann");
+        BOOST_TEST((members[0].score == 5 || members[0].score == 7));
+        BOOST_TEST(members[1].name == "bob");
+        BOOST_TEST(members[1].score == 12);
+        const auto low = value(side->sorted_set("board").between(0, 4));
+        BOOST_TEST(low.empty());
+    }
+}
+
 BOOST_AUTO_TEST_CASE(concurrent_values_are_siblings_on_both_sides) {
     done(a.string("name").set("Ann"));
     done(b.string("name").set("Anna"));

@@ -1,6 +1,7 @@
 // Histories that break simpler designs, each with what must happen instead.
 #include <boost/test/unit_test.hpp>
 
+#include "crdt/score.hpp"
 #include "tests/crdt/subjects.hpp"
 
 namespace syncline {
@@ -128,6 +129,39 @@ BOOST_AUTO_TEST_CASE(a_reset_cancels_the_increments_it_saw_and_no_other) {
     BOOST_TEST((p.cell == q.cell));
 }
 
+BOOST_AUTO_TEST_CASE(a_reset_reaches_a_replica_that_has_later_increments_already) {
+    r.deliver(p.increment(5));
+    q.join(r);
+    const Event reset = q.del();
+    r.deliver(p.increment(9));
+    r.deliver(p.increment(1));
+    // r knows the sum of 15 alone; how much of it the reset saw comes with the reset.
+    r.deliver(reset);
+    BOOST_TEST(r.value() == "10");
+    p.deliver(reset);
+    BOOST_TEST((r.cell == p.cell));
+}
+
+BOOST_AUTO_TEST_CASE(a_removal_takes_what_its_origin_had_seen_and_holds_no_more) {
+    const Event loser = p.set("loser", 1);
+    const Event winner = q.set("winner", 2);
+    p.deliver(winner);
+    q.deliver(loser);
+    r.deliver(winner);
+    r.deliver(loser);
+    // What p would do with losers that everybody has: drop them, at a time of its own.
+    p.cell.dots.remove_covered([&] {
+        VersionVector lost;
+        lost.add(loser.dot);
+        return lost;
+    }());
+    const Event again = p.set("again", 3);
+    // A list of the dots that p removes would lack the loser, and leave it at r.
+    r.deliver(again);
+    BOOST_TEST((r.cell == p.cell));
+    BOOST_TEST(r.cell.dots.size() == 1U);
+}
+
 BOOST_AUTO_TEST_CASE(a_collected_counter_entry_is_not_revived_by_an_old_snapshot) {
     const Event five = p.increment(5);
     q.deliver(five);
@@ -173,6 +207,18 @@ BOOST_AUTO_TEST_CASE(set_cancels_the_increments_it_saw) {
     q.deliver(late);
     BOOST_TEST(p.value() == "2");
     BOOST_TEST((p.cell == q.cell));
+}
+
+BOOST_AUTO_TEST_CASE(a_score_beside_an_increment_keeps_both) {
+    Replica here{1, CellType::sorted_set};
+    Replica there{2, CellType::sorted_set};
+    there.deliver(here.set(score_bytes(10)));
+    const Event score = here.set(score_bytes(20));
+    const Event increment = there.increment(3);
+    here.deliver(increment);
+    there.deliver(score);
+    BOOST_TEST((score_value(here.cell) == 23));
+    BOOST_TEST((here.cell == there.cell));
 }
 
 BOOST_AUTO_TEST_CASE(increments_beside_a_text_are_hidden_until_the_text_goes) {

@@ -1,5 +1,6 @@
 #pragma once
 #include <array>
+#include <cstdlib>
 #include <map>
 #include <memory>
 #include <sstream>
@@ -13,6 +14,12 @@
 /// events in every causal order or as whole states, compared with a specification and with
 /// each other after every step.
 namespace syncline::test {
+
+/// A count that a variable of the environment may set, for longer runs.
+inline std::size_t count_from(const char* variable, std::size_t otherwise) {
+    const char* const wanted = std::getenv(variable);
+    return wanted == nullptr ? otherwise : std::strtoull(wanted, nullptr, 10);
+}
 
 /// Who decides what happens next.
 class Chooser {

@@ -1,7 +1,6 @@
 #include "tests/crdt/history.hpp"
 
 #include <boost/test/unit_test.hpp>
-#include <cstdlib>
 
 #include "tests/crdt/subjects.hpp"
 
@@ -11,27 +10,28 @@ namespace {
 constexpr std::size_t histories_default = 1000;
 constexpr std::size_t steps_per_history = 60;
 
-/// SYNCLINE_HISTORIES says otherwise.
-std::size_t histories_per_type() {
-    const char* const wanted = std::getenv("SYNCLINE_HISTORIES");
-    return wanted == nullptr ? histories_default : std::strtoull(wanted, nullptr, 10);
-}
-
 template <test::CellSubject Subject>
 void check_random() {
-    for (const std::uint64_t seed : test::seeds(histories_per_type())) {
+    const std::size_t count = test::count_from("SYNCLINE_HISTORIES", histories_default);
+    for (const std::uint64_t seed : test::seeds(count)) {
         const std::string failure = test::check_random_history<Subject>(seed, steps_per_history);
         BOOST_REQUIRE_MESSAGE(failure.empty(), "SYNCLINE_SEED=" << seed << ": " << failure);
     }
 }
 
 template <test::CellSubject Subject>
-void check_all(std::size_t steps) {
+void check_all(std::size_t steps_default) {
+    const std::size_t steps = test::count_from("SYNCLINE_EXHAUSTIVE", steps_default);
     std::size_t histories_count = 0;
     const std::string failure = test::check_all_histories<Subject>(steps, histories_count);
     BOOST_TEST_MESSAGE(histories_count << " histories of " << steps << " steps");
     BOOST_REQUIRE_MESSAGE(failure.empty(), failure);
 }
+
+/// Fields are strings in a row of another type.
+struct FieldSubject : test::StringSubject {
+    static constexpr CellType type = CellType::hash;
+};
 
 BOOST_AUTO_TEST_SUITE(history)
 
@@ -53,6 +53,10 @@ BOOST_AUTO_TEST_CASE(set_elements_follow_their_specification) {
 
 BOOST_AUTO_TEST_CASE(strings_with_increments_follow_their_specification) {
     check_random<test::StringSubject>();
+}
+
+BOOST_AUTO_TEST_CASE(hash_fields_follow_their_specification) {
+    check_random<FieldSubject>();
 }
 
 BOOST_AUTO_TEST_CASE(scores_follow_their_specification) {
@@ -93,6 +97,14 @@ BOOST_AUTO_TEST_CASE(every_short_history_of_a_counter_is_right) {
 
 BOOST_AUTO_TEST_CASE(every_short_history_of_a_string_is_right) {
     check_all<test::StringSubject>(3);
+}
+
+BOOST_AUTO_TEST_CASE(every_short_history_of_a_hash_field_is_right) {
+    check_all<FieldSubject>(3);
+}
+
+BOOST_AUTO_TEST_CASE(every_short_history_of_a_register_is_right) {
+    check_all<test::RegisterSubject>(4);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

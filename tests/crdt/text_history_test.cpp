@@ -254,8 +254,10 @@ private:
     std::string failure_;
 };
 
-void check_random(std::size_t histories, std::size_t steps, const Alphabet& alphabet) {
-    for (const std::uint64_t seed : test::seeds(histories)) {
+void check_random(std::size_t steps, const Alphabet& alphabet) {
+    constexpr std::size_t histories_default = 100;
+    const std::size_t count = test::count_from("SYNCLINE_HISTORIES", histories_default);
+    for (const std::uint64_t seed : test::seeds(count)) {
         test::RandomChooser chooser(seed);
         const std::string failure = TextHistoryCheck(chooser, alphabet).run(steps);
         BOOST_REQUIRE_MESSAGE(failure.empty(), "SYNCLINE_SEED=" << seed << ": " << failure);
@@ -341,25 +343,26 @@ BOOST_AUTO_TEST_CASE(every_causal_order_gives_the_same_text) {
 }
 
 BOOST_AUTO_TEST_CASE(texts_follow_their_specification) {
-    check_random(100, 40, {{"a", "bc", "déf", "𝄞", "€x"}, 3, 1000});
+    check_random(40, {{"a", "bc", "déf", "𝄞", "€x"}, 3, 1000});
 }
 
 /// Few positions, many editors: siblings, and children on both sides of inner elements.
 BOOST_AUTO_TEST_CASE(texts_with_crowded_places_follow_their_specification) {
-    check_random(100, 40, {{"1", "23"}, 1, 3});
-    check_random(100, 40, {{"1"}, 1, 3, false});
+    check_random(40, {{"1", "23"}, 1, 3});
+    check_random(40, {{"1"}, 1, 3, false});
 }
 
 BOOST_AUTO_TEST_CASE(every_short_history_is_right) {
     const Alphabet alphabet{{"ab"}, 1, 2, true, 0};
+    const std::size_t steps = test::count_from("SYNCLINE_EXHAUSTIVE", 3);
     test::ExhaustiveChooser chooser;
     std::size_t histories = 0;
     do {
         ++histories;
-        const std::string failure = TextHistoryCheck(chooser, alphabet).run(3);
+        const std::string failure = TextHistoryCheck(chooser, alphabet).run(steps);
         BOOST_REQUIRE_MESSAGE(failure.empty(), failure);
     } while (chooser.advance());
-    BOOST_TEST_MESSAGE(histories << " histories");
+    BOOST_TEST_MESSAGE(histories << " histories of " << steps << " steps");
     BOOST_TEST(histories > 1000U);
 }
 
