@@ -104,7 +104,7 @@ BOOST_AUTO_TEST_CASE(every_short_history_of_a_hash_field_is_right) {
 }
 
 BOOST_AUTO_TEST_CASE(every_short_history_of_a_register_is_right) {
-    check_all<test::RegisterSubject>(4);
+    check_all<test::RegisterSubject>(3);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
