@@ -28,6 +28,8 @@ KeyType key_type_of(CellType type) {
             return KeyType::text;
         case CellType::multi_value:
             return KeyType::multi_value;
+        case CellType::bounded_counter:
+            return KeyType::bounded_counter;
         case CellType::expiry:
             break;  // no key is one
     }
@@ -43,6 +45,8 @@ Error name_key(const Error& error, BytesView key) {
         case Code::invalid_argument:
         case Code::limit:
         case Code::conflict:
+        case Code::no_rights:
+        case Code::permanent:
             return error.in("key \"" + printable(key) + "\"");
         default:
             return error;
@@ -118,6 +122,8 @@ std::string_view key_type_name(KeyType type) {
             return "text";
         case KeyType::multi_value:
             return "multi-value";
+        case KeyType::bounded_counter:
+            return "bounded-counter";
     }
     return "unknown";
 }
@@ -146,6 +152,39 @@ Result<std::int64_t> CounterHandle::get() const {
 
 Result<void> CounterHandle::set(std::int64_t value) const {
     return StringHandle(access_, key_).set(std::to_string(value));
+}
+
+// --- BoundedCounterHandle
+
+Result<std::int64_t> BoundedCounterHandle::increment(std::int64_t amount) const {
+    return run(*access_, Kind::write, key_,
+               [&](Transaction& txn) { return operations::bounded_increment(txn, key_, amount); });
+}
+
+Result<std::int64_t> BoundedCounterHandle::decrement(std::int64_t amount) const {
+    return run(*access_, Kind::write, key_,
+               [&](Transaction& txn) { return operations::bounded_decrement(txn, key_, amount); });
+}
+
+Result<std::int64_t> BoundedCounterHandle::get() const {
+    return run(*access_, Kind::read, key_, [&](Transaction& txn) -> Result<std::int64_t> {
+        SYNCLINE_TRY(const BoundedCounter counter, operations::bounded_read(txn, key_));
+        return counter.value();
+    });
+}
+
+Result<std::vector<BoundedCounter::Part>> BoundedCounterHandle::rights() const {
+    using Parts = std::vector<BoundedCounter::Part>;
+    return run(*access_, Kind::read, key_, [&](Transaction& txn) -> Result<Parts> {
+        SYNCLINE_TRY(const BoundedCounter counter, operations::bounded_read(txn, key_));
+        return counter.parts_from(txn.dot().actor);
+    });
+}
+
+Result<void> BoundedCounterHandle::transfer(std::int64_t amount, const Actor& to) const {
+    return run_void(*access_, key_, [&](Transaction& txn) {
+        return operations::bounded_transfer(txn, key_, amount, to);
+    });
 }
 
 // --- StringHandle
@@ -509,6 +548,10 @@ CounterHandle Keyspace::counter(BytesView key) const {
 }
 
 StringHandle Keyspace::string(BytesView key) const {
+    return {access_, key};
+}
+
+BoundedCounterHandle Keyspace::bounded_counter(BytesView key) const {
     return {access_, key};
 }
 

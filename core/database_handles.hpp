@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "../crdt/bounded_counter.hpp"
 #include "../crdt/dot.hpp"
 #include "../crdt/version_vector.hpp"
 #include "base/bytes.hpp"
@@ -17,8 +18,17 @@ namespace syncline {
 class Access;
 
 /// What a key holds. Strings are registers; a counter is a string that is a number.
-enum class KeyType : std::uint8_t { string, map, set, sorted_set, list, text, multi_value };
-/// "string", "map", "set", "sorted-set", "list", "multi-value".
+enum class KeyType : std::uint8_t {
+    string,
+    map,
+    set,
+    sorted_set,
+    list,
+    text,
+    multi_value,
+    bounded_counter,
+};
+/// "string", "map", "set", "sorted-set", "list", "text", "multi-value", "bounded-counter".
 std::string_view key_type_name(KeyType type);
 
 /// One of the concurrent values of a register.
@@ -80,6 +90,30 @@ public:
     Result<std::int64_t> get() const;
     /// Overwrites: what this replica sees is replaced, additions made elsewhere meanwhile are kept.
     Result<void> set(std::int64_t value) const;
+};
+
+/// A 64-bit number that never goes below 0, whatever replicas do while they cannot reach each
+/// other: each unit added is a right to take one off, and a replica takes off only what it has the
+/// rights to. It cannot be removed, and the rights of a replica that is lost are lost with it.
+/// Amounts are at least 1 (Error invalid_argument).
+class BoundedCounterHandle : public Handle {
+public:
+    using Handle::Handle;
+
+    /// Adds, and gives this replica as many rights; returns the value that it sees. Error overflow.
+    Result<std::int64_t> increment(std::int64_t amount) const;
+    /// Takes off, and uses up as many rights; returns the value that this replica sees. Error
+    /// no_rights: this replica has fewer; the message says who has more.
+    Result<std::int64_t> decrement(std::int64_t amount) const;
+    /// 0 for a missing key. The largest number when concurrent increments went beyond it.
+    Result<std::int64_t> get() const;
+    /// Who may take off how much: this replica first, then the others, those with most rights
+    /// first.
+    Result<std::vector<BoundedCounter::Part>> rights() const;
+    /// Gives rights of this replica to another, which calls itself by the actor that its rights()
+    /// begin with. Rights given to an actor that does not exist are of no use to anybody. Errors:
+    /// no_rights; invalid_argument (it is this replica, or its node has a later incarnation).
+    Result<void> transfer(std::int64_t amount, const Actor& to) const;
 };
 
 /// A register of bytes: the last writer is shown, concurrent values are kept as siblings.
@@ -252,6 +286,7 @@ public:
 class Keyspace {
 public:
     [[nodiscard]] CounterHandle counter(BytesView key) const;
+    [[nodiscard]] BoundedCounterHandle bounded_counter(BytesView key) const;
     [[nodiscard]] StringHandle string(BytesView key) const;
     [[nodiscard]] SetHandle set(BytesView key) const;
     [[nodiscard]] MapHandle map(BytesView key) const;
@@ -263,6 +298,7 @@ public:
     Result<std::optional<KeyType>> type(BytesView key) const;
     Result<bool> exists(BytesView key) const;
     /// Removes what this replica sees of a key, whatever it holds. True: there was something.
+    /// Error permanent, as of the next two: it holds a bounded counter.
     Result<bool> remove(BytesView key) const;
     /// Lets a key end so long from now; at once if that is not after now. Of concurrent deadlines
     /// the latest counts; setting a string removes those it has seen. False: there is no such key.

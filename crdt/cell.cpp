@@ -1,6 +1,7 @@
 #include "crdt/cell.hpp"
 
 #include "core/base/mutation.hpp"
+#include "crdt/bounded_counter.hpp"
 #include "crdt/expiry.hpp"
 #include "crdt/score.hpp"
 
@@ -111,6 +112,10 @@ std::optional<Bytes> visible_value(const Cell& cell, CellType type) {
         const std::optional<std::uint64_t> deadline = expiry_deadline(cell);
         return deadline ? std::optional<Bytes>(deadline_text(*deadline)) : std::nullopt;
     }
+    if (type == CellType::bounded_counter) {
+        const DotMap::Entry* const winner = cell.dots.winner();
+        return winner ? std::optional(value_text(winner->payload.value, type)) : std::nullopt;
+    }
     if (!traits_of(type).has_scores) return string_value(cell);
     const std::optional<double> score = score_value(cell);
     return score ? std::optional<Bytes>(score_text(*score)) : std::nullopt;
@@ -118,6 +123,7 @@ std::optional<Bytes> visible_value(const Cell& cell, CellType type) {
 
 Bytes value_text(const Bytes& value, CellType type) {
     if (type == CellType::expiry) return deadline_text(deadline_from_bytes(value).value());
+    if (type == CellType::bounded_counter) return std::to_string(rights_from_bytes(value).value());
     if (!traits_of(type).has_scores) return value;
     const std::optional<double> score = score_from_bytes(value);
     SYNCLINE_ASSERT(score.has_value());  // nothing else is read or unpacked
@@ -193,6 +199,7 @@ namespace {
 /// Whether bytes from outside can be a value of the type.
 bool is_value(BytesView bytes, CellType type) {
     if (type == CellType::expiry) return deadline_from_bytes(bytes).has_value();
+    if (type == CellType::bounded_counter) return rights_from_bytes(bytes).has_value();
     return !traits_of(type).has_scores || score_from_bytes(bytes).has_value();
 }
 

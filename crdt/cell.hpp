@@ -20,6 +20,7 @@ enum class CellType : std::uint8_t {
     list = 5,
     text = 6,  ///< one cell for each generation; its characters are rows beside it, text_rows.hpp
     multi_value = 7,
+    bounded_counter = 8,
     expiry = 32,  ///< when the key ends: beside what it holds, which alone makes a key exist
 };
 
@@ -43,6 +44,7 @@ constexpr CellTraits all_cell_traits[] = {
     {CellType::list, "list", true, true, false, false, true},
     {CellType::text, "text", true, true, false, false, false},
     {CellType::multi_value, "multi-value", false, true, false, false, false},
+    {CellType::bounded_counter, "bounded-counter", true, true, false, false, false},
     {CellType::expiry, "expiry", false, true, false, false, false},
 };
 constexpr std::size_t cell_types_count = std::size(all_cell_traits);
@@ -70,6 +72,11 @@ constexpr bool makes_key(CellType type) {
 constexpr bool is_last_writer_wins(CellType type) {
     return type == CellType::string || type == CellType::hash || type == CellType::sorted_set ||
            type == CellType::list;
+}
+/// Whether cells of this type are never removed: range deletes and deadlines pass them by, because
+/// the invariant of a bounded counter rests on rows that nobody takes back.
+constexpr bool is_permanent(CellType type) {
+    return type == CellType::bounded_counter;
 }
 std::optional<CellType> cell_type_from(std::uint64_t number);
 /// "string", "hash", "set", ...

@@ -53,6 +53,11 @@ std::optional<Dot> dot_from(BytesView text) {
     return dot;
 }
 
+std::optional<Actor> actor_from(BytesView text) {
+    const std::optional<Dot> dot = dot_from(Bytes(text) + ":0");
+    return dot ? std::optional(dot->actor) : std::nullopt;
+}
+
 void write(ByteWriter& out, const Actor& actor) {
     out.varint(actor.node);
     out.varint(actor.incarnation);

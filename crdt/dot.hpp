@@ -30,6 +30,7 @@ struct Dot {
 std::string to_string(const Actor& actor);  ///< "node.incarnation" in hexadecimal
 std::string to_string(const Dot& dot);      ///< "node.incarnation:counter"
 /// Nothing unless the text is what to_string() makes.
+std::optional<Actor> actor_from(BytesView text);
 std::optional<Dot> dot_from(BytesView text);
 
 void write(ByteWriter& out, const Actor& actor);

@@ -32,6 +32,10 @@ std::string_view code_name(Code code) {
             return "read_only";
         case Code::conflict:
             return "conflict";
+        case Code::no_rights:
+            return "no_rights";
+        case Code::permanent:
+            return "permanent";
     }
     return "unknown";
 }

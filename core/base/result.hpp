@@ -27,6 +27,8 @@ enum class Code : std::uint8_t {
     causality,         ///< an event arrived before its causal past
     read_only,         ///< only the primary takes writes
     conflict,          ///< what the caller has seen is not what is there any more
+    no_rights,         ///< this replica's rights to a bounded counter do not suffice
+    permanent,         ///< a bounded counter would be removed, replaced or given an end
 };
 
 /// The name of a code, as it stands in logs.

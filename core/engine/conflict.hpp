@@ -92,7 +92,8 @@ RowKey clash_row_key(BytesView key);
 ///   On each cell that e changes, let x be a live value (dot), or an actor's latest increment if
 ///   live, with x outside past(e). Then {x, e} is a conflict of kind
 ///     write_write  if e and x are writes of a register, or deadline if these are deadlines,
-///     add_remove   if e removes (also as part of a range) and does not write, and x is a value,
+///     add_remove   if e removes (also as part of a range, unless the cell is of a permanent type)
+///                  and does not write, and x is a value,
 ///     reset_inc    if one of them is an increment and the other a write or removal.
 ///   A pair of transactions that did several things to a cell has the first kind that applies.
 ///   Nothing is decided, and nothing recorded, between two adds of one member, and two increments.

@@ -1,6 +1,7 @@
 #include "core/engine/event.hpp"
 
 #include "core/base/limits.hpp"
+#include "crdt/bounded_counter.hpp"
 #include "crdt/position.hpp"
 #include "crdt/text_rows.hpp"
 
@@ -59,7 +60,13 @@ Bytes unpack_key(Unpacker& in) {
     return Bytes(bytes);
 }
 
-Op unpack_cell_op(Unpacker& in) {
+/// Rows of bounded counters are written by their writers alone, and never removed.
+bool is_rights_write(const CellOp& op, const Actor& actor) {
+    const std::optional<RightsRow> row = rights_row(*op.field);
+    return row && row->writer == actor && op.delta.value.has_value();
+}
+
+Op unpack_cell_op(Unpacker& in, const Actor& actor) {
     CellOp op;
     op.key = unpack_key(in);
     const std::optional<CellType> type = cell_type_from(in.uint());
@@ -80,6 +87,7 @@ Op unpack_cell_op(Unpacker& in) {
     }
     op.delta = unpack_cell_delta(in, op.type);
     if (op.delta.value && op.delta.value->size() > limits::value_bytes_max) in.fail();
+    if (op.type == CellType::bounded_counter && !is_rights_write(op, actor)) in.fail();
     return op;
 }
 
@@ -104,7 +112,7 @@ Op unpack_op(Unpacker& in, const Dot& own) {
     const std::size_t elements = in.array();
     const std::uint64_t kind = in.uint();
     if (elements == 4 && kind == text_edit) return unpack_text_edit(in, own);
-    if (elements == 5 && kind == cell_op) return unpack_cell_op(in);
+    if (elements == 5 && kind == cell_op) return unpack_cell_op(in, own.actor);
     if (elements == 2 && kind == clear_key) return ClearKey{unpack_key(in)};
     ClearBuckets buckets;
     if (elements == 3 && kind == clear_buckets) {
@@ -153,8 +161,9 @@ Result<Event> decode_event(BytesView bytes) {
     event.past = unpack_version_vector(in);
     event.hlc.bits = in.uint();
     const std::size_t ops_count = in.array();
-    for (std::size_t i = 0; i < ops_count && in.ok(); ++i)
+    for (std::size_t i = 0; i < ops_count && in.ok(); ++i) {
         event.ops.push_back(unpack_op(in, event.dot));
+    }
     if (!in.done()) return damaged("event");
     if (event.past.counter(event.dot.actor) != event.dot.counter - 1) {
         return damaged("past of event " + to_string(event.dot));

@@ -18,7 +18,8 @@ struct CellOp {
     bool operator==(const CellOp&) const = default;
 };
 
-/// Range delete of a key: every dot of every cell under it that the event's past covers goes.
+/// Range delete of a key: every dot of every cell under it that the event's past covers goes, but
+/// for those of permanent types, as in the next one.
 /// Counters are not touched by it; the event carries explicit resets for them as CellOps.
 struct ClearKey {
     Bytes key;

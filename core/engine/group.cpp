@@ -5,6 +5,7 @@
 #include <set>
 
 #include "core/base/hash.hpp"
+#include "crdt/bounded_counter.hpp"
 #include "crdt/expiry.hpp"
 #include "crdt/position.hpp"
 #include "crdt/score.hpp"
@@ -60,6 +61,9 @@ Result<CellType> type_of(const RowName& name) {
     }
     if (type == CellType::text && !generation_from(name.field.value_or(Bytes()))) {
         return Error{Code::corrupt, "row of a text without a generation"};
+    }
+    if (type == CellType::bounded_counter && !rights_row(name.field.value_or(Bytes()))) {
+        return Error{Code::corrupt, "row of a bounded counter without a name"};
     }
     if (type) return *type;
     return Error{Code::version, "row of unknown type " + std::to_string(name.type)};
@@ -420,6 +424,7 @@ Result<void> Group::clear_range(const RowRange& range, const Event& event, Posit
             SYNCLINE_TRY(const Row row, decode_row(raw.key, raw.value));
             if (row.name.type == text_row_type) continue;  // goes with its generation
             SYNCLINE_TRY(const CellType type, type_of(row.name));
+            if (is_permanent(type)) continue;
             SYNCLINE_TRY(const Cell before, read_cell(row.payload, type));
             const RowKey row_key =
                 encode_row_key(row.name.key, row.name.type, view(row.name.field));

@@ -86,6 +86,7 @@ Result<std::optional<Bytes>> string_get(Transaction& txn, BytesView key) {
 
 Result<void> string_set(Transaction& txn, BytesView key, Bytes value, Deadline deadline) {
     SYNCLINE_CHECK(check_size(key, value));
+    SYNCLINE_CHECK(check_removable(txn, key));
     // A string is seen only if there is nothing else.
     SYNCLINE_TRY(const std::optional<CellType> visible, txn.visible_type(key));
     const bool replaces = visible && *visible != CellType::string;
@@ -112,12 +113,14 @@ Result<Bytes> string_increment(Transaction& txn, BytesView key, Decimal amount) 
 }
 
 Result<bool> key_delete(Transaction& txn, BytesView key) {
+    SYNCLINE_CHECK(check_removable(txn, key));
     SYNCLINE_TRY(const std::optional<CellType> visible, txn.visible_type(key));
     if (visible) txn.clear(key);
     return visible.has_value();
 }
 
 Result<bool> key_expire(Transaction& txn, BytesView key, std::uint64_t deadline_ms) {
+    SYNCLINE_CHECK(check_removable(txn, key));
     SYNCLINE_TRY(const std::optional<CellType> visible, txn.visible_type(key));
     if (!visible) return false;
     if (deadline_ms <= txn.now_ms()) {
@@ -137,7 +140,7 @@ Result<bool> key_persist(Transaction& txn, BytesView key) {
 
 Result<std::optional<std::uint64_t>> key_deadline(Transaction& txn, BytesView key) {
     SYNCLINE_TRY(const std::optional<CellType> visible, txn.visible_type(key));
-    if (!visible) return std::optional<std::uint64_t>();
+    if (!visible || is_permanent(*visible)) return std::optional<std::uint64_t>();
     SYNCLINE_TRY(const Cell expiry, txn.cell(key, CellType::expiry, std::nullopt));
     return expiry_end(expiry);
 }

@@ -2,6 +2,7 @@
 #include <vector>
 
 #include "core/engine/transaction.hpp"
+#include "crdt/bounded_counter.hpp"
 
 /// What users can do to data, with Redis's meaning on local state: types are checked, what is seen
 /// is replaced, counts are answered. Commands, the embedded database and the simulator all go
@@ -12,6 +13,7 @@ namespace syncline::operations {
 Result<std::optional<Bytes>> string_get(Transaction& txn, BytesView key);
 /// Replaces a value of any type, and unless told otherwise a deadline.
 enum class Deadline : std::uint8_t { removed, kept };
+/// Error permanent (see check_removable).
 Result<void> string_set(Transaction& txn, BytesView key, Bytes value,
                         Deadline deadline = Deadline::removed);
 /// The value after adding. Errors: invalid_argument (not an integer), overflow.
@@ -20,11 +22,12 @@ Result<std::int64_t> string_increment(Transaction& txn, BytesView key, std::int6
 /// is out of range).
 Result<Bytes> string_increment(Transaction& txn, BytesView key, Decimal amount);
 
-/// True when the key existed.
+/// True when the key existed. Error permanent (see check_removable).
 Result<bool> key_delete(Transaction& txn, BytesView key);
 
 /// Lets the key end at a time (milliseconds since 1970; at once if that is not after the
 /// transaction's own). Of concurrent deadlines the latest counts. False: there is no such key.
+/// Error permanent (see check_removable).
 Result<bool> key_expire(Transaction& txn, BytesView key, std::uint64_t deadline_ms);
 /// Lets the key stay for ever, against concurrent deadlines too. False: it had no deadline.
 Result<bool> key_persist(Transaction& txn, BytesView key);
@@ -137,6 +140,24 @@ Result<void> multi_value_set(Transaction& txn, BytesView key, Bytes value,
                              const VersionVector* context);
 /// All values side by side, the latest first; none for a missing key.
 Result<std::vector<DotMap::Entry>> multi_value_get(Transaction& txn, BytesView key);
+
+// Bounded counters. Amounts are at least 1 (Error invalid_argument). O(rows of the key): at most
+// one for each actor's use and making, and for each two between which rights were transferred.
+/// All rows added up; a counter that does not exist for a missing key.
+Result<BoundedCounter> bounded_read(Transaction& txn, BytesView key);
+/// Adds, and makes as many rights of this replica's actor; makes the counter exist. Returns the
+/// value. Error overflow: the value, or what this actor has made in all, would exceed rights_max.
+Result<std::int64_t> bounded_increment(Transaction& txn, BytesView key, std::int64_t amount);
+/// Takes off, and uses up as many rights of this replica's actor. Returns the value. Error
+/// no_rights: it has fewer; the message says who has how many.
+Result<std::int64_t> bounded_decrement(Transaction& txn, BytesView key, std::int64_t amount);
+/// Gives rights of this replica's actor to another. Whether that one exists is not known here; its
+/// rights are stranded if not. Errors: no_rights; invalid_argument (to itself, or to an actor whose
+/// node has begun a later incarnation).
+Result<void> bounded_transfer(Transaction& txn, BytesView key, std::int64_t amount,
+                              const Actor& to);
+/// Error permanent: the key holds a bounded counter, whose invariant would go with its rows.
+Result<void> check_removable(Transaction& txn, BytesView key);
 
 /// Whether a caller who has read a cell with this context has seen all that a write would replace.
 /// Error conflict if not.

@@ -24,6 +24,10 @@ Transaction::~Transaction() {
     if (!text_edits_.empty()) group_.discard_text_edits();
 }
 
+Result<bool> Transaction::is_gone(BytesView key, CellType type) {
+    return is_permanent(type) ? Result<bool>(false) : is_gone(key);
+}
+
 Result<bool> Transaction::is_gone(BytesView key) {
     if (is_cleared(key)) return true;
     if (!group_.may_expire()) return false;
@@ -61,7 +65,7 @@ Result<Transaction::Staged*> Transaction::stage(BytesView key, CellType type,
     SYNCLINE_CHECK(clear_remains(key));
     Staged staged;
     SYNCLINE_TRY(staged.before, group_.cell(key, type, field));
-    staged.cleared = is_cleared(key);
+    staged.cleared = is_cleared(key) && !is_permanent(type);
     staged.resets = staged.cleared;
     return &staged_.emplace(std::move(name), std::move(staged)).first->second;
 }
@@ -103,14 +107,14 @@ Result<Cell> Transaction::cell(BytesView key, CellType type, std::optional<Bytes
         const auto found = staged_.find(CellName{Bytes(key), type, own(field)});
         if (found != staged_.end()) return after(found->second);
     }
-    SYNCLINE_TRY(const bool gone, is_gone(key));
+    SYNCLINE_TRY(const bool gone, is_gone(key, type));
     if (gone || (type == CellType::expiry && !group_.may_expire())) return Cell{};
     return group_.cell(key, type, field);
 }
 
 Result<std::uint64_t> Transaction::count(BytesView key, CellType type) {
     std::uint64_t count = 0;
-    SYNCLINE_TRY(const bool gone, is_gone(key));
+    SYNCLINE_TRY(const bool gone, is_gone(key, type));
     if (!gone) {
         SYNCLINE_TRY(count, group_.count(key, type));
     }
@@ -129,7 +133,8 @@ Result<std::uint64_t> Transaction::count(BytesView key, CellType type) {
 Result<std::optional<CellType>> Transaction::visible_type(BytesView key) {
     if (!is_staged(key)) {
         SYNCLINE_TRY(const bool gone, is_gone(key));
-        return gone ? std::optional<CellType>() : group_.visible_type(key);
+        SYNCLINE_TRY(const std::optional<CellType> type, group_.visible_type(key));
+        return gone && !(type && is_permanent(*type)) ? std::optional<CellType>() : type;
     }
     for (std::size_t i = cell_types_count; i > 0; --i) {
         if (!makes_key(cell_types[i - 1])) continue;
@@ -149,7 +154,7 @@ Result<void> Transaction::scan_cells(BytesView key, CellType type, const CellVis
         const std::optional<Bytes>& field = std::get<2>(name);
         if (cell.live()) go_on = visit(field ? BytesView(*field) : BytesView(), cell);
     }
-    SYNCLINE_TRY(const bool gone, is_gone(key));
+    SYNCLINE_TRY(const bool gone, is_gone(key, type));
     if (!go_on || gone) return {};
     return group_.scan_cells(key, type, [&](BytesView field, const Cell& cell) {
         if (!cell.live()) return true;
@@ -242,7 +247,9 @@ Result<std::uint64_t> Transaction::scan_keys(std::uint64_t cursor, std::size_t c
     const auto visit_unexpired = [&](BytesView key, CellType type) {
         const Result<std::optional<std::uint64_t>> deadline = group_.deadline(key);
         if (!deadline) status = deadline.error();
-        return deadline && ((*deadline && **deadline <= now_ms_) || visit(key, type));
+        if (!deadline) return false;
+        const bool ended = *deadline && **deadline <= now_ms_ && !is_permanent(type);
+        return ended || visit(key, type);
     };
     SYNCLINE_TRY(const std::uint64_t next, group_.scan_keys(cursor, count, visit_unexpired));
     SYNCLINE_CHECK(status);
@@ -283,6 +290,7 @@ Result<void> Transaction::increment(BytesView key, CellType type, std::optional<
 }
 
 Result<void> Transaction::remove(BytesView key, CellType type, std::optional<BytesView> field) {
+    SYNCLINE_ASSERT(!is_permanent(type));
     SYNCLINE_TRY(Staged* const staged, stage(key, type, field));
     staged->writes_dots = true;
     staged->value.reset();
@@ -335,7 +343,9 @@ Result<void> Transaction::edit_text(BytesView key, const Dot& generation, TextOp
 void Transaction::clear(BytesView key) {
     const CellName first{Bytes(key), CellType{}, std::nullopt};
     auto it = staged_.lower_bound(first);
-    while (it != staged_.end() && std::get<0>(it->first) == key) it = staged_.erase(it);
+    while (it != staged_.end() && std::get<0>(it->first) == key) {
+        it = is_permanent(std::get<1>(it->first)) ? std::next(it) : staged_.erase(it);
+    }
     auto edit = text_edits_.lower_bound(TextName{Bytes(key), Dot{}});
     while (edit != text_edits_.end() && edit->first.key == key) {
         group_.discard_text_edits(key, edit->first.generation);

@@ -45,12 +45,12 @@ public:
     /// Adds to the counter part.
     Result<void> increment(BytesView key, CellType type, std::optional<BytesView> field,
                            const Amount& amount);
-    /// Removes what is seen of one cell.
+    /// Removes what is seen of one cell. Precondition: not of a permanent type.
     Result<void> remove(BytesView key, CellType type, std::optional<BytesView> field);
     /// Edits a text; its generation must be one that text_generation() has answered, or the own dot
     /// after put() of its cell. Errors of Text::apply; then nothing changes.
     Result<void> edit_text(BytesView key, const Dot& generation, TextOp op);
-    /// Removes what is seen of the whole key.
+    /// Removes what is seen of the whole key, but for what is permanent, as the next one does.
     void clear(BytesView key);
     /// Removes what is seen of all keys in a range of buckets. Not combined with other writes.
     Result<void> clear_buckets(std::uint16_t first, std::uint16_t last);
@@ -89,6 +89,7 @@ private:
     [[nodiscard]] bool is_staged(BytesView key) const;
     /// Nothing of the group's rows of the key is seen: it was cleared, or has expired.
     Result<bool> is_gone(BytesView key);
+    Result<bool> is_gone(BytesView key, CellType type);
     Result<void> clear_remains(BytesView key);
 
     Group& group_;

@@ -215,6 +215,7 @@ Result<void> remove_again(Transaction& txn, const Bytes& key, const Bytes& part,
         case CellType::string:
         case CellType::text:
         case CellType::multi_value:
+        case CellType::bounded_counter:  // then there is none: its rows are not removed
             break;
     }
     return without_answer(operations::key_delete(txn, key));
@@ -246,6 +247,8 @@ Result<void> do_again(Transaction& txn, const Bytes& key, const Bytes& part,
             return operations::multi_value_set(txn, key, *candidate.value, nullptr);
         case CellType::text:
             break;  // resolve_command has refused it
+        case CellType::bounded_counter:
+            return Error{Code::permanent, "what was done to a bounded counter is not done again"};
     }
     return {};
 }

@@ -19,6 +19,8 @@ constexpr ErrorText error_texts[] = {
     {Code::no_space, "OOM command not allowed: ", true},
     {Code::unavailable, "LOADING ", true},
     {Code::unauthorized, "NOPERM ", true},
+    {Code::no_rights, "NORIGHTS ", true},
+    {Code::permanent, "ERR ", true},
     {Code::read_only, "READONLY ", true},
     {Code::io, "MISCONF storage failed: ", true},
     {Code::corrupt, "MISCONF stored data are damaged: ", true},

@@ -23,6 +23,9 @@ std::string reason(const Explained& explained) {
         return dots.size() == 1 ? "the only deadline"
                                 : "concurrent deadlines: the latest counts, never is the latest";
     }
+    if (explained.type == CellType::bounded_counter) {
+        return "written by one actor alone: nothing competes, and nothing removes it";
+    }
     if (!traits_of(explained.type).has_values) {
         return dots.size() == 1 ? "one add supports the member"
                                 : "add wins: each dot is an add that no removal has seen";

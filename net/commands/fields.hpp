@@ -2,6 +2,7 @@
 #include <concepts>
 #include <optional>
 
+#include "crdt/bounded_counter.hpp"
 #include "crdt/cell.hpp"
 #include "crdt/position.hpp"
 #include "crdt/text_rows.hpp"
@@ -37,10 +38,14 @@ void field(RespWriter& reply, BytesView name, const std::optional<Value>& value)
 }
 
 // Fields of cells as people write them: positions of list elements in hexadecimal, generations of
-// texts as the dots they are.
+// texts as the dots they are, rows of bounded counters by words.
 
 inline std::optional<Bytes> field_text(CellType type, const std::optional<Bytes>& field) {
     if (field && type == CellType::text) return to_string(generation_from(*field).value());
+    if (field && type == CellType::bounded_counter) {
+        const std::optional<RightsRow> row = rights_row(*field);
+        return row ? to_string(*row) : to_hex(*field);
+    }
     return field && traits_of(type).has_positions ? std::optional<Bytes>(to_hex(*field)) : field;
 }
 
@@ -49,6 +54,10 @@ inline std::optional<Bytes> field_from_text(CellType type, const std::optional<B
     if (text && type == CellType::text) {
         const std::optional<Dot> generation = dot_from(*text);
         return generation ? std::optional(generation_field(*generation)) : std::nullopt;
+    }
+    if (text && type == CellType::bounded_counter) {
+        const std::optional<RightsRow> row = rights_row_from_text(*text);
+        return row ? std::optional(rights_field(*row)) : std::nullopt;
     }
     if (!text || !traits_of(type).has_positions) return text;
     std::optional<Bytes> position = from_hex(*text);

@@ -115,6 +115,31 @@ BOOST_AUTO_TEST_CASE(lists_do_what_they_say) {
     BOOST_TEST(!value(queue.pop_back()).has_value());
 }
 
+BOOST_AUTO_TEST_CASE(bounded_counters_do_what_they_say) {
+    const BoundedCounterHandle stock = db.bounded_counter("stock");
+    BOOST_TEST(value(stock.get()) == 0);
+    fails(stock.decrement(1), Code::no_rights);
+    BOOST_TEST(value(stock.increment(10)) == 10);
+    BOOST_TEST(value(stock.decrement(3)) == 7);
+    fails(stock.decrement(8), Code::no_rights);
+    fails(stock.increment(0), Code::invalid_argument);
+    const std::vector<BoundedCounter::Part> before = value(stock.rights());
+    BOOST_REQUIRE(before.size() == 1U);
+    fails(stock.transfer(1, before[0].actor), Code::invalid_argument);
+    done(stock.transfer(5, Actor{7, 0}));
+    const std::vector<BoundedCounter::Part> after = value(stock.rights());
+    BOOST_TEST((after == std::vector<BoundedCounter::Part>{{before[0].actor, 2, 10, 0, 5, 3},
+                                                           {Actor{7, 0}, 5, 0, 5, 0, 0}}));
+    fails(db.remove("stock"), Code::permanent);
+    fails(db.string("stock").set("x"), Code::wrong_type);
+    fails(db.set("stock").clear(), Code::wrong_type);
+    BOOST_TEST((value(db.type("stock")) == KeyType::bounded_counter));
+    BOOST_TEST(key_type_name(KeyType::bounded_counter) == "bounded-counter");
+    BOOST_TEST(stock.decrement(3).error().message.starts_with("key \"stock\": of 7 rights"));
+    reopen();
+    BOOST_TEST(value(db.bounded_counter("stock").decrement(2)) == 5);
+}
+
 BOOST_AUTO_TEST_CASE(a_new_database_is_empty_and_of_no_cluster_until_the_first_write) {
     BOOST_TEST(value(db.counter("visits").get()) == 0);
     BOOST_TEST(value(db.set("team").members()).empty());

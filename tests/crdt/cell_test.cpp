@@ -105,6 +105,20 @@ BOOST_AUTO_TEST_CASE(cells_of_many_dots_are_read_back) {
     }
 }
 
+BOOST_AUTO_TEST_CASE(golden_bytes_of_a_bounded_counter) {
+    BOOST_TEST(to_hex(rights_field({a, std::nullopt})) == "0101");
+    BOOST_TEST(to_hex(rights_field({a, a})) == "01010101");
+    BOOST_TEST(to_hex(rights_field({a, Actor{300, 0}})) == "0101ac0200");
+    Cell row;
+    row.dots.put({a, 7}, DotValue{Hlc::at_ms(1), rights_bytes(300)});
+    const Bytes hex = hex_of(row, CellType::bounded_counter);
+    BOOST_TEST(hex == "GOLDEN");
+    const Bytes front = hex.substr(0, hex.size() - 4);
+    for (const char* const number : {"00", "8000", "0101", ""}) {  // none, long, two, none at all
+        BOOST_TEST(!reads(*from_hex(front + number), CellType::bounded_counter));
+    }
+}
+
 BOOST_AUTO_TEST_CASE(bytes_that_are_not_canonical_are_corrupt) {
     const auto refused = [](BytesView hex, CellType type) { return !reads(*from_hex(hex), type); };
     BOOST_TEST(refused("", CellType::string));

@@ -67,6 +67,14 @@ BOOST_AUTO_TEST_CASE(deadlines_follow_their_specification) {
     check_random<test::ExpirySubject>();
 }
 
+BOOST_AUTO_TEST_CASE(rights_follow_their_specification) {
+    check_random<test::RightsRowSubject>();
+}
+
+BOOST_AUTO_TEST_CASE(every_short_history_of_rights_is_right) {
+    check_all<test::RightsRowSubject>(4);
+}
+
 BOOST_AUTO_TEST_CASE(every_short_history_of_a_deadline_is_right) {
     check_all<test::ExpirySubject>(3);
 }

@@ -1,9 +1,11 @@
 #pragma once
 #include <limits>
 
+#include "crdt/bounded_counter.hpp"
 #include "crdt/expiry.hpp"
 #include "crdt/score.hpp"
 #include "tests/crdt/history.hpp"
+#include "tests/crdt/spec_bounded_counter.hpp"
 #include "tests/crdt/spec_counter.hpp"
 #include "tests/crdt/spec_element.hpp"
 #include "tests/crdt/spec_expiry.hpp"
@@ -218,6 +220,32 @@ struct ScoreSubject {
     static bool agrees(const Cell& cell, const spec::Events<Operation>& visible) {
         const std::optional<double> expected = spec::score(visible);
         return score_value(cell) == expected && cell.live() == expected.has_value();
+    }
+};
+
+/// A row of a bounded counter: of replica 1, the rights it made. What others do to the counter they
+/// write elsewhere, and a removal passes the row by.
+struct RightsRowSubject {
+    using Operation = spec::BoundedOperation;
+    static constexpr CellType type = CellType::bounded_counter;
+    static constexpr Actor writer{1, 1};
+
+    static Operation random_operation(Chooser& chooser) {
+        return {Operation::Kind::make, 1 + chooser.number() % 1000, {}};
+    }
+
+    static CellDelta delta(const Operation& operation, const Cell& cell, const Dot& dot) {
+        if (dot.actor != writer) return {};
+        return {true, rights_bytes(number(cell) + operation.amount), {}};
+    }
+
+    static bool agrees(const Cell& cell, const spec::Events<Operation>& visible) {
+        return cell.dots.size() <= 1 && number(cell) == spec::rights_made(visible, writer);
+    }
+
+    static std::uint64_t number(const Cell& cell) {
+        if (cell.dots.empty()) return 0;
+        return rights_from_bytes(cell.dots.winner()->payload.value).value();
     }
 };
 
