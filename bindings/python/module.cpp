@@ -158,6 +158,38 @@ void define_registers(Class& cls) {
     });
 }
 
+py::list to_python(const std::vector<BoundedCounter::Part>& parts) {
+    py::list list;
+    for (const BoundedCounter::Part& part : parts) {
+        list.append(py::make_tuple(to_string(part.actor), part.rights, part.made, part.received,
+                                   part.transferred, part.used));
+    }
+    return list;
+}
+
+template <typename Space, typename Class>
+void define_bounded_counters(Class& cls) {
+    using S = const Space&;
+    using K = const Bytes&;
+    cls.def("bounded_increment", [](S space, K key, std::int64_t amount) {
+        return released([&]() { return keys(space).bounded_counter(key).increment(amount); });
+    });
+    cls.def("bounded_decrement", [](S space, K key, std::int64_t amount) {
+        return released([&]() { return keys(space).bounded_counter(key).decrement(amount); });
+    });
+    cls.def("bounded_get", [](S space, K key) {
+        return released([&]() { return keys(space).bounded_counter(key).get(); });
+    });
+    cls.def("bounded_rights", [](S space, K key) {
+        return to_python(released([&]() { return keys(space).bounded_counter(key).rights(); }));
+    });
+    cls.def("bounded_transfer", [](S space, K key, std::int64_t amount, K to) {
+        const std::optional<Actor> actor = actor_from(to);
+        if (!actor) throw Raised{Error{Code::invalid_argument, "\"" + to + "\" is no actor"}};
+        released([&]() { return keys(space).bounded_counter(key).transfer(amount, *actor); });
+    });
+}
+
 template <typename Space, typename Class>
 void define_sets(Class& cls) {
     using S = const Space&;
@@ -338,6 +370,7 @@ void define_texts(Class& cls) {
 template <typename Space, typename Class>
 void define_keyspace(Class& cls) {
     define_registers<Space>(cls);
+    define_bounded_counters<Space>(cls);
     define_sets<Space>(cls);
     define_maps<Space>(cls);
     define_sorted_sets<Space>(cls);

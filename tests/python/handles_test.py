@@ -26,6 +26,42 @@ def test_counter(db):
         visits.add("1")
 
 
+def test_bounded_counter(db):
+    stock = db.bounded_counter("stock")
+    assert stock.value == 0 and stock.increment(10) == 10 and stock.decrement() == 9
+    assert int(stock) == 9 and db.type("stock") == "bounded-counter"
+    own = stock.rights[0]
+    assert own == syncline.Rights(own.actor, 9, 10, 0, 0, 1) and len(stock.rights) == 1
+    with pytest.raises(syncline.NoRights) as raised:
+        stock.decrement(10)
+    assert raised.value.code == "no_rights" and "has 9, 10 are needed" in str(raised.value)
+    for amount in (0, -1):
+        with pytest.raises(ValueError):
+            stock.increment(amount)
+    with pytest.raises(OverflowError):
+        stock.increment(2**63 - 1)
+    for actor in ("nobody", own.actor):
+        with pytest.raises(ValueError):
+            stock.transfer(1, actor)
+    stock.transfer(4, "abc.0")
+    assert [(one.actor, one.rights) for one in stock.rights] == [(own.actor, 5), ("abc.0", 4)]
+    with pytest.raises(syncline.Permanent):
+        del db["stock"]
+    with pytest.raises(TypeError):
+        db.string("stock").set("x")
+    with pytest.raises(TypeError):
+        db.expire("stock", 1)
+    with pytest.raises(TypeError):
+        db.counter("stock").add(1)
+    with db.batch() as batch:
+        batch.bounded_counter("stock").decrement(2)
+    assert db.transact(lambda t: t.bounded_counter("stock").decrement(3)) == 4
+    with pytest.raises(syncline.NoRights):
+        with db.batch() as batch:
+            batch.bounded_counter("stock").decrement(1)
+    assert repr(stock) == "<syncline.BoundedCounter 'stock': 4>"
+
+
 def test_string(db):
     name = db.string("name")
     assert name.get() is None and name.get("nobody") == "nobody"

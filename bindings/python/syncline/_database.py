@@ -33,7 +33,8 @@ class Batch:
     """
 
     class _Recorder:
-        _WRITES = {"counter_add", "counter_set", "string_set", "string_put", "string_remove",
+        _WRITES = {"bounded_increment", "bounded_decrement", "bounded_transfer",
+                   "counter_add", "counter_set", "string_set", "string_put", "string_remove",
                    "set_add", "set_remove", "set_clear", "map_put", "map_put_seen", "map_remove",
                    "map_increment", "map_clear", "sorted_add", "sorted_increment", "sorted_remove",
                    "sorted_clear", "list_push_back", "list_push_front", "list_insert", "list_set",
@@ -61,6 +62,10 @@ class Batch:
     def counter(self, key):
         """The counter under a key."""
         return self._keyspace.counter(key)
+
+    def bounded_counter(self, key):
+        """The bounded counter under a key."""
+        return self._keyspace.bounded_counter(key)
 
     def string(self, key, text=True):
         """The register under a key."""

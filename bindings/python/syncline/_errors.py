@@ -2,7 +2,7 @@
 
 __all__ = ["Error", "InvalidArgument", "WrongType", "Overflow", "Corrupt", "StorageError",
            "LimitExceeded", "VersionMismatch", "Unauthorized", "Unavailable", "Locked",
-           "Conflict", "Timeout"]
+           "Conflict", "NoRights", "Permanent", "Timeout"]
 
 
 class Error(Exception):
@@ -81,6 +81,18 @@ class Conflict(Error, RuntimeError):
     code = "conflict"
 
 
+class NoRights(Error, RuntimeError):
+    """This replica has fewer rights to a bounded counter than it would need."""
+
+    code = "no_rights"
+
+
+class Permanent(Error, TypeError):
+    """A bounded counter would be removed, replaced or given an end."""
+
+    code = "permanent"
+
+
 class Timeout(Error, TimeoutError):
     """It did not happen in the time that was given; it may still happen."""
 
@@ -89,7 +101,8 @@ class Timeout(Error, TimeoutError):
 
 _BY_CODE = {kind.code: kind for kind in (InvalidArgument, WrongType, Overflow, Corrupt,
                                          StorageError, LimitExceeded, VersionMismatch,
-                                         Unauthorized, Unavailable, Locked, Conflict)}
+                                         Unauthorized, Unavailable, Locked, Conflict,
+                                         NoRights, Permanent)}
 _BY_CODE["no_space"] = StorageError
 
 

@@ -92,6 +92,81 @@ class Counter(Handle):
         return f"<syncline.Counter {self.key!r}: {self.value}>"
 
 
+class Rights(NamedTuple):
+    """What one replica may take off a bounded counter, and what that comes from.
+
+    Attributes:
+        actor: what the replica writes as, "node.incarnation".
+        rights: made + received - transferred - used.
+        made: all it added.
+        received: what others transferred to it.
+        transferred: what it transferred to others.
+        used: all it took off.
+    """
+
+    actor: str
+    rights: int
+    made: int
+    received: int
+    transferred: int
+    used: int
+
+
+class BoundedCounter(Handle):
+    """A number that never goes below 0: each unit added is a right to take one off.
+
+    A replica takes off only what it has the rights to, with or without a network. Nothing removes
+    a bounded counter, and the rights of a replica that is lost are lost with it.
+    """
+
+    def increment(self, amount=1):
+        """Adds at least 1, and returns the value that this replica sees.
+
+        Raises:
+            Overflow: the value would leave 63 bits.
+        """
+        return self._space.bounded_increment(self._key, amount)
+
+    def decrement(self, amount=1):
+        """Takes off at least 1, and returns the value that this replica sees.
+
+        Raises:
+            NoRights: this replica has fewer rights; the message says who has more.
+        """
+        return self._space.bounded_decrement(self._key, amount)
+
+    @property
+    def value(self):
+        """The value; 0 for a missing key."""
+        return self._space.bounded_get(self._key)
+
+    @property
+    def rights(self):
+        """Who may take off how much: this replica first, then those with most rights."""
+        return [Rights(*part) for part in self._space.bounded_rights(self._key)]
+
+    def transfer(self, amount, actor):
+        """Gives rights of this replica to another.
+
+        Args:
+            actor: what that replica writes as: `rights[0].actor` there. Rights of an actor that
+                does not exist are of no use to anybody.
+
+        Raises:
+            NoRights: this replica has fewer.
+            InvalidArgument: it is this replica, or an earlier incarnation of one.
+        """
+        self._space.bounded_transfer(self._key, amount, encode(actor))
+
+    def __int__(self):
+        return self.value
+
+    __index__ = __int__
+
+    def __repr__(self):
+        return f"<syncline.BoundedCounter {self.key!r}: {self.value}>"
+
+
 class String(Handle):
     """A register: the last writer is shown, concurrent values are kept as siblings."""
 
@@ -519,6 +594,10 @@ class Keyspace:
         """The counter under a key."""
         return Counter(self._space, key)
 
+    def bounded_counter(self, key):
+        """The bounded counter under a key."""
+        return BoundedCounter(self._space, key)
+
     def string(self, key, text=True):
         """The register under a key; with text=False its values are bytes."""
         return String(self._space, key, text)
@@ -565,7 +644,7 @@ class Keyspace:
         return None if stored is None else stored / 1000
 
     def type(self, key):
-        """"string" (a counter is one), "map", "set"; None for a missing key."""
+        """"string" (a counter is one), "bounded-counter", "map", ...; None for a missing key."""
         return self._space.type(encode(key))
 
     def __contains__(self, key):
