@@ -45,12 +45,13 @@ ConflictOracle::Roles ConflictOracle::roles(const VersionVector& before, const E
     for (const Op& op : event.ops) {
         if (const auto* clear = std::get_if<ClearKey>(&op)) {
             for (const auto& [name, cell] : oracle_.live_cells(before, clear->key)) {
-                roles[name].removes = true;
+                if (!is_permanent(name.type)) roles[name].removes = true;
             }
         } else if (const auto* buckets = std::get_if<ClearBuckets>(&op)) {
             for (const auto& [name, cell] : oracle_.live_cells(before)) {
                 const std::uint64_t bucket = key_hash(name.key) >> 48;
                 if (bucket < buckets->first || bucket > buckets->last) continue;
+                if (is_permanent(name.type)) continue;
                 roles[name].removes = true;
             }
         } else if (const auto* change_of_cell = std::get_if<CellOp>(&op)) {

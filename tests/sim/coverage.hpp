@@ -34,12 +34,13 @@ enum class OpKind : std::uint8_t {
     clear_buckets,
     text_insert,
     text_erase,
+    bounded,  ///< bounded counters: reads, changes, and attempts to replace them
 };
-constexpr std::size_t op_kinds_count = 24;
+constexpr std::size_t op_kinds_count = 25;
 constexpr std::array<std::string_view, op_kinds_count> op_names = {
-    "get",  "set",  "incr", "del",  "sadd",  "srem",  "hset", "hdel",
-    "hinc", "zadd", "zrem", "zinc", "push",  "pop",   "lins", "lset",
-    "exp",  "pers", "read", "pair", "multi", "clear", "tins", "tera"};
+    "get",  "set",  "incr",  "del",   "sadd", "srem", "hset", "hdel", "hinc",
+    "zadd", "zrem", "zinc",  "push",  "pop",  "lins", "lset", "exp",  "pers",
+    "read", "pair", "multi", "clear", "tins", "tera", "bc"};
 
 /// What goes wrong. Each seed leaves some of these out (swarm testing).
 enum class Fault : std::uint8_t {

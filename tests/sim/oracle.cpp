@@ -61,6 +61,7 @@ void Oracle::end_seen(std::vector<Item>& items, const Event& event) {
 
 void Oracle::end_all(Cells& cells, const Event& event) {
     for (auto& [name, history] : cells) {
+        if (is_permanent(name.first)) continue;
         end_seen(history.writes, event);
         end_seen(history.increments, event);
     }

@@ -49,7 +49,7 @@ struct Expected {
 /// events that a version vector covers, and from nothing else.
 ///   register, set element: the writes that no covered event which saw them replaced or removed;
 ///   counter: the sum of the increments that no covered write, removal or clear has seen;
-///   clear: removes exactly what its past covers.
+///   clear: removes exactly what its past covers, but for bounded counters.
 /// An event "sees" another when its past covers it; within one transaction, when it comes later.
 ///
 /// Each write and increment keeps the first events that end it; one that is ended by an event which

@@ -8,7 +8,7 @@ namespace {
 
 constexpr std::uint64_t plan_stream = 1;
 constexpr std::uint64_t mode_stream = 5;
-constexpr std::uint64_t text_stream = 6;
+constexpr std::uint64_t later_stream = 6;
 constexpr std::uint64_t collection_stream = 7;
 /// One seed in so many runs in primary-backup mode.
 constexpr std::uint64_t backed_up_rarity = 4;
@@ -89,11 +89,12 @@ void choose_clients(Plan& plan, SimRandom& random) {
     plan.mixed_types = random.one_in(2);
     plan.replica.expiry_grace_ms = choose<std::uint64_t>(random, {50, 500, 3000});
     // Swarm again: each seed likes other operations.
-    SimRandom text_random(plan.seed, text_stream);  // drawn apart, as the mode is
+    SimRandom later_random(plan.seed, later_stream);  // drawn apart, as the mode is
     for (std::size_t i = 0; i < op_kinds_count; ++i) {
         const auto kind = static_cast<OpKind>(i);
-        const bool on_text = kind == OpKind::text_insert || kind == OpKind::text_erase;
-        plan.weights[i] = choose(on_text ? text_random : random, {0U, 1U, 4U, 10U});
+        const bool apart =
+            kind == OpKind::text_insert || kind == OpKind::text_erase || kind == OpKind::bounded;
+        plan.weights[i] = choose(apart ? later_random : random, {0U, 1U, 4U, 10U});
     }
     const auto weight_of = [&](OpKind kind) -> unsigned& {
         return plan.weights[static_cast<std::size_t>(kind)];

@@ -43,8 +43,13 @@ Result<Places> list_places(Transaction& txn, BytesView key) {
     return places;
 }
 
-Intent intent(Intent::Kind kind, const Bytes& key, CellType type = CellType::string,
-              const Bytes& field = {}) {
+std::string in_words(const std::optional<CellType>& type) {
+    return type ? "a " + std::string(cell_type_name(*type)) : "nothing";
+}
+
+}  // namespace
+
+Intent intent(Intent::Kind kind, const Bytes& key, CellType type, const Bytes& field) {
     Intent made;
     made.kind = kind;
     made.key = key;
@@ -53,15 +58,10 @@ Intent intent(Intent::Kind kind, const Bytes& key, CellType type = CellType::str
     return made;
 }
 
-std::string in_words(const std::optional<CellType>& type) {
-    return type ? "a " + std::string(cell_type_name(*type)) : "nothing";
-}
-
-}  // namespace
-
 bool is_refusal(const Error& error) {
     return error.code == Code::wrong_type || error.code == Code::invalid_argument ||
-           error.code == Code::overflow;
+           error.code == Code::overflow || error.code == Code::no_rights ||
+           error.code == Code::permanent;
 }
 
 Workload::Workload(const Plan& plan, const History& history, std::size_t replica)
@@ -87,6 +87,8 @@ Result<void> Workload::perform(Transaction& txn, SimRandom& random, Attempt& att
             return write_many(txn, random, attempt);
         case OpKind::clear_buckets:
             return clear_buckets(txn, random, attempt);
+        case OpKind::bounded:
+            return use_bounded(txn, random, attempt);
         default:
             return write(txn, random, attempt.kind, attempt);
     }

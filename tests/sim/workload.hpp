@@ -70,12 +70,20 @@ private:
     Result<void> write_pair(Transaction& txn, SimRandom& random, Attempt& attempt) const;
     Result<void> write_many(Transaction& txn, SimRandom& random, Attempt& attempt) const;
     Result<void> clear_buckets(Transaction& txn, SimRandom& random, Attempt& attempt) const;
+    Result<void> use_bounded(Transaction& txn, SimRandom& random, Attempt& attempt) const;
+    Result<void> read_bounded(Transaction& txn, const Bytes& key, Attempt& attempt) const;
+    Result<void> replace_bounded(Transaction& txn, SimRandom& random, const Bytes& key,
+                                 Attempt& attempt) const;
+    [[nodiscard]] std::map<RightsRow, std::int64_t> bounded_rows(BytesView key) const;
     [[nodiscard]] const VersionVector& vv() const { return history_.vv(replica_); }
 
     const Plan& plan_;
     const History& history_;
     std::size_t replica_;
 };
+
+Intent intent(Intent::Kind kind, const Bytes& key, CellType type = CellType::string,
+              const Bytes& field = {});
 
 /// Operations that may be refused on local state without anything being wrong.
 bool is_refusal(const Error& error);
