@@ -18,6 +18,8 @@ enum class Mutation {
     ack_early,      ///< a backup confirms what it has not made durable yet
     no_fence,       ///< replicas exchange events whatever their terms
     stable_naive,   ///< the stable cut counts reports of what this replica has not got itself
+    rights_clear,   ///< range deletes remove rows of bounded counters, too
+    rights_of_all,  ///< a replica takes off a bounded counter what others have the rights to
 };
 
 #ifdef SYNCLINE_MUTATIONS

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "core/base/hash.hpp"
+#include "core/base/mutation.hpp"
 #include "crdt/bounded_counter.hpp"
 #include "crdt/expiry.hpp"
 #include "crdt/position.hpp"
@@ -424,7 +425,7 @@ Result<void> Group::clear_range(const RowRange& range, const Event& event, Posit
             SYNCLINE_TRY(const Row row, decode_row(raw.key, raw.value));
             if (row.name.type == text_row_type) continue;  // goes with its generation
             SYNCLINE_TRY(const CellType type, type_of(row.name));
-            if (is_permanent(type)) continue;
+            if (is_permanent(type) && !mutated(Mutation::rights_clear)) continue;
             SYNCLINE_TRY(const Cell before, read_cell(row.payload, type));
             const RowKey row_key =
                 encode_row_key(row.name.key, row.name.type, view(row.name.field));

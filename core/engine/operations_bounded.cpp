@@ -2,6 +2,7 @@
 // Nobody else writes the rows these rest on, so that no partition can make them less.
 #include <algorithm>
 
+#include "core/base/mutation.hpp"
 #include "core/engine/operations.hpp"
 
 namespace syncline::operations {
@@ -39,6 +40,8 @@ Result<void> add_to_row(Transaction& txn, BytesView key, const RightsRow& row,
 Result<void> check_rights(const BoundedCounter& counter, const Actor& actor, std::uint64_t amount) {
     const std::uint64_t own = counter.part(actor).rights;
     if (amount <= own) return {};
+    const auto of_all = static_cast<std::uint64_t>(counter.value());
+    if (mutated(Mutation::rights_of_all) && amount <= of_all) return {};
     const std::vector<BoundedCounter::Part> parts = counter.parts_from(actor);
     std::string message = "of " + std::to_string(counter.value()) + " rights this replica has " +
                           std::to_string(own) + ", " + std::to_string(amount) + " are needed; ";

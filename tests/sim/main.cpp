@@ -34,6 +34,7 @@ constexpr char usage[] =
 #ifdef SYNCLINE_MUTATIONS
     "  --mutation NAME      plants a bug: partial lww_prune no_defer no_barrier ctr_absent\n"
     "                       conflict_past conflict_ring term_late vote_twice ack_early no_fence\n"
+    "                       rights_clear rights_of_all\n"
     "  --all-mutations      plants each of them in turn; fails unless each is found\n"
     "  --within N           in so many seeds (200)\n"
 #endif
@@ -133,7 +134,9 @@ constexpr NamedMutation mutations[] = {{"partial", Mutation::partial},
                                        {"vote_twice", Mutation::vote_twice},
                                        {"ack_early", Mutation::ack_early},
                                        {"no_fence", Mutation::no_fence},
-                                       {"stable_naive", Mutation::stable_naive}};
+                                       {"stable_naive", Mutation::stable_naive},
+                                       {"rights_clear", Mutation::rights_clear},
+                                       {"rights_of_all", Mutation::rights_of_all}};
 
 bool plant(const std::string& name) {
     for (const NamedMutation& known : mutations) {
