@@ -77,6 +77,37 @@ std::optional<std::size_t> pop_count(CommandContext& context) {
     return std::nullopt;
 }
 
+std::optional<std::size_t> end_of_pop_keys(CommandContext& context) {
+    const std::optional<std::int64_t> keys = parse_integer(context.argument(1));
+    if (!keys || *keys < 1) {
+        context.reply.error("ERR numkeys should be greater than 0");
+        return std::nullopt;
+    }
+    if (static_cast<std::uint64_t>(*keys) >= context.count() - 2) {
+        context.reply.error(error_text::syntax);
+        return std::nullopt;
+    }
+    return static_cast<std::size_t>(*keys) + 2;
+}
+
+std::optional<std::size_t> pop_count_option(CommandContext& context, std::size_t index) {
+    std::optional<std::size_t> taken;
+    for (; index < context.count(); index += 2) {
+        const bool last = index + 1 == context.count();
+        if (taken || last || !equal_nocase(context.argument(index), "count")) {
+            context.reply.error(error_text::syntax);
+            return std::nullopt;
+        }
+        const std::optional<std::int64_t> count = parse_integer(context.argument(index + 1));
+        if (!count || *count < 1) {
+            context.reply.error("ERR count should be greater than 0");
+            return std::nullopt;
+        }
+        taken = static_cast<std::size_t>(*count);
+    }
+    return taken.value_or(1);
+}
+
 void reply_bulk_or_null(RespWriter& reply, const std::optional<Bytes>& value) {
     if (value) {
         reply.bulk(*value);
@@ -105,14 +136,22 @@ Result<void> check_value_size(BytesView value) {
                  "a value has more than " + std::to_string(limits::value_bytes_max) + " bytes"};
 }
 
-std::vector<std::size_t> key_indices(const Command& command, std::size_t arguments_count) {
+std::optional<std::vector<std::size_t>> key_indices(const Command& command,
+                                                    std::span<const Bytes> arguments) {
     std::vector<std::size_t> indices;
     const KeyPositions& keys = command.keys;
-    if (keys.first <= 0) return indices;
-    const auto count = static_cast<std::int64_t>(arguments_count);
+    const auto count = std::ssize(arguments);
     const std::int64_t last = keys.last < 0 ? count + keys.last : keys.last;
-    for (std::int64_t index = keys.first; index <= last && index < count; index += keys.step) {
+    for (std::int64_t index = keys.first; keys.first > 0 && index <= last && index < count;
+         index += keys.step) {
         indices.push_back(static_cast<std::size_t>(index));
+    }
+    if (keys.number == 0) return indices;
+    const std::optional<std::int64_t> more =
+        parse_integer(arguments[static_cast<std::size_t>(keys.number)]);
+    if (!more || *more < 1 || *more >= count - keys.number) return std::nullopt;
+    for (std::int64_t i = 1; i <= *more; ++i) {
+        indices.push_back(static_cast<std::size_t>(keys.number + i));
     }
     return indices;
 }

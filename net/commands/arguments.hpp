@@ -29,6 +29,13 @@ Result<void> reply_decimal(RespWriter& reply, const Result<Bytes>& sum, BytesVie
 /// written: that is no number, or below 0.
 std::optional<std::size_t> pop_count(CommandContext& context);
 
+/// The index behind the keys of a pop from the first of several, `numkeys key... end [COUNT n]`.
+/// Nothing, and the error is written: the number is none, or no argument stands there.
+std::optional<std::size_t> end_of_pop_keys(CommandContext& context);
+/// The number behind its COUNT, which may stand at `index`. Nothing, and the error is written:
+/// something else stands there.
+std::optional<std::size_t> pop_count_option(CommandContext& context, std::size_t index);
+
 /// Writes a value, or that there is none.
 void reply_bulk_or_null(RespWriter& reply, const std::optional<Bytes>& value);
 
@@ -43,7 +50,9 @@ bool is_client_name(BytesView name);
 Result<void> check_key_size(BytesView key_or_field);
 Result<void> check_value_size(BytesView value);
 
-/// The keys of a request, as indices into its arguments. Precondition: the arity fits.
-std::vector<std::size_t> key_indices(const Command& command, std::size_t arguments_count);
+/// The keys of a request, as indices into its arguments; nothing if its number of keys is none or
+/// too large. Precondition: the arity fits.
+std::optional<std::vector<std::size_t>> key_indices(const Command& command,
+                                                    std::span<const Bytes> arguments);
 
 }  // namespace syncline

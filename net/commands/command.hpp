@@ -41,11 +41,14 @@ constexpr unsigned sliced = 1U << 8U;    ///< runs once for each of `slices_coun
 /// Pieces of a sliced command: each is a transaction of its own.
 constexpr unsigned slices_count = 256;
 
-/// Where the keys of a command stand among its arguments; first 0: it has none.
+/// Where the keys of a command stand among its arguments; first 0: none stand at fixed places.
 struct KeyPositions {
     int first = 0;
     int last = 0;  ///< negative: counted from the end
     int step = 0;
+    int number = 0;  ///< where the number of further keys stands, which follow it; 0: nowhere
+
+    [[nodiscard]] bool any() const { return first > 0 || number > 0; }
 };
 
 /// One row of the command table.

@@ -1,5 +1,6 @@
 #include "core/engine/operations.hpp"
 #include "net/commands/arguments.hpp"
+#include "net/commands/draw.hpp"
 #include "net/commands/errors.hpp"
 #include "net/commands/scan.hpp"
 #include "net/commands/table.hpp"
@@ -110,6 +111,27 @@ Result<void> hvals_command(CommandContext& context) {
     return {};
 }
 
+Result<void> hrandfield_command(CommandContext& context) {
+    const std::optional<DrawRequest> request = parse_draw(context, "withvalues");
+    if (!request) return {};
+    SYNCLINE_TRY(Pairs all, operations::hash_all(context.txn(), context.argument(1)));
+    const Pairs drawn =
+        draw(std::move(all), request->count, request->again, context.host.env().random);
+    if (!request->counted) {
+        reply_bulk_or_null(context.reply,
+                           drawn.empty() ? std::nullopt : std::optional(drawn[0].first));
+        return {};
+    }
+    const bool nested = request->with_values && context.reply.resp3();
+    context.reply.array(request->with_values && !nested ? 2 * drawn.size() : drawn.size());
+    for (const auto& [field, value] : drawn) {
+        if (nested) context.reply.array(2);
+        context.reply.bulk(field);
+        if (request->with_values) context.reply.bulk(value);
+    }
+    return {};
+}
+
 Result<void> hlen_command(CommandContext& context) {
     SYNCLINE_TRY(const std::uint64_t count,
                  operations::count(context.txn(), context.argument(1), CellType::hash));
@@ -201,6 +223,8 @@ constexpr Command commands[] = {
      "Returns the values of some fields", hmget_command, {}},
     {"hmset", -4, grows, one_key, group, "2.0.0", "O(N) with N fields",
      "Sets fields in one transaction; the old form of HSET", hmset_command, {}},
+    {"hrandfield", -2, flag::readonly, one_key, group, "6.2.0", "O(N) with N fields",
+     "Returns random fields", hrandfield_command, {}},
     {"hscan", -3, flag::readonly, one_key, group, "2.8.0", "O(N) with N rows looked at",
      "Walks the fields and values of a hash", hscan_command, {}},
     {"hset", -4, grows, one_key, group, "2.0.0", "O(N) with N fields",

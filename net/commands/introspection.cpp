@@ -1,5 +1,6 @@
 #include "net/commands/arguments.hpp"
 #include "net/commands/errors.hpp"
+#include "net/commands/fields.hpp"
 #include "net/commands/glob.hpp"
 #include "net/commands/table.hpp"
 
@@ -28,7 +29,7 @@ std::vector<Bytes> categories(const Command& command) {
     add(command.has(flag::readonly), "read");
     add(command.has(flag::admin), "admin");
     add(command.has(flag::admin) || command.has(flag::sliced), "dangerous");
-    add(command.keys.first > 0 && command.group != "generic", command.group);
+    add(command.keys.any() && command.group != "generic", command.group);
     add(command.group == "generic", "keyspace");
     add(command.group == "connection", "connection");
     add(command.group == "transactions", "transaction");
@@ -37,8 +38,9 @@ std::vector<Bytes> categories(const Command& command) {
     return names;
 }
 
-/// One key specification in the form of Redis 7: where the keys begin and how they go on.
-void reply_key_spec(RespWriter& reply, const Command& command) {
+/// One key specification in the form of Redis 7: where the keys begin and how they go on; `type`
+/// names how, and the caller appends its three numbers by name.
+void begin_key_spec(RespWriter& reply, const Command& command, int index, BytesView type) {
     reply.map(3);
     reply.bulk("flags");
     reply.set(2);
@@ -51,20 +53,30 @@ void reply_key_spec(RespWriter& reply, const Command& command) {
     reply.bulk("spec");
     reply.map(1);
     reply.bulk("index");
-    reply.integer(command.keys.first);
+    reply.integer(index);
     reply.bulk("find_keys");
     reply.map(2);
     reply.bulk("type");
-    reply.bulk("range");
+    reply.bulk(type);
     reply.bulk("spec");
     reply.map(3);
-    reply.bulk("lastkey");
-    reply.integer(command.keys.last < 0 ? command.keys.last
-                                        : command.keys.last - command.keys.first);
-    reply.bulk("keystep");
-    reply.integer(command.keys.step);
-    reply.bulk("limit");
-    reply.integer(0);
+}
+
+void reply_key_specs(RespWriter& reply, const Command& command) {
+    const KeyPositions& keys = command.keys;
+    reply.set((keys.first > 0 ? 1U : 0U) + (keys.number > 0 ? 1U : 0U));
+    if (keys.first > 0) {
+        begin_key_spec(reply, command, keys.first, "range");
+        field(reply, "lastkey", keys.last < 0 ? keys.last : keys.last - keys.first);
+        field(reply, "keystep", keys.step);
+        field(reply, "limit", 0);
+    }
+    if (keys.number > 0) {
+        begin_key_spec(reply, command, keys.number, "keynum");
+        field(reply, "keynumidx", 0);
+        field(reply, "firstkey", 1);
+        field(reply, "keystep", 1);
+    }
 }
 
 /// The ten elements of COMMAND INFO. `depth` bounds nothing from outside: subcommands have none.
@@ -74,6 +86,7 @@ void reply_info(RespWriter& reply, const CommandName& name) {
     for (const FlagName& entry : flag_names) {
         if (command.has(entry.flag)) flags.push_back(entry.name);
     }
+    if (command.keys.number > 0) flags.push_back("movablekeys");
     reply.array(10);
     reply.bulk(name.full_name());
     reply.integer(command.arity);
@@ -86,9 +99,7 @@ void reply_info(RespWriter& reply, const CommandName& name) {
     reply.set(acl.size());
     for (const Bytes& category : acl) reply.simple(category);
     reply.set(0);  // tips
-    const bool has_keys = command.keys.first > 0;
-    reply.set(has_keys ? 1 : 0);
-    if (has_keys) reply_key_spec(reply, command);
+    reply_key_specs(reply, command);
     reply.set(command.subcommands.size());
     for (const Command& subcommand : command.subcommands) {
         reply_info(reply, CommandName{&subcommand, &command});
@@ -211,14 +222,19 @@ Result<void> getkeys_command(CommandContext& context) {
     const std::size_t count = context.count() - 2;
     if (name.command == nullptr) {
         context.reply.error("ERR Invalid command specified");
-    } else if (name.command->keys.first <= 0) {
+    } else if (!name.command->keys.any()) {
         context.reply.error("ERR The command has no key arguments");
     } else if (!name.command->takes(count)) {
         context.reply.error("ERR Invalid number of arguments specified for command");
     } else {
-        const std::vector<std::size_t> indices = key_indices(*name.command, count);
-        context.reply.array(indices.size());
-        for (const std::size_t index : indices) context.reply.bulk(context.argument(index + 2));
+        const auto asked = std::span(context.arguments).subspan(2);
+        const std::optional<std::vector<std::size_t>> indices = key_indices(*name.command, asked);
+        if (!indices) {
+            context.reply.error("ERR Invalid arguments specified for command");
+            return {};
+        }
+        context.reply.array(indices->size());
+        for (const std::size_t index : *indices) context.reply.bulk(asked[index]);
     }
     return {};
 }

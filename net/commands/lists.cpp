@@ -111,39 +111,16 @@ Result<void> lmove_command(CommandContext& context) {
     return move_element(context, *from, *to);
 }
 
-/// The number behind COUNT. Nothing, and the error is written: something else stands there.
-std::optional<std::int64_t> count_option(CommandContext& context, std::size_t index) {
-    if (index == context.count()) return 1;
-    if (index + 2 != context.count() || !equal_nocase(context.argument(index), "count")) {
-        context.reply.error(error_text::syntax);
-        return std::nullopt;
-    }
-    const std::optional<std::int64_t> count = parse_integer(context.argument(index + 1));
-    if (count && *count > 0) return count;
-    context.reply.error("ERR count should be greater than 0");
-    return std::nullopt;
-}
-
 Result<void> lmpop_command(CommandContext& context) {
-    const std::optional<std::int64_t> keys = parse_integer(context.argument(1));
-    if (!keys || *keys < 1) {
-        context.reply.error("ERR numkeys should be greater than 0");
-        return {};
-    }
-    const auto last_key = context.count() - 2;  // behind it stands an end at least
-    if (static_cast<std::uint64_t>(*keys) >= last_key) {
-        context.reply.error(error_text::syntax);
-        return {};
-    }
-    const auto end_index = static_cast<std::size_t>(*keys) + 2;
-    const std::optional<ListEnd> end = end_argument(context.reply, context.argument(end_index));
+    const std::optional<std::size_t> end_index = end_of_pop_keys(context);
+    if (!end_index) return {};
+    const std::optional<ListEnd> end = end_argument(context.reply, context.argument(*end_index));
     if (!end) return {};
-    const std::optional<std::int64_t> count = count_option(context, end_index + 1);
+    const std::optional<std::size_t> count = pop_count_option(context, *end_index + 1);
     if (!count) return {};
-    for (std::size_t i = 2; i < end_index; ++i) {
+    for (std::size_t i = 2; i < *end_index; ++i) {
         SYNCLINE_TRY(const std::vector<Bytes> values,
-                     operations::list_pop(context.txn(), context.argument(i), *end,
-                                          static_cast<std::size_t>(*count)));
+                     operations::list_pop(context.txn(), context.argument(i), *end, *count));
         if (values.empty()) continue;
         context.reply.array(2);
         context.reply.bulk(context.argument(i));
@@ -327,7 +304,7 @@ constexpr Command commands[] = {
     {"lmove", 5, flag::write | flag::denyoom, {1, 2, 1}, group, "6.2.0", "O(1)",
      "Moves an element in one transaction; another replica may move the same one", lmove_command,
      {}},
-    {"lmpop", -4, flag::write, {}, group, "7.0.0", "O(N + M) with N keys and M elements",
+    {"lmpop", -4, flag::write, {0, 0, 0, 1}, group, "7.0.0", "O(N + M) with N keys and M elements",
      "Removes elements of the first list that has any; another replica may pop the same ones",
      lmpop_command, {}},
     {"lpop", -2, flag::write | flag::fast, one_key, group, "1.0.0", "O(N) with N elements popped",

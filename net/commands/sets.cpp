@@ -2,6 +2,7 @@
 
 #include "core/engine/operations.hpp"
 #include "net/commands/arguments.hpp"
+#include "net/commands/draw.hpp"
 #include "net/commands/errors.hpp"
 #include "net/commands/scan.hpp"
 #include "net/commands/table.hpp"
@@ -74,14 +75,6 @@ Result<void> scard_command(CommandContext& context) {
     return {};
 }
 
-/// Moves `wanted` members drawn at random to the front; the rest are cut off.
-void draw(std::vector<Bytes>& members, std::size_t wanted, Random& random) {
-    for (std::size_t i = 0; i < wanted; ++i) {
-        std::swap(members[i], members[i + random.below(members.size() - i)]);
-    }
-    members.resize(wanted);
-}
-
 Result<void> spop_command(CommandContext& context) {
     if (context.count() > 3) {
         context.reply.error(error_text::syntax);
@@ -91,8 +84,9 @@ Result<void> spop_command(CommandContext& context) {
     const std::optional<std::size_t> wanted = pop_count(context);
     if (!wanted) return {};
     const Bytes& key = context.argument(1);
-    SYNCLINE_TRY(std::vector<Bytes> members, operations::set_members(context.txn(), key));
-    draw(members, std::min(*wanted, members.size()), context.host.env().random);
+    SYNCLINE_TRY(std::vector<Bytes> all, operations::set_members(context.txn(), key));
+    const std::vector<Bytes> members =
+        draw(std::move(all), *wanted, false, context.host.env().random);
     for (const Bytes& member : members) {
         SYNCLINE_CHECK(operations::set_remove(context.txn(), key, member));
     }
@@ -106,6 +100,22 @@ Result<void> spop_command(CommandContext& context) {
     }
     context.reply.set(members.size());
     for (const Bytes& member : members) context.reply.bulk(member);
+    return {};
+}
+
+Result<void> srandmember_command(CommandContext& context) {
+    const std::optional<DrawRequest> request = parse_draw(context, {});
+    if (!request) return {};
+    SYNCLINE_TRY(std::vector<Bytes> all,
+                 operations::set_members(context.txn(), context.argument(1)));
+    const std::vector<Bytes> drawn =
+        draw(std::move(all), request->count, request->again, context.host.env().random);
+    if (request->counted) {
+        context.reply.array(drawn.size());
+        for (const Bytes& member : drawn) context.reply.bulk(member);
+    } else {
+        reply_bulk_or_null(context.reply, drawn.empty() ? std::nullopt : std::optional(drawn[0]));
+    }
     return {};
 }
 
@@ -164,6 +174,8 @@ constexpr Command commands[] = {
      "Moves a member in one transaction; decided by what this replica sees", smove_command, {}},
     {"spop", -2, flag::write | flag::fast, one_key, group, "1.0.0", "O(N) with N members",
      "Removes random members; another replica may pop the same ones", spop_command, {}},
+    {"srandmember", -2, flag::readonly, one_key, group, "1.0.0", "O(N) with N members",
+     "Returns random members", srandmember_command, {}},
     {"srem", -3, flag::write | flag::fast, one_key, group, "1.0.0", "O(N) with N members",
      "Removes members; a concurrent add of a member wins", srem_command, {}},
     {"sscan", -3, flag::readonly, one_key, group, "2.8.0", "O(N) with N rows looked at",

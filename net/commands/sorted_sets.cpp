@@ -7,20 +7,16 @@
 #include "core/engine/operations.hpp"
 #include "crdt/score.hpp"
 #include "net/commands/arguments.hpp"
+#include "net/commands/draw.hpp"
 #include "net/commands/errors.hpp"
 #include "net/commands/scan.hpp"
+#include "net/commands/sorted_members.hpp"
 #include "net/commands/table.hpp"
 
 namespace syncline {
 namespace {
 
 namespace flag = command_flag;
-
-struct Member {
-    Bytes name;
-    double score;
-};
-using Members = std::vector<Member>;
 
 constexpr BytesView not_a_number = "ERR resulting score is not a number (NaN)";
 constexpr std::size_t no_limit = ~std::size_t{0};
@@ -36,17 +32,6 @@ void reply_score(RespWriter& reply, std::optional<double> score) {
         reply.real(*score);
     } else {
         reply.null();
-    }
-}
-
-/// Members, and their scores behind them: in pairs under RESP3.
-void reply_members(RespWriter& reply, const Members& members, bool with_scores) {
-    const bool pairs = with_scores && reply.resp3();
-    reply.array(with_scores && !pairs ? 2 * members.size() : members.size());
-    for (const Member& member : members) {
-        if (pairs) reply.array(2);
-        reply.bulk(member.name);
-        if (with_scores) reply.real(member.score);
     }
 }
 
@@ -506,13 +491,7 @@ Result<void> zrangestore_command(CommandContext& context) {
     SYNCLINE_TRY(const std::optional<Members> members,
                  find_members(context, context.argument(2), request));
     if (!members) return {};
-    const Bytes& target = context.argument(1);
-    SYNCLINE_CHECK(operations::key_delete(context.txn(), target));
-    for (const Member& member : *members) {
-        SYNCLINE_CHECK(operations::sorted_add(context.txn(), target, member.name, member.score));
-    }
-    context.reply.integer(static_cast<std::int64_t>(members->size()));
-    return {};
+    return store_members(context, *members);
 }
 
 /// Of commands that take a key and two bounds, and no options.
@@ -541,7 +520,15 @@ Result<void> remove_command(CommandContext& context) {
     return {};
 }
 
-// --- ZPOPMIN, ZPOPMAX, ZRANDMEMBER, ZSCAN
+// --- ZPOPMIN, ZPOPMAX, ZMPOP, ZRANDMEMBER, ZSCAN
+
+Result<Members> take_members(Transaction& txn, BytesView key, WalkOrder walk, std::size_t count) {
+    SYNCLINE_TRY(Members members, gather(txn, key, {}, walk, Window{0, count}));
+    for (const Member& member : members) {
+        SYNCLINE_CHECK(operations::sorted_remove(txn, key, member.name));
+    }
+    return members;
+}
 
 template <WalkOrder walk>
 Result<void> pop_command(CommandContext& context) {
@@ -552,63 +539,53 @@ Result<void> pop_command(CommandContext& context) {
     const bool counted = context.count() == 3;
     const std::optional<std::size_t> wanted = pop_count(context);
     if (!wanted) return {};
-    const Bytes& key = context.argument(1);
-    SYNCLINE_TRY(const Members members, gather(context.txn(), key, {}, walk, Window{0, *wanted}));
-    for (const Member& member : members) {
-        SYNCLINE_CHECK(operations::sorted_remove(context.txn(), key, member.name));
-    }
+    SYNCLINE_TRY(const Members members,
+                 take_members(context.txn(), context.argument(1), walk, *wanted));
     if (counted || members.empty()) {
         reply_members(context.reply, members, true);
         return {};
     }
-    context.reply.array(2);
-    context.reply.bulk(members.front().name);
-    context.reply.real(members.front().score);
+    reply_member(context.reply, members.front());
     return {};
 }
 
-/// `wanted` of the members, each at most once, or with `again` as often as it is drawn.
-Members draw(Members members, std::size_t wanted, bool again, Random& random) {
-    Members drawn;
-    if (members.empty()) return drawn;
-    if (!again) wanted = std::min(wanted, members.size());
-    for (std::size_t i = 0; i < wanted; ++i) {
-        if (again) {
-            drawn.push_back(members[random.below(members.size())]);
-            continue;
-        }
-        std::swap(members[i], members[i + random.below(members.size() - i)]);
-        drawn.push_back(members[i]);
-    }
-    return drawn;
-}
-
-Result<void> zrandmember_command(CommandContext& context) {
-    const bool with_scores =
-        context.count() == 4 && equal_nocase(context.argument(3), "withscores");
-    if (context.count() > 4 || (context.count() == 4 && !with_scores)) {
+Result<void> zmpop_command(CommandContext& context) {
+    const std::optional<std::size_t> end = end_of_pop_keys(context);
+    if (!end) return {};
+    const bool smallest = equal_nocase(context.argument(*end), "min");
+    if (!smallest && !equal_nocase(context.argument(*end), "max")) {
         context.reply.error(error_text::syntax);
         return {};
     }
-    std::int64_t count = 1;
-    if (context.count() > 2) {
-        SYNCLINE_TRY(count, integer_argument(context.argument(2)));
-        constexpr std::int64_t count_max = limits::request_arguments_max;
-        if (count > count_max || count < -count_max) {
-            context.reply.error("ERR value is out of range");
-            return {};
-        }
+    const std::optional<std::size_t> count = pop_count_option(context, *end + 1);
+    if (!count) return {};
+    const WalkOrder walk = smallest ? WalkOrder::ascending : WalkOrder::descending;
+    for (std::size_t i = 2; i < *end; ++i) {
+        const Bytes& key = context.argument(i);
+        SYNCLINE_TRY(const Members members, take_members(context.txn(), key, walk, *count));
+        if (members.empty()) continue;
+        context.reply.array(2);
+        context.reply.bulk(key);
+        context.reply.array(members.size());
+        for (const Member& member : members) reply_member(context.reply, member);
+        return {};
     }
+    context.reply.null_array();
+    return {};
+}
+
+Result<void> zrandmember_command(CommandContext& context) {
+    const std::optional<DrawRequest> request = parse_draw(context, "withscores");
+    if (!request) return {};
     SYNCLINE_TRY(Members members,
                  gather(context.txn(), context.argument(1), {}, WalkOrder::ascending, Window{}));
-    const Members drawn = draw(std::move(members), static_cast<std::size_t>(std::abs(count)),
-                               count < 0, context.host.env().random);
-    if (context.count() > 2) {
-        reply_members(context.reply, drawn, with_scores);
-    } else if (drawn.empty()) {
-        context.reply.null();
+    const Members drawn =
+        draw(std::move(members), request->count, request->again, context.host.env().random);
+    if (request->counted) {
+        reply_members(context.reply, drawn, request->with_values);
     } else {
-        context.reply.bulk(drawn.front().name);
+        reply_bulk_or_null(context.reply,
+                           drawn.empty() ? std::nullopt : std::optional(drawn[0].name));
     }
     return {};
 }
@@ -660,6 +637,10 @@ constexpr Command commands[] = {
      "Adds to a score; concurrent additions add up, exactly", zincrby_command, {}},
     {"zlexcount", 4, reads_fast, one_key, group, "2.8.9", some,
      "Counts members in a range of members", count_command<by_member>, {}},
+    {"zmpop", -4, removes, {0, 0, 0, 1}, group, "7.0.0",
+     "O(K + M log N) with K keys, N members and M of them popped",
+     "Removes members of the first set that has any; another replica may pop the same ones",
+     zmpop_command, {}},
     {"zmscore", -3, reads_fast, one_key, group, "6.2.0", "O(N) with N members asked for",
      "Returns the scores of some members", zmscore_command, {}},
     {"zpopmax", -2, removes | flag::fast, one_key, group, "5.0.0", one,

@@ -10,10 +10,24 @@ namespace {
 
 using Family = std::span<const Command> (*)();
 constexpr Family families[] = {
-    connection_commands,  server_commands,   key_commands,         string_commands,
-    hash_commands,        set_commands,      transaction_commands, crdt_commands,
-    replication_commands, conflict_commands, multi_value_commands, text_commands,
-    sorted_set_commands,  list_commands,     expiry_commands,      bounded_counter_commands,
+    connection_commands,
+    server_commands,
+    key_commands,
+    string_commands,
+    hash_commands,
+    set_commands,
+    transaction_commands,
+    crdt_commands,
+    replication_commands,
+    conflict_commands,
+    multi_value_commands,
+    text_commands,
+    sorted_set_commands,
+    list_commands,
+    expiry_commands,
+    set_algebra_commands,
+    sorted_set_algebra_commands,
+    bounded_counter_commands,
 };
 
 /// Longer names than any command has are not looked up.
