@@ -2,6 +2,7 @@
 #include <vector>
 
 #include "core/engine/operations.hpp"
+#include "crdt/score.hpp"
 #include "net/commands/arguments.hpp"
 
 namespace syncline {
@@ -40,7 +41,9 @@ inline Result<void> store_members(CommandContext& context, const Members& member
     SYNCLINE_CHECK(check_key_size(target));
     SYNCLINE_CHECK(operations::key_delete(context.txn(), target));
     for (const Member& member : members) {
-        SYNCLINE_CHECK(operations::sorted_add(context.txn(), target, member.name, member.score));
+        // Nothing is left under the key: sorted_add() would look for it each time.
+        SYNCLINE_CHECK(context.txn().put(target, CellType::sorted_set, member.name,
+                                         score_bytes(member.score)));
     }
     context.reply.integer(std::ssize(members));
     return {};
