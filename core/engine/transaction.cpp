@@ -37,12 +37,6 @@ Result<bool> Transaction::is_gone(BytesView key) {
     return expired_.emplace(Bytes(key), deadline && *deadline <= now_ms_).first->second;
 }
 
-bool Transaction::is_staged(BytesView key) const {
-    if (staged_.empty()) return false;
-    const auto first = staged_.lower_bound(CellName{Bytes(key), CellType{}, std::nullopt});
-    return first != staged_.end() && std::get<0>(first->first) == key;
-}
-
 /// Before something of a key is changed: what has expired goes, and so does a deadline that was
 /// left behind by a key that is no more.
 Result<void> Transaction::clear_remains(BytesView key) {
@@ -112,29 +106,47 @@ Result<Cell> Transaction::cell(BytesView key, CellType type, std::optional<Bytes
     return group_.cell(key, type, field);
 }
 
+/// As after() would say, without making the cell.
+bool Transaction::lives(const Staged& staged) {
+    if (staged.increments || (staged.writes_dots && staged.value)) return true;
+    return !staged.writes_dots && !staged.cleared && staged.before.live();
+}
+
+template <typename F>
+void Transaction::change(const Bytes& key, CellType type, Staged& staged, const F& change) {
+    const int before = lives(staged) ? 1 : 0;
+    change();
+    const int now = lives(staged) ? 1 : 0;
+    if (before != now) live_changes_[{key, type}] += now - before;
+}
+
+std::int64_t Transaction::live_change(BytesView key, CellType type) const {
+    if (live_changes_.empty()) return 0;
+    const auto found = live_changes_.find({Bytes(key), type});
+    return found == live_changes_.end() ? 0 : found->second;
+}
+
 Result<std::uint64_t> Transaction::count(BytesView key, CellType type) {
     std::uint64_t count = 0;
     SYNCLINE_TRY(const bool gone, is_gone(key, type));
     if (!gone) {
         SYNCLINE_TRY(count, group_.count(key, type));
     }
-    const CellName first{Bytes(key), type, std::nullopt};
-    for (auto it = staged_.lower_bound(first); it != staged_.end(); ++it) {
-        const auto& [name, staged] = *it;
-        if (std::get<0>(name) != key || std::get<1>(name) != type) break;
-        const bool lived = !staged.cleared && !gone && staged.before.live();
-        const bool lives = after(staged).live();
-        if (lives && !lived) ++count;
-        if (!lives && lived) --count;
-    }
-    return count;
+    return count + static_cast<std::uint64_t>(live_change(key, type));
 }
 
 Result<std::optional<CellType>> Transaction::visible_type(BytesView key) {
-    if (!is_staged(key)) {
-        SYNCLINE_TRY(const bool gone, is_gone(key));
-        SYNCLINE_TRY(const std::optional<CellType> type, group_.visible_type(key));
-        return gone && !(type && is_permanent(*type)) ? std::optional<CellType>() : type;
+    SYNCLINE_TRY(const bool gone, is_gone(key));
+    std::optional<CellType> highest;  // that the transaction adds to
+    bool takes_away = false;
+    auto change = live_changes_.lower_bound({Bytes(key), CellType{}});
+    for (; change != live_changes_.end() && change->first.first == key; ++change) {
+        if (change->second > 0) highest = change->first.second;
+        takes_away = takes_away || change->second < 0;
+    }
+    if (!takes_away) {
+        SYNCLINE_TRY(const std::optional<CellType> before, group_.visible_type(key));
+        return gone && !(before && is_permanent(*before)) ? highest : std::max(before, highest);
     }
     for (std::size_t i = cell_types_count; i > 0; --i) {
         if (!makes_key(cell_types[i - 1])) continue;
@@ -273,30 +285,36 @@ Result<std::uint64_t> Transaction::keys_count() {
 Result<void> Transaction::put(BytesView key, CellType type, std::optional<BytesView> field,
                               Bytes value) {
     SYNCLINE_TRY(Staged* const staged, stage(key, type, field));
-    staged->writes_dots = true;
-    staged->value = std::move(value);
-    staged->resets = true;
-    staged->increments = false;
-    staged->amount = {};
+    change(Bytes(key), type, *staged, [&] {
+        staged->writes_dots = true;
+        staged->value = std::move(value);
+        staged->resets = true;
+        staged->increments = false;
+        staged->amount = {};
+    });
     return {};
 }
 
 Result<void> Transaction::increment(BytesView key, CellType type, std::optional<BytesView> field,
                                     const Amount& amount) {
     SYNCLINE_TRY(Staged* const staged, stage(key, type, field));
-    staged->increments = true;
-    staged->amount = staged->amount + amount;
+    change(Bytes(key), type, *staged, [&] {
+        staged->increments = true;
+        staged->amount = staged->amount + amount;
+    });
     return {};
 }
 
 Result<void> Transaction::remove(BytesView key, CellType type, std::optional<BytesView> field) {
     SYNCLINE_ASSERT(!is_permanent(type));
     SYNCLINE_TRY(Staged* const staged, stage(key, type, field));
-    staged->writes_dots = true;
-    staged->value.reset();
-    staged->resets = true;
-    staged->increments = false;
-    staged->amount = {};
+    change(Bytes(key), type, *staged, [&] {
+        staged->writes_dots = true;
+        staged->value.reset();
+        staged->resets = true;
+        staged->increments = false;
+        staged->amount = {};
+    });
     return {};
 }
 
@@ -345,6 +363,11 @@ void Transaction::clear(BytesView key) {
     auto it = staged_.lower_bound(first);
     while (it != staged_.end() && std::get<0>(it->first) == key) {
         it = is_permanent(std::get<1>(it->first)) ? std::next(it) : staged_.erase(it);
+    }
+    auto change = live_changes_.lower_bound({Bytes(key), CellType{}});
+    while (change != live_changes_.end() && change->first.first == key) {
+        change =
+            is_permanent(change->first.second) ? std::next(change) : live_changes_.erase(change);
     }
     auto edit = text_edits_.lower_bound(TextName{Bytes(key), Dot{}});
     while (edit != text_edits_.end() && edit->first.key == key) {

@@ -82,11 +82,14 @@ private:
     };
 
     Result<Staged*> stage(BytesView key, CellType type, std::optional<BytesView> field);
+    /// Changes a staged cell, and notes whether it lives now.
+    template <typename F>
+    void change(const Bytes& key, CellType type, Staged& staged, const F& change);
+    [[nodiscard]] static bool lives(const Staged& staged);
+    [[nodiscard]] std::int64_t live_change(BytesView key, CellType type) const;
     [[nodiscard]] Cell after(const Staged& staged) const;
     [[nodiscard]] CellDelta delta(const Staged& staged) const;
     [[nodiscard]] bool is_cleared(BytesView key) const { return cleared_.count(key) > 0; }
-    /// Some cell of the key was written.
-    [[nodiscard]] bool is_staged(BytesView key) const;
     /// Nothing of the group's rows of the key is seen: it was cleared, or has expired.
     Result<bool> is_gone(BytesView key);
     Result<bool> is_gone(BytesView key, CellType type);
@@ -95,6 +98,9 @@ private:
     Group& group_;
     Dot dot_;
     std::map<CellName, Staged> staged_;
+    /// How the staged cells change the number of live ones, by key and type: what a reader of a key
+    /// asks for, and may ask for each of many members.
+    std::map<std::pair<Bytes, CellType>, std::int64_t> live_changes_;
     std::set<Bytes, std::less<>> cleared_;
     std::map<TextName, std::vector<TextOp>> text_edits_;
     std::vector<Op> bucket_ops_;

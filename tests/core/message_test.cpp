@@ -116,7 +116,7 @@ BOOST_AUTO_TEST_CASE(unknown_types_and_versions_are_refused_by_name) {
     hello.version = 1;
     const Result<Message> newer = decode_message(16, encode_message(hello));
     BOOST_TEST((newer.error().code == Code::version));
-    BOOST_TEST(newer.error().message == "the peer speaks protocol version 1, this build speaks 3");
+    BOOST_TEST(newer.error().message == "the peer speaks protocol version 1, this build speaks 4");
 }
 
 /// Bytes of version 3 on the wire: a change here is a change of the protocol.
