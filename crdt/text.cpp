@@ -69,6 +69,33 @@ std::optional<std::uint64_t> Text::position_of(const ElementId& id) const {
     return index_.position_of(index_.find(*element));
 }
 
+std::vector<Text::Insertions> Text::unseen(const VersionVector& seen) const {
+    std::vector<Insertions> all;
+    for (std::uint32_t number = 0; number < tree_.actors_count(); ++number) {
+        const Actor& actor = tree_.actor(number);
+        const TextCounters& counters = counters_[number];
+        std::uint64_t first = 0;
+        std::uint64_t end = counters.size();
+        while (first < end) {  // counters ascend
+            const std::uint64_t middle = first + (end - first) / 2;
+            if (counters.at(middle) <= seen.counter(actor)) {
+                first = middle + 1;
+            } else {
+                end = middle;
+            }
+        }
+        if (first == counters.size()) continue;
+        Insertions insertions{Dot{actor, counters.last()}, {}};
+        for (std::uint64_t index = first; index < counters.size(); ++index) {
+            const ElementId id{actor, index};
+            const std::uint64_t position = position_of(id).value();
+            if (id_at(position) == id) insertions.live += text(position, 1);
+        }
+        all.push_back(std::move(insertions));
+    }
+    return all;
+}
+
 Result<TextInsertion> Text::insertion(const Actor& actor, std::uint64_t position,
                                       BytesView utf8) const {
     if (position > size()) {

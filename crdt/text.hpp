@@ -8,6 +8,7 @@
 #include "crdt/text_op.hpp"
 #include "crdt/text_rows.hpp"
 #include "crdt/text_tree.hpp"
+#include "crdt/version_vector.hpp"
 
 namespace syncline {
 
@@ -38,6 +39,15 @@ public:
     /// Live characters before this one, which may itself be erased; nothing if it is not known.
     /// For cursors and ranges that must keep their place.  O(log n).
     [[nodiscard]] std::optional<std::uint64_t> position_of(const ElementId& id) const;
+
+    /// What somebody inserted that a reader had not seen.
+    struct Insertions {
+        Dot latest;
+        Bytes live;  ///< what is not erased of it, in the order of inserting
+    };
+    /// Of each actor with insertions that a vector does not cover, those.
+    /// O(actors + characters of them x log n).
+    [[nodiscard]] std::vector<Insertions> unseen(const VersionVector& seen) const;
 
     /// What the actor ships to insert before the character at a position, or at the end. Changes
     /// nothing yet: apply does, here as everywhere.

@@ -38,6 +38,8 @@ bool wins(ConflictKind kind, const ConflictSide& one, const ConflictSide& other)
             return one.action == ConflictAction::increment;
         case ConflictKind::type_clash:
             return one.type > other.type;
+        case ConflictKind::edit_remove:
+            return one.action == ConflictAction::remove;
         case ConflictKind::deadline:
             return std::tuple(deadline_of(one), one.hlc, one.dot.actor) >
                    std::tuple(deadline_of(other), other.hlc, other.dot.actor);
@@ -103,6 +105,8 @@ std::string_view conflict_kind_name(ConflictKind kind) {
             return "type-clash";
         case ConflictKind::deadline:
             return "deadline";
+        case ConflictKind::edit_remove:
+            return "edit-remove";
     }
     return "unknown";
 }
@@ -128,6 +132,8 @@ std::string_view conflict_rule(ConflictKind kind) {
                    "other is kept";
         case ConflictKind::deadline:
             return "concurrent deadlines: the latest counts, and never is later than all";
+        case ConflictKind::edit_remove:
+            return "a text is removed with what was inserted meanwhile: it would lack its place";
     }
     return "unknown";
 }
@@ -304,6 +310,15 @@ void ConflictFinder::on_clear(const RowKey& row_key, const RowName& name, const 
     for (ConflictSide& increment : unseen_here.increments) {
         put(row_key, name.key, ConflictKind::reset_inc, std::move(increment), removal);
     }
+}
+
+void ConflictFinder::on_lost_edit(const RowKey& row_key, const RowName& name, const Dot& latest,
+                                  BytesView lost, const Event& event) {
+    ConflictSide edit{latest,         std::nullopt, ConflictAction::write,
+                      CellType::text, name.field,   capture_value(lost, capture_)};
+    ConflictSide removal{event.dot,      event.hlc,  ConflictAction::remove,
+                         CellType::text, name.field, {}};
+    put(row_key, name.key, ConflictKind::edit_remove, std::move(edit), std::move(removal));
 }
 
 bool ConflictFinder::on_other_type(const CellOp& op, const RowName& other, const Cell& cell,

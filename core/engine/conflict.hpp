@@ -19,17 +19,18 @@ enum class ConflictKind : std::uint8_t {
     reset_inc = 3,    ///< increments, and a write or removal that had not seen them
     type_clash = 4,   ///< two types under one key
     deadline = 5,     ///< two deadlines of one key
+    edit_remove = 6,  ///< an edit of a text, and the text's removal, which had not seen it
 };
-constexpr std::size_t conflict_kinds_count = 5;
+constexpr std::size_t conflict_kinds_count = 6;
 constexpr ConflictKind conflict_kinds[] = {ConflictKind::write_write, ConflictKind::add_remove,
-                                           ConflictKind::reset_inc, ConflictKind::type_clash,
-                                           ConflictKind::deadline};
+                                           ConflictKind::reset_inc,   ConflictKind::type_clash,
+                                           ConflictKind::deadline,    ConflictKind::edit_remove};
 
 /// What one side did to the cell. The numbers stand on disk.
 enum class ConflictAction : std::uint8_t { write = 1, add = 2, increment = 3, remove = 4 };
 
-/// "write-write", "add-remove", "reset-increment", "type-clash", "deadline": names for options and
-/// replies.
+/// "write-write", "add-remove", "reset-increment", "type-clash", "deadline", "edit-remove": names
+/// for options and replies.
 std::string_view conflict_kind_name(ConflictKind kind);
 std::optional<ConflictKind> conflict_kind_from(std::string_view name);
 /// The rule that decided, in one sentence.
@@ -95,6 +96,8 @@ RowKey clash_row_key(BytesView key);
 ///     add_remove   if e removes (also as part of a range, unless the cell is of a permanent type)
 ///                  and does not write, and x is a value,
 ///     reset_inc    if one of them is an increment and the other a write or removal.
+///   If e removes a generation of a text, let x be each actor's latest insertion into it outside
+///   past(e): {x, e} is an edit_remove. A replica that has e before x ignores x and cannot tell.
 ///   A pair of transactions that did several things to a cell has the first kind that applies.
 ///   Nothing is decided, and nothing recorded, between two adds of one member, and two increments.
 ///   For each other type under a key at which e adds a value, member or increment: its first cell
@@ -115,6 +118,10 @@ public:
                   const Event& event);
     /// The change leaves a value, member or increment of the event.
     [[nodiscard]] static bool adds(const CellOp& op, const Event& event);
+    /// A range delete removes a text with insertions that it has not seen: of one actor the latest
+    /// of them, and what is lost of them.
+    void on_lost_edit(const RowKey& row_key, const RowName& name, const Dot& latest, BytesView lost,
+                      const Event& event);
     /// The event adds to a key that has rows of another type. True: found, look no further.
     bool on_other_type(const CellOp& op, const RowName& other, const Cell& cell,
                        const Event& event);

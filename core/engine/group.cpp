@@ -433,6 +433,9 @@ Result<void> Group::clear_range(const RowRange& range, const Event& event, Posit
             Cell after = before;
             after.dots.remove_covered(event.past);
             if (after == before) continue;
+            if (finder_ && type == CellType::text) {
+                SYNCLINE_CHECK(find_lost_edits(row_key, row.name, event));
+            }
             SYNCLINE_CHECK(replace(row_key, row.name, raw.value, before, after, position));
         }
         if (rows.size() < slice_rows) return {};

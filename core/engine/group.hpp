@@ -182,6 +182,7 @@ private:
     void index_score(const RowName& name, const Cell& old_cell, const Cell& new_cell,
                      Position position);
     Result<void> edit_texts(const Event& event);
+    Result<void> find_lost_edits(const RowKey& row_key, const RowName& name, const Event& event);
     Result<void> write_text(const TextEdit& edit, Position position);
     Result<bool> has_generation(const TextName& name);
     Result<void> find_collectable(std::size_t rows_max);

@@ -60,6 +60,16 @@ Result<void> Group::write_text(const TextEdit& edit, Position position) {
     return {};
 }
 
+Result<void> Group::find_lost_edits(const RowKey& row_key, const RowName& name,
+                                    const Event& event) {
+    SYNCLINE_TRY(const Text* const text,
+                 texts_.find(TextName{name.key, generation_from(*name.field).value()}));
+    for (const Text::Insertions& lost : text->unseen(event.past)) {
+        finder_->on_lost_edit(row_key, name, lost.latest, lost.live, event);
+    }
+    return {};
+}
+
 Result<Group::PeerTexts> Group::peer_texts(const std::map<Bytes, std::optional<Bytes>>& rows) {
     // What the peer has in place of the base's rows, by text.
     std::map<TextName, std::map<Bytes, std::optional<BytesView>>> changed;

@@ -83,7 +83,8 @@ Result<bool> take_option(ConflictQuery& query, const Bytes& name, const Bytes& v
         query.kind = conflict_kind_from(lower(value));
         if (!query.kind) {
             return invalid(
-                "KIND is write-write, add-remove, reset-increment, type-clash or deadline");
+                "KIND is write-write, add-remove, reset-increment, type-clash, deadline or "
+                "edit-remove");
         }
     } else if (equal_nocase(name, "AFTER")) {
         const std::optional<std::int64_t> after = parse_integer(value);
@@ -246,7 +247,7 @@ Result<void> do_again(Transaction& txn, const Bytes& key, const Bytes& part,
         case CellType::multi_value:
             return operations::multi_value_set(txn, key, *candidate.value, nullptr);
         case CellType::text:
-            break;  // resolve_command has refused it
+            return without_answer(operations::text_append(txn, key, *candidate.value));
         case CellType::bounded_counter:
             return Error{Code::permanent, "what was done to a bounded counter is not done again"};
     }
@@ -280,7 +281,8 @@ Result<void> resolve_command(CommandContext& context) {
         context.reply.error("ERR the record has the length of this value, but not the value");
         return {};
     }
-    if (found->action == ConflictAction::write && found->type == CellType::text) {
+    if (found->action == ConflictAction::write && found->type == CellType::text &&
+        found->value->empty()) {  // the making of a text, not an edit
         context.reply.error("ERR a text is not written anew: delete what the key holds besides");
         return {};
     }

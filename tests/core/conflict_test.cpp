@@ -269,6 +269,31 @@ BOOST_AUTO_TEST_CASE(pages_go_both_ways_and_filter) {
     BOOST_TEST(ring.page(other_kind)->records.empty());
 }
 
+BOOST_AUTO_TEST_CASE(a_removed_text_takes_along_what_was_inserted_meanwhile) {
+    TestCluster cluster(2);
+    const auto append = [&](std::size_t at, BytesView text) {
+        cluster.at(at).run([&](Transaction& txn) -> Result<void> {
+            SYNCLINE_CHECK(operations::text_append(txn, "page", text));
+            return {};
+        });
+    };
+    append(0, "seen");
+    meet(cluster);
+    part(cluster);
+    append(0, " one");
+    append(0, " two");
+    remove_key(cluster.at(1), "page");
+    meet(cluster);
+    const ConflictRecord record = record_of(cluster.at(0));
+    BOOST_TEST((record.kind == ConflictKind::edit_remove));
+    BOOST_TEST((record.winner.action == ConflictAction::remove));
+    BOOST_TEST((record.winner.dot.actor == cluster.at(1)->actor()));
+    BOOST_TEST((record.loser.dot == Dot{cluster.at(0)->actor(), 3}));
+    BOOST_TEST(*record.loser.value->bytes == " one two");
+    // There the removal came first: what hangs on the removed text was ignored.
+    BOOST_TEST(records_of(cluster.at(1)).empty());
+}
+
 BOOST_AUTO_TEST_CASE(damaged_records_are_errors) {
     TestCluster cluster(2);
     cluster.at(0).set("key", "one");

@@ -1,5 +1,6 @@
 #include <boost/test/unit_test.hpp>
 
+#include "net/commands/fields.hpp"
 #include "tests/net/command_bench.hpp"
 
 namespace syncline {
@@ -65,7 +66,8 @@ BOOST_AUTO_TEST_CASE(wrong_options_get_one_sentence) {
                "-ERR COUNT takes a number from 1 to 1000\r\n");
     BOOST_TEST(bench.run("CRDT.CONFLICTS AFTER x") == "-ERR AFTER takes a sequence number\r\n");
     BOOST_TEST(bench.run("CRDT.CONFLICTS KIND x") ==
-               "-ERR KIND is write-write, add-remove, reset-increment, type-clash or deadline\r\n");
+               "-ERR KIND is write-write, add-remove, reset-increment, type-clash, deadline or "
+               "edit-remove\r\n");
     BOOST_TEST(bench.run("CRDT.CONFLICTS COUNT") == "-ERR syntax error\r\n");
     BOOST_TEST(bench.run("CRDT.CONFLICTS NONSENSE 1") == "-ERR syntax error\r\n");
     BOOST_TEST(bench.run("CRDT.CONFLICTS KEY a PREFIX b") == "-ERR syntax error\r\n");
@@ -105,6 +107,27 @@ BOOST_AUTO_TEST_CASE(a_removal_that_lost_is_done_again) {
     BOOST_TEST(bench.run("CRDT.RESOLVE team ann abc.1:1") == "+OK\r\n");
     BOOST_TEST(bench.run("SISMEMBER team ann") == ":0\r\n");
     BOOST_TEST(bench.run("SISMEMBER team bob") == ":1\r\n");
+}
+
+BOOST_AUTO_TEST_CASE(what_a_removed_text_took_along_is_appended_anew) {
+    CommandBench bench;
+    bench.run("TEXT.APPEND page seen");
+    const Dot made{bench.replica()->actor(), 1};
+    bench.run("TEXT.APPEND page unseen");
+    Event removal;
+    removal.dot = Dot{Actor{0xabc, 1}, 1};
+    removal.past.add(made);
+    removal.hlc = Hlc::at_ms(1);
+    removal.ops = {ClearKey{"page"}};
+    Replica& replica = *bench.replica();
+    BOOST_REQUIRE(replica.group().apply(removal, replica.log().durable()).has_value());
+    BOOST_TEST(bench.run("TEXT.GET page") == "$-1\r\n");
+    BOOST_TEST(contains(bench.run("CRDT.CONFLICTS KIND edit-remove"), "unseen"));
+    const ConflictRecord record = replica.group().conflicts().page({})->records.at(0);
+    const Bytes field = field_text(CellType::text, record.loser.field).value();
+    BOOST_TEST(bench.run({"CRDT.RESOLVE", "page", field, to_string(record.loser.dot)}) ==
+               "+OK\r\n");
+    BOOST_TEST(bench.run("TEXT.GET page") == "$6\r\nunseen\r\n");
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -125,11 +125,28 @@ void ConflictOracle::find_clashes(const VersionVector& before, const Event& even
     }
 }
 
+/// A removed generation takes along what was inserted beside the removal.
+void ConflictOracle::find_lost_edits(const VersionVector& before, const Event& event,
+                                     const Name& name, Found& found) const {
+    for (const Expected::Value& made : oracle_.cell(before, name).values) {
+        if (!event.past.covers(made.dot)) return;  // it stays
+    }
+    for (const Dot& edit : oracle_.latest_insertions(before, name.key, name.field)) {
+        if (event.past.covers(edit)) continue;
+        const Pair pair{name, std::min(edit, event.dot), std::max(edit, event.dot),
+                        ConflictKind::edit_remove, event.dot};
+        found.emplace(std::tuple(place_of(name), pair.one, pair.other), pair);
+    }
+}
+
 void ConflictOracle::applied(std::size_t replica, const VersionVector& before, const Event& event) {
     if (event.past.covers(before)) return;
     Found found;
     for (const auto& [name, role] : roles(before, event)) {
         find_beside(event, name, role, oracle_.cell(before, name), found);
+        if (name.type == CellType::text && role.removes) {
+            find_lost_edits(before, event, name, found);
+        }
         const bool adds = makes_key(name.type) && (role.writes || role.increments);
         if (adds) find_clashes(before, event, name, found);
     }

@@ -66,6 +66,8 @@ private:
                      const Expected& cell, Found& found) const;
     void find_clashes(const VersionVector& before, const Event& event, const Oracle::Name& name,
                       Found& found) const;
+    void find_lost_edits(const VersionVector& before, const Event& event, const Oracle::Name& name,
+                         Found& found) const;
     void put(std::size_t replica, const Found& found, VersionVector must_cover);
     [[nodiscard]] std::string compare_one(const Pair& expected, const ConflictRecord& record);
 

@@ -149,6 +149,21 @@ std::optional<Bytes> Oracle::text_generation(const VersionVector& vv, BytesView 
     return latest ? std::optional(latest->first) : std::nullopt;
 }
 
+std::vector<Dot> Oracle::latest_insertions(const VersionVector& vv, BytesView key,
+                                           BytesView generation) const {
+    std::map<Actor, std::uint64_t> latest;
+    const auto edits = edits_.find({Bytes(key), Bytes(generation)});
+    if (edits == edits_.end()) return {};
+    for (const Edit& edit : edits->second) {
+        if (!vv.covers(edit.dot) || !std::holds_alternative<TextInsertion>(edit.op)) continue;
+        std::uint64_t& counter = latest[edit.dot.actor];
+        counter = std::max(counter, edit.dot.counter);
+    }
+    std::vector<Dot> dots;
+    for (const auto& [actor, counter] : latest) dots.push_back(Dot{actor, counter});
+    return dots;
+}
+
 Text Oracle::text(const VersionVector& vv, BytesView key, BytesView generation) const {
     Text text;
     const auto edits = edits_.find({Bytes(key), Bytes(generation)});

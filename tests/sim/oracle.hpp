@@ -113,6 +113,10 @@ public:
     /// specification: here its way through events, rows, sessions and crashes is what counts.
     [[nodiscard]] Text text(const VersionVector& vv, BytesView key, BytesView generation) const;
 
+    /// The latest insertion of each actor into a generation, ascending.
+    [[nodiscard]] std::vector<Dot> latest_insertions(const VersionVector& vv, BytesView key,
+                                                     BytesView generation) const;
+
     /// Why a write or increment is not live at this vector, for people.
     [[nodiscard]] std::string why_gone(const VersionVector& vv, const Name& name,
                                        const Dot& dot) const;
