@@ -22,6 +22,10 @@ struct DatabaseOptions {
     /// How many replicas the cluster has, this one included; the same everywhere. Then what every
     /// one of them has seen go (values that lost, reset parts of counters) is dropped. 0: unknown.
     std::size_t replicas = 0;
+    /// What removals do against concurrent adds to sets and flags, by key: "PREFIX=remove-wins" or
+    /// "PREFIX=add-wins", of which the longest prefix decides; at most 64, of at most 256 bytes.
+    /// The same at all replicas of the cluster: they refuse peers that have others.
+    std::vector<std::string> policies = {};
     /// Changes wait at most so long in the log alone; it bounds what the next start replays. Time
     /// is looked at when calls come.
     std::uint64_t checkpoint_interval_ms = 5000;

@@ -62,6 +62,7 @@ Result<std::shared_ptr<DatabaseEngine>> DatabaseEngine::open(const DatabaseOptio
 
 Result<void> DatabaseEngine::open_directory(const DatabaseOptions& options) {
     const Lock lock(mutex_);
+    for (const std::string& policy : options.policies) SYNCLINE_CHECK(policies_.add(policy));
     SYNCLINE_TRY(data_, DataDirectory::open(options.path, random_));
     if (!options.cluster.empty()) {
         const Uuid wanted = cluster_of(options.cluster);
@@ -81,6 +82,7 @@ Result<void> DatabaseEngine::open_replica() {
     virgin_.reset();
     ReplicaOptions options;
     options.replicas = replicas_;
+    options.policies = policies_;
     options.checkpoint_interval_ms = checkpoint_interval_ms_;
     SYNCLINE_TRY(replica_, data_.open_replica(std::move(options), Env{clock_, random_}));
     replica_->on_applied = [this](const Event& event, BytesView) {

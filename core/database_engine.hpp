@@ -119,6 +119,7 @@ private:
     Result<void> last_checkpoint(Lock& lock);
 
     const std::size_t replicas_;
+    KeyPolicies policies_;
     const std::uint64_t checkpoint_interval_ms_;
     SystemClock clock_;
     SystemRandom random_;

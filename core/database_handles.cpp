@@ -28,6 +28,8 @@ KeyType key_type_of(CellType type) {
             return KeyType::text;
         case CellType::multi_value:
             return KeyType::multi_value;
+        case CellType::flag:
+            return KeyType::flag;
         case CellType::bounded_counter:
             return KeyType::bounded_counter;
         case CellType::expiry:
@@ -122,6 +124,8 @@ std::string_view key_type_name(KeyType type) {
             return "text";
         case KeyType::multi_value:
             return "multi-value";
+        case KeyType::flag:
+            return "flag";
         case KeyType::bounded_counter:
             return "bounded-counter";
     }
@@ -185,6 +189,23 @@ Result<void> BoundedCounterHandle::transfer(std::int64_t amount, const Actor& to
     return run_void(*access_, key_, [&](Transaction& txn) {
         return operations::bounded_transfer(txn, key_, amount, to);
     });
+}
+
+// --- FlagHandle
+
+Result<bool> FlagHandle::enable() const {
+    return run(*access_, Kind::write, key_,
+               [&](Transaction& txn) { return operations::flag_enable(txn, key_); });
+}
+
+Result<bool> FlagHandle::disable() const {
+    return run(*access_, Kind::write, key_,
+               [&](Transaction& txn) { return operations::flag_disable(txn, key_); });
+}
+
+Result<bool> FlagHandle::enabled() const {
+    return run(*access_, Kind::read, key_,
+               [&](Transaction& txn) { return operations::flag_enabled(txn, key_); });
 }
 
 // --- StringHandle
@@ -544,6 +565,10 @@ Result<void> TextHandle::clear() const {
 // --- Keyspace
 
 CounterHandle Keyspace::counter(BytesView key) const {
+    return {access_, key};
+}
+
+FlagHandle Keyspace::flag(BytesView key) const {
     return {access_, key};
 }
 

@@ -26,9 +26,10 @@ enum class KeyType : std::uint8_t {
     list,
     text,
     multi_value,
+    flag,
     bounded_counter,
 };
-/// "string", "map", "set", "sorted-set", "list", "text", "multi-value", "bounded-counter".
+/// "string", "map", "set", "sorted-set", "list", "text", "multi-value", "flag", "bounded-counter".
 std::string_view key_type_name(KeyType type);
 
 /// One of the concurrent values of a register.
@@ -116,6 +117,19 @@ public:
     Result<void> transfer(std::int64_t amount, const Actor& to) const;
 };
 
+/// Enabled or disabled, at first disabled. Of concurrent calls enabling wins, or disabling for keys
+/// with such a policy (DatabaseOptions::policies).
+class FlagHandle : public Handle {
+public:
+    using Handle::Handle;
+
+    /// True: it was disabled. Enabling again what is enabled lets it survive concurrent disabling.
+    Result<bool> enable() const;
+    /// True: it was enabled.
+    Result<bool> disable() const;
+    Result<bool> enabled() const;
+};
+
 /// A register of bytes: the last writer is shown, concurrent values are kept as siblings.
 class StringHandle : public Handle {
 public:
@@ -135,7 +149,8 @@ public:
     Result<Siblings> siblings() const;
 };
 
-/// An add-wins set of byte strings: an add survives a concurrent removal.
+/// A set of byte strings: an add survives a concurrent removal, or the removal wins for keys with
+/// such a policy (DatabaseOptions::policies).
 class SetHandle : public Handle {
 public:
     using Handle::Handle;
@@ -287,6 +302,7 @@ class Keyspace {
 public:
     [[nodiscard]] CounterHandle counter(BytesView key) const;
     [[nodiscard]] BoundedCounterHandle bounded_counter(BytesView key) const;
+    [[nodiscard]] FlagHandle flag(BytesView key) const;
     [[nodiscard]] StringHandle string(BytesView key) const;
     [[nodiscard]] SetHandle set(BytesView key) const;
     [[nodiscard]] MapHandle map(BytesView key) const;

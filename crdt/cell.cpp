@@ -10,11 +10,18 @@ namespace syncline {
 namespace {
 
 /// The first number of a packed delta.
-enum DotsForm : std::uint8_t { dots_untouched = 0, dots_removed = 1, dots_replaced = 2 };
+enum DotsForm : std::uint8_t {
+    dots_untouched = 0,
+    dots_removed = 1,
+    dots_replaced = 2,
+    dots_negated = 3,
+};
 
 /// The first byte of a cell at rest: the compact form of the first dot's actor, whether counter
-/// entries follow the dots, and how many dots there are.
+/// entries follow the dots (in signed types: whether the first dot is negative), and how many dots
+/// there are.
 constexpr std::uint8_t actor_form_mask = 7;
+constexpr std::uint8_t negative_dot = 8;  ///< here, and in the form of each other dot's actor
 constexpr std::uint8_t with_entries = 8;
 constexpr unsigned dots_count_shift = 4;
 constexpr std::uint64_t dots_count_beyond = 15;  ///< as a number after it, less 15
@@ -59,7 +66,9 @@ void Cell::apply(const CellDelta& delta, CellType type, const Dot& dot, Hlc hlc,
                  const VersionVector& past) {
     if (delta.writes_dots) {
         dots.remove_covered(past);
-        if (delta.value) {
+        if (delta.negates && !mutated(Mutation::rw_forget)) {
+            dots.put(dot, DotValue{Hlc{}, {}, true});
+        } else if (delta.value) {
             dots.put(dot, traits_of(type).has_values ? DotValue{hlc, *delta.value} : DotValue{});
         }
     }
@@ -83,11 +92,14 @@ Cell Cell::join(const Cell& a, const VersionVector& a_context, const Cell& b,
 }
 
 bool Cell::collectable(CellType type) const {
-    return (is_last_writer_wins(type) && dots.size() > 1) || counter.collectable();
+    return (is_last_writer_wins(type) && dots.size() > 1) || dots.has_negative() ||
+           counter.collectable();
 }
 
 void Cell::collect(CellType type, const VersionVector& cut) {
     if (is_last_writer_wins(type)) dots.keep_last_writer(cut);
+    // Whoever adds from now on has seen them; before, an add could still be on its way.
+    if (dots.has_negative() && dots.covered_by(cut)) dots = DotMap();
     counter.collect(cut);
 }
 
@@ -159,6 +171,12 @@ Hlc read_time(ByteReader& in) {
     return Hlc{(((ms + epoch_ms) & ms_mask) << 16) | logical};
 }
 
+/// How a dot's actor is written, and its sign.
+std::uint8_t dot_form(const DotMap::Entry& entry) {
+    const unsigned sign = entry.payload.negative ? negative_dot : 0U;
+    return static_cast<std::uint8_t>(compact_form(entry.dot.actor) | sign);
+}
+
 /// `last`: nothing follows in the cell.
 void write_dot_value(ByteWriter& out, const DotValue& payload, CellType type, bool last) {
     write_time(out, payload.hlc);
@@ -177,12 +195,12 @@ void write(ByteWriter& out, const Cell& cell, CellType type) {
     const std::uint64_t dots_count = std::min<std::uint64_t>(dots.size(), dots_count_beyond);
     unsigned form = static_cast<unsigned>(dots_count) << dots_count_shift;
     if (entries_follow) form |= with_entries;
-    if (!dots.empty()) form |= compact_form(dots.front().dot.actor);
+    if (!dots.empty()) form |= dot_form(dots.front());
     out.u8(static_cast<std::uint8_t>(form));
     if (dots_count == dots_count_beyond) out.varint(dots.size() - dots_count_beyond);
 
     for (const auto& entry : dots) {
-        if (&entry != &dots.front()) out.u8(compact_form(entry.dot.actor));
+        if (&entry != &dots.front()) out.u8(dot_form(entry));
         write_compact(out, entry.dot.actor);
         out.varint(entry.dot.counter);
         if (!traits_of(type).has_values) continue;
@@ -212,16 +230,19 @@ void read_dots(ByteReader& in, CellType type, std::uint8_t form, DotMap& dots) {
     std::uint64_t count = form >> dots_count_shift;
     if (count == dots_count_beyond) count += in.varint();
     if (count < form >> dots_count_shift) in.fail();  // past 2^64
-    std::uint8_t actor_form = form & actor_form_mask;
+    std::uint8_t actor_form =
+        form & (is_signed(type) ? actor_form_mask | negative_dot : actor_form_mask);
     if (count == 0 && actor_form != 0) in.fail();
     for (std::uint64_t i = 0; i < count && in.ok(); ++i) {
         if (i > 0) actor_form = in.u8();
         Dot dot;
+        DotValue payload;
+        payload.negative = is_signed(type) && (actor_form & negative_dot) != 0;
+        if (payload.negative) actor_form ^= negative_dot;
         dot.actor = read_compact_actor(in, actor_form);
         dot.counter = in.varint();
         const bool ascending = dots.empty() || dots.entries().back().dot.actor < dot.actor;
         if (!ascending || dot.counter == 0) in.fail();
-        DotValue payload;
         if (traits_of(type).has_values) {
             payload.hlc = read_time(in);
             const bool last = i + 1 == count && (form & with_entries) == 0;
@@ -258,7 +279,7 @@ Result<Cell> read_cell(BytesView bytes, CellType type) {
     Cell cell;
     const std::uint8_t form = in.u8();
     read_dots(in, type, form, cell.dots);
-    if ((form & with_entries) != 0) {
+    if ((form & with_entries) != 0 && !is_signed(type)) {
         if (!traits_of(type).has_counter) in.fail();
         read_counter(in, cell.counter);
     }
@@ -268,12 +289,14 @@ Result<Cell> read_cell(BytesView bytes, CellType type) {
 }
 
 void pack(Packer& out, const CellDelta& delta, CellType type) {
-    SYNCLINE_ASSERT(delta.writes_dots || !delta.value);
+    SYNCLINE_ASSERT(delta.writes_dots || (!delta.value && !delta.negates));
+    SYNCLINE_ASSERT(!delta.negates || (is_signed(type) && !delta.value));
     SYNCLINE_ASSERT(delta.counter.empty() || traits_of(type).has_counter);
     const bool with_value = delta.value && traits_of(type).has_values;
     const bool with_counter = !delta.counter.empty();
     DotsForm form = dots_untouched;
     if (delta.writes_dots) form = delta.value ? dots_replaced : dots_removed;
+    if (delta.negates) form = dots_negated;
 
     out.array(1U + (with_value ? 1U : 0U) + (with_counter ? 1U : 0U));
     out.uint(form);
@@ -286,8 +309,9 @@ void pack(Packer& out, const CellDelta& delta, CellType type) {
 CellDelta unpack_cell_delta(Unpacker& in, CellType type) {
     CellDelta delta;
     const std::size_t parts_count = in.array();
-    const std::uint64_t form = in.uint_at_most(dots_replaced);
+    const std::uint64_t form = in.uint_at_most(is_signed(type) ? dots_negated : dots_replaced);
     delta.writes_dots = form != dots_untouched;
+    delta.negates = form == dots_negated;
     if (form == dots_replaced) delta.value = unpack_value(in, type);
 
     const std::size_t parts_before =

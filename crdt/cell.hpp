@@ -20,7 +20,8 @@ enum class CellType : std::uint8_t {
     list = 5,
     text = 6,  ///< one cell for each generation; its characters are rows beside it, text_rows.hpp
     multi_value = 7,
-    bounded_counter = 8,
+    flag = 8,
+    bounded_counter = 9,
     expiry = 32,  ///< when the key ends: beside what it holds, which alone makes a key exist
 };
 
@@ -44,6 +45,7 @@ constexpr CellTraits all_cell_traits[] = {
     {CellType::list, "list", true, true, false, false, true},
     {CellType::text, "text", true, true, false, false, false},
     {CellType::multi_value, "multi-value", false, true, false, false, false},
+    {CellType::flag, "flag", false, false, false, false, false},
     {CellType::bounded_counter, "bounded-counter", true, true, false, false, false},
     {CellType::expiry, "expiry", false, true, false, false, false},
 };
@@ -78,6 +80,10 @@ constexpr bool is_last_writer_wins(CellType type) {
 constexpr bool is_permanent(CellType type) {
     return type == CellType::bounded_counter;
 }
+/// Whether a removal may leave a negative dot, which wins over concurrent adds.
+constexpr bool is_signed(CellType type) {
+    return !traits_of(type).has_values;
+}
 std::optional<CellType> cell_type_from(std::uint64_t number);
 /// "string", "hash", "set", ...
 constexpr std::string_view cell_type_name(CellType type) {
@@ -89,6 +95,7 @@ struct CellDelta {
     bool writes_dots = false;             ///< removes the dots its past covers
     std::optional<Bytes> value;           ///< and then adds its own dot with this value
     std::vector<Counter::Entry> counter;  ///< entries to merge into the counter part
+    bool negates = false;                 ///< its own dot is negative; goes without a value
 
     bool operator==(const CellDelta&) const = default;
 };
@@ -100,8 +107,10 @@ struct Cell {
     Counter counter;
 
     [[nodiscard]] bool empty() const { return dots.empty() && counter.empty(); }
-    /// A reader sees something: a live dot, or increments that no reset has seen.
-    [[nodiscard]] bool live() const { return !dots.empty() || counter.exists(); }
+    /// A reader sees something: dots without a negative one, or increments that no reset has seen.
+    [[nodiscard]] bool live() const {
+        return (!dots.empty() && !dots.has_negative()) || counter.exists();
+    }
 
     /// Effect of a transaction: {d in dots | d not in past} plus its own dot; counter entries
     /// joined. Preconditions: past is covered by the state's context, dot is not.
@@ -113,7 +122,8 @@ struct Cell {
     /// Something in it could go once a stable cut covers it.
     [[nodiscard]] bool collectable(CellType type) const;
     /// Drops what no replica needs any more, given a vector that every replica has: counter entries
-    /// that are reset whole, and values that lost against another one, where the last writer wins.
+    /// that are reset whole, values that lost against another one, where the last writer wins, and
+    /// negative dots with all beside them.
     /// Changes nothing that a reader sees. Joins with states that have not dropped it work:
     /// it is covered by this side's context, and absent.
     void collect(CellType type, const VersionVector& cut);

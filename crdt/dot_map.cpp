@@ -78,4 +78,14 @@ const Entry* DotMap::winner() const {
     return found == entries_.end() ? nullptr : &*found;
 }
 
+bool DotMap::has_negative() const {
+    return std::any_of(entries_.begin(), entries_.end(),
+                       [](const Entry& entry) { return entry.payload.negative; });
+}
+
+bool DotMap::covered_by(const VersionVector& context) const {
+    return std::all_of(entries_.begin(), entries_.end(),
+                       [&](const Entry& entry) { return context.covers(entry.dot); });
+}
+
 }  // namespace syncline

@@ -12,6 +12,7 @@ namespace syncline {
 struct DotValue {
     Hlc hlc;
     Bytes value;
+    bool negative = false;  ///< of a removal, kept against concurrent adds
 
     bool operator==(const DotValue&) const = default;
 };
@@ -48,6 +49,10 @@ public:
 
     /// The entry with the largest (hlc, actor), or null: the last writer.
     [[nodiscard]] const Entry* winner() const;
+    /// A dot of a removal is among them.
+    [[nodiscard]] bool has_negative() const;
+    /// A context covers all of them.
+    [[nodiscard]] bool covered_by(const VersionVector& context) const;
 
     bool operator==(const DotMap&) const = default;
 

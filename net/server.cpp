@@ -107,6 +107,7 @@ Result<void> Server::open_replica() {
     ReplicaOptions options;
     options.checkpoint_interval_ms = options_.checkpoint_interval_ms;
     options.replicas = options_.replicas;
+    options.policies = options_.policies;
     options.primary_backup.mode = options_.replication;
     options.primary_backup.acks = options_.acks;
     options.primary_backup.ack_timeout_ms = options_.ack_timeout_ms;

@@ -34,6 +34,7 @@ struct ServerOptions {
     std::optional<std::uint16_t> http_port;  ///< none: no HTTP port; 0: a free one
     bool init = false;                       ///< founds a cluster although peers are given
     unsigned replicas = 0;                   ///< of the cluster; 0: not declared
+    KeyPolicies policies;                    ///< the same at all replicas
     bool conflict_values = true;             ///< records of conflicts keep values, up to 1 KiB
     std::uint64_t checkpoint_interval_ms = limits::checkpoint_interval_ms;
     ReplicationMode replication = ReplicationMode::multi_master;

@@ -24,7 +24,7 @@ namespace {
 //   have dropped the pages by then, so that the first failure here is the last commit.
 
 /// Up to version 3 cells were written at more length; no release wrote them, and they are refused.
-constexpr std::uint64_t format_version = 4;
+constexpr std::uint64_t format_version = 5;
 constexpr const char* format_table = "format";
 constexpr std::string_view format_key = "version";
 constexpr std::array<const char*, tables_count> table_names = {"cells", "counts", "meta",

@@ -22,6 +22,7 @@ std::optional<SideView> side_of(const RespValue& row, std::string_view name) {
     const RespValue* const value = reply_field(*side, "value");
     if (value != nullptr && !value->is_null()) view.value = value->text;
     view.value_bytes = count_of(*side, "value_bytes");
+    view.removed = reply_number(*side, "removed") == 1;
     for (const RespValue& dot : reply_list(*side, "dots")) view.dots.push_back(dot.text);
     return view;
 }
@@ -36,6 +37,7 @@ std::string newer_text(const RowView& row, const std::string& here, const std::s
 
 std::string side_text(const std::optional<SideView>& side, std::size_t width) {
     if (!side) return "absent";
+    if (side->removed) return "removed";
     if (!side->value) return side->dots.empty() ? "no value" : "present";
     std::string text = quoted(*side->value, width);
     const bool cut_by_node = side->value_bytes > side->value->size();
@@ -46,6 +48,7 @@ Json json_side(const std::optional<SideView>& side) {
     if (!side) return nullptr;
     return Json{{"value", json_bytes(side->value)},
                 {"value_bytes", side->value_bytes},
+                {"removed", side->removed},
                 {"dots", side->dots}};
 }
 

@@ -11,6 +11,7 @@ namespace syncline {
 struct SideView {
     std::optional<Bytes> value;  ///< as far as the node tells it; nothing for members of sets
     std::uint64_t value_bytes = 0;
+    bool removed = false;  ///< by a removal that wins over concurrent adds
     std::vector<std::string> dots;
 };
 

@@ -19,7 +19,7 @@ std::optional<Bytes> optional_text(const RespValue& reply, std::string_view name
 
 DotView dot_of(const RespValue& reply) {
     return {reply_text(reply, "dot"), reply_text(reply, "time"), optional_text(reply, "value"),
-            reply_number(reply, "winner") == 1};
+            reply_number(reply, "winner") == 1, reply_number(reply, "negative") == 1};
 }
 
 PartView part_of(const RespValue& reply) {
@@ -88,7 +88,8 @@ private:
         TextTable table(2);
         for (const DotView& dot : cell.dots) {
             const bool member = !dot.value;
-            table.add({{member       ? "add"
+            table.add({{dot.negative ? "removal"
+                        : member     ? "add"
                         : dot.winner ? "seen"
                                      : "beside",
                         dot.winner || member ? Tone::good : Tone::warning},
@@ -134,7 +135,8 @@ Json json_cell(const CellView& cell, const ActorNames& names) {
                                 {"origin", names.name(dot.dot)},
                                 {"time", dot.value ? Json(dot.time) : Json(nullptr)},
                                 {"value", json_bytes(dot.value)},
-                                {"winner", dot.winner}});
+                                {"winner", dot.winner},
+                                {"negative", dot.negative}});
     }
     for (const PartView& part : cell.parts) {
         json["counter"].push_back({{"actor", part.actor},

@@ -13,6 +13,7 @@ struct DotView {
     std::string time;            ///< empty for members of sets
     std::optional<Bytes> value;  ///< nothing for members of sets
     bool winner = false;
+    bool negative = false;  ///< of a removal that wins
 
     bool operator==(const DotView&) const = default;
 };

@@ -214,6 +214,14 @@ Result<void> set_replicas(ServeSettings& settings, const std::string& text) {
     return {};
 }
 
+Result<void> add_policy(ServeSettings& settings, const std::string& text) {
+    return settings.server.policies.add(text);
+}
+
+std::vector<std::string> show_policies(const ServeSettings& settings) {
+    return settings.server.policies.texts();
+}
+
 Result<void> set_ack_timeout(ServeSettings& settings, const std::string& text) {
     SYNCLINE_TRY(settings.server.ack_timeout_ms, parse_number<std::uint64_t>(text));
     return {};
@@ -264,6 +272,10 @@ constexpr Setting settings_table[] = {
      "How many the cluster has, this one included; then what all have seen go is dropped [0: "
      "unknown]",
      Access{set_replicas, show<&ServerOptions::replicas>}, Kind::number},
+    {"policy", "PREFIX=RULE",
+     "What removals from sets and flags do against concurrent adds, for keys with this prefix: "
+     "add-wins or remove-wins; repeat for each [=add-wins]",
+     Access{add_policy, show_policies}, Kind::string, true},
     {"replication", "MODE",
      "multi-master, or primary-backup: one replica takes writes [multi-master]",
      Access{set_mode, show_mode}},

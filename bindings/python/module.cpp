@@ -191,6 +191,21 @@ void define_bounded_counters(Class& cls) {
 }
 
 template <typename Space, typename Class>
+void define_flags(Class& cls) {
+    using S = const Space&;
+    using K = const Bytes&;
+    cls.def("flag_enable", [](S space, K key) {
+        return released([&]() { return keys(space).flag(key).enable(); });
+    });
+    cls.def("flag_disable", [](S space, K key) {
+        return released([&]() { return keys(space).flag(key).disable(); });
+    });
+    cls.def("flag_enabled", [](S space, K key) {
+        return released([&]() { return keys(space).flag(key).enabled(); });
+    });
+}
+
+template <typename Space, typename Class>
 void define_sets(Class& cls) {
     using S = const Space&;
     using K = const Bytes&;
@@ -371,6 +386,7 @@ template <typename Space, typename Class>
 void define_keyspace(Class& cls) {
     define_registers<Space>(cls);
     define_bounded_counters<Space>(cls);
+    define_flags<Space>(cls);
     define_sets<Space>(cls);
     define_maps<Space>(cls);
     define_sorted_sets<Space>(cls);
@@ -625,6 +641,7 @@ PYBIND11_MODULE(_core, module) {
         .def_readwrite("replica", &DatabaseOptions::replica)
         .def_readwrite("cluster", &DatabaseOptions::cluster)
         .def_readwrite("replicas", &DatabaseOptions::replicas)
+        .def_readwrite("policies", &DatabaseOptions::policies)
         .def_readwrite("checkpoint_interval_ms", &DatabaseOptions::checkpoint_interval_ms);
     define_database(module);
     define_node(module);

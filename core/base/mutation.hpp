@@ -19,6 +19,7 @@ enum class Mutation {
     no_fence,       ///< replicas exchange events whatever their terms
     stable_naive,   ///< the stable cut counts reports of what this replica has not got itself
     rights_clear,   ///< range deletes remove rows of bounded counters, too
+    rw_forget,      ///< a removal that must win over concurrent adds leaves nothing behind
     rights_of_all,  ///< a replica takes off a bounded counter what others have the rights to
 };
 

@@ -39,6 +39,7 @@ bool wins(ConflictKind kind, const ConflictSide& one, const ConflictSide& other)
         case ConflictKind::type_clash:
             return one.type > other.type;
         case ConflictKind::edit_remove:
+        case ConflictKind::remove_add:
             return one.action == ConflictAction::remove;
         case ConflictKind::deadline:
             return std::tuple(deadline_of(one), one.hlc, one.dot.actor) >
@@ -107,6 +108,8 @@ std::string_view conflict_kind_name(ConflictKind kind) {
             return "deadline";
         case ConflictKind::edit_remove:
             return "edit-remove";
+        case ConflictKind::remove_add:
+            return "remove-add";
     }
     return "unknown";
 }
@@ -134,6 +137,8 @@ std::string_view conflict_rule(ConflictKind kind) {
             return "concurrent deadlines: the latest counts, and never is later than all";
         case ConflictKind::edit_remove:
             return "a text is removed with what was inserted meanwhile: it would lack its place";
+        case ConflictKind::remove_add:
+            return "removals win here: the add counts once somebody who has seen them repeats it";
     }
     return "unknown";
 }
@@ -239,6 +244,7 @@ ConflictFinder::Sides ConflictFinder::unseen(const RowName& name, const Cell& ce
             side.action = ConflictAction::write;
             side.value = capture_value(value_text(entry.payload.value, type), captures(type));
         }
+        if (entry.payload.negative) side.action = ConflictAction::remove;
         sides.values.push_back(std::move(side));
     }
     for (const auto& [actor, entry] : cell.counter.entries()) {
@@ -281,12 +287,15 @@ void ConflictFinder::on_change(const RowKey& row_key, const CellOp& op, const Ce
     Sides unseen_here = unseen(name, before, event.past);
     const bool writes = op.delta.value.has_value();
     for (ConflictSide& value : unseen_here.values) {
-        if (!traits_of(op.type).has_values && writes) {
-            // Both add the member. A range delete in the same event does not matter then.
+        if (is_signed(op.type) && (writes || op.delta.negates)) {
+            // A range delete in the same event does not matter then.
             found_.erase(Place{row_key.bytes, std::min(value.dot, event.dot),
                                std::max(value.dot, event.dot)});
+            if (writes == (value.action == ConflictAction::add)) continue;  // they agree
+            put(row_key, op.key, ConflictKind::remove_add, std::move(value), side_of(op, event));
             continue;
         }
+        if (value.action == ConflictAction::remove) continue;
         const ConflictKind kind = writes                 ? kind_of_writes(op.type)
                                   : op.delta.writes_dots ? ConflictKind::add_remove
                                                          : ConflictKind::reset_inc;
@@ -305,6 +314,7 @@ void ConflictFinder::on_clear(const RowKey& row_key, const RowName& name, const 
         event.dot,  event.hlc, ConflictAction::remove, static_cast<CellType>(name.type),
         name.field, {}};
     for (ConflictSide& value : unseen_here.values) {
+        if (value.action == ConflictAction::remove) continue;
         put(row_key, name.key, ConflictKind::add_remove, std::move(value), removal);
     }
     for (ConflictSide& increment : unseen_here.increments) {
@@ -323,6 +333,7 @@ void ConflictFinder::on_lost_edit(const RowKey& row_key, const RowName& name, co
 
 bool ConflictFinder::on_other_type(const CellOp& op, const RowName& other, const Cell& cell,
                                    const Event& event) {
+    if (cell.dots.has_negative()) return false;  // nobody sees it
     Sides there = unseen(other, cell, event.past);
     // Rows that the event itself has just changed show its own dot.
     const auto own = [&](const ConflictSide& side) { return side.dot == event.dot; };
@@ -343,8 +354,10 @@ void ConflictFinder::on_join(const RowKey& row_key, const RowName& name, const C
     const bool has_values = traits_of(static_cast<CellType>(name.type)).has_values;
     for (const ConflictSide& one : here.values) {
         for (const ConflictSide& other : there.values) {
-            const ConflictKind kind = kind_of_writes(static_cast<CellType>(name.type));
-            if (has_values) put(row_key, name.key, kind, one, other);
+            if (!has_values && one.action == other.action) continue;
+            const ConflictKind kind = has_values ? kind_of_writes(static_cast<CellType>(name.type))
+                                                 : ConflictKind::remove_add;
+            put(row_key, name.key, kind, one, other);
         }
         for (const ConflictSide& other : there.increments) {
             put(row_key, name.key, ConflictKind::reset_inc, one, other);

@@ -20,17 +20,19 @@ enum class ConflictKind : std::uint8_t {
     type_clash = 4,   ///< two types under one key
     deadline = 5,     ///< two deadlines of one key
     edit_remove = 6,  ///< an edit of a text, and the text's removal, which had not seen it
+    remove_add = 7,   ///< an add, and a removal that had not seen it and wins by policy
 };
-constexpr std::size_t conflict_kinds_count = 6;
+constexpr std::size_t conflict_kinds_count = 7;
 constexpr ConflictKind conflict_kinds[] = {ConflictKind::write_write, ConflictKind::add_remove,
                                            ConflictKind::reset_inc,   ConflictKind::type_clash,
-                                           ConflictKind::deadline,    ConflictKind::edit_remove};
+                                           ConflictKind::deadline,    ConflictKind::edit_remove,
+                                           ConflictKind::remove_add};
 
 /// What one side did to the cell. The numbers stand on disk.
 enum class ConflictAction : std::uint8_t { write = 1, add = 2, increment = 3, remove = 4 };
 
-/// "write-write", "add-remove", "reset-increment", "type-clash", "deadline", "edit-remove": names
-/// for options and replies.
+/// "write-write", "add-remove", "reset-increment", "type-clash", "deadline", "edit-remove",
+/// "remove-add": names for options and replies.
 std::string_view conflict_kind_name(ConflictKind kind);
 std::optional<ConflictKind> conflict_kind_from(std::string_view name);
 /// The rule that decided, in one sentence.
@@ -98,10 +100,11 @@ RowKey clash_row_key(BytesView key);
 ///     reset_inc    if one of them is an increment and the other a write or removal.
 ///   If e removes a generation of a text, let x be each actor's latest insertion into it outside
 ///   past(e): {x, e} is an edit_remove. A replica that has e before x ignores x and cannot tell.
+///   Where removals win, let x and e leave dots of different signs: {x, e} is a remove_add.
 ///   A pair of transactions that did several things to a cell has the first kind that applies.
 ///   Nothing is decided, and nothing recorded, between two adds of one member, and two increments.
-///   For each other type under a key at which e adds a value, member or increment: its first cell
-///   in row order, of the first clash_rows_max rows, with such an x makes {x, e} a type_clash.
+///   For each other type under a key at which e adds a value, member or increment: its first live
+///   cell in row order, of the first clash_rows_max rows, with such an x makes {x, e} a type_clash.
 ///   When a snapshot with vector W is adopted: on each cell, each x that is live here and outside
 ///   W, with each y that is live there and outside V, by the same table. Type clashes and removals
 ///   that only the peer knows are not provable from rows, and not recorded.

@@ -342,6 +342,7 @@ Result<void> Group::apply(const Event& event, Position position) {
     // An event that has seen everything here, as local ones have, is concurrent with nothing.
     if (!event.past.covers(vv_)) finder_.emplace(vv_, conflict_options_.capture_values);
     for (const Op& op : event.ops) SYNCLINE_CHECK(apply_op(event, op, position));
+    if (finder_) SYNCLINE_CHECK(find_clashes(event));
     texts_.finish();
     vv_.add(event.dot);
     clock_.observe(event.hlc);
@@ -368,16 +369,22 @@ Result<void> Group::apply_op(const Event& event, const Op& op, Position position
     SYNCLINE_TRY(const Cell before, decode_cell(row_key, value, change.type));
     Cell after = before;
     after.apply(change.delta, change.type, event.dot, event.hlc, event.past);
-    if (finder_) {
-        finder_->on_change(row_key, change, before, event);
-        SYNCLINE_CHECK(find_clashes(change, event));
-    }
+    if (finder_) finder_->on_change(row_key, change, before, event);
     const RowName name{change.key, static_cast<std::uint8_t>(change.type), change.field};
     return replace(row_key, name, value, before, after, position);
 }
 
-/// Values of other types under the key, made beside the event. Nothing is looked at unless the
-/// event adds to a key that has another type.
+Result<void> Group::find_clashes(const Event& event) {
+    for (const Op& op : event.ops) {
+        if (const auto* const change = std::get_if<CellOp>(&op)) {
+            SYNCLINE_CHECK(find_clashes(*change, event));
+        }
+    }
+    return {};
+}
+
+/// Values of other types under the key, made beside the event, that it leaves there. Nothing is
+/// looked at unless the event adds to a key that has another type.
 Result<void> Group::find_clashes(const CellOp& op, const Event& event) {
     if (!makes_key(op.type) || !ConflictFinder::adds(op, event)) return {};
     SYNCLINE_TRY(Counts counts_row, counts(op.key));

@@ -9,6 +9,7 @@
 #include "core/base/limits.hpp"
 #include "core/engine/conflict_ring.hpp"
 #include "core/engine/event.hpp"
+#include "core/engine/key_policies.hpp"
 #include "core/engine/range_edges.hpp"
 #include "core/engine/texts.hpp"
 #include "core/merkle/leaf_sums.hpp"
@@ -55,6 +56,10 @@ class Group {
 public:
     Group(Store& store, unsigned leaf_bits, std::uint64_t hash_seed,
           ConflictOptions conflicts = {});
+
+    /// What removals of transactions that begin here write.
+    void set_policies(KeyPolicies policies) { policies_ = std::move(policies); }
+    [[nodiscard]] const KeyPolicies& policies() const { return policies_; }
 
     /// The cell of a key (and field); an empty cell when there is no row.
     Result<Cell> cell(BytesView key, CellType type, std::optional<BytesView> field);
@@ -165,6 +170,7 @@ private:
         bool operator==(const Counts&) const = default;
     };
 
+    Result<void> find_clashes(const Event& event);
     Result<void> find_clashes(const CellOp& op, const Event& event);
     Result<void> record_conflicts(Position position);
     Result<void> apply_op(const Event& event, const Op& op, Position position);
@@ -191,6 +197,7 @@ private:
     Result<void> check_derived(Table table, const std::map<Bytes, Bytes>& expected);
     Result<void> count_change(const RowName& name, bool lives, Position position);
 
+    KeyPolicies policies_;
     Store& store_;
     LeafSums leaf_sums_;
     VersionVector vv_;

@@ -51,6 +51,19 @@ Result<std::int64_t> increment(Transaction& txn, BytesView key, CellType type,
     return after;
 }
 
+/// True when it was there.
+Result<bool> remove_signed(Transaction& txn, BytesView key, CellType type,
+                           std::optional<BytesView> field) {
+    SYNCLINE_TRY(const Cell cell, txn.cell(key, type, field));
+    if (txn.group().policies().removal_wins(key)) {
+        SYNCLINE_CHECK(check_size(field.value_or(BytesView())));
+        SYNCLINE_CHECK(txn.negate(key, type, field));
+    } else if (cell.live()) {
+        SYNCLINE_CHECK(txn.remove(key, type, field));
+    }
+    return cell.live();
+}
+
 /// Whether everything live in a cell is within a context.
 bool has_seen(const VersionVector& context, const Cell& cell) {
     for (const DotMap::Entry& entry : cell.dots.entries()) {
@@ -155,10 +168,7 @@ Result<bool> set_add(Transaction& txn, BytesView key, BytesView member) {
 
 Result<bool> set_remove(Transaction& txn, BytesView key, BytesView member) {
     SYNCLINE_CHECK(exists_as(txn, key, CellType::set));
-    SYNCLINE_TRY(const Cell cell, txn.cell(key, CellType::set, member));
-    if (!cell.live()) return false;
-    SYNCLINE_CHECK(txn.remove(key, CellType::set, member));
-    return true;
+    return remove_signed(txn, key, CellType::set, member);
 }
 
 Result<bool> set_contains(Transaction& txn, BytesView key, BytesView member) {
@@ -175,6 +185,24 @@ Result<std::vector<Bytes>> set_members(Transaction& txn, BytesView key) {
         return true;
     }));
     return members;
+}
+
+Result<bool> flag_enable(Transaction& txn, BytesView key) {
+    SYNCLINE_CHECK(exists_as(txn, key, CellType::flag));
+    SYNCLINE_TRY(const Cell cell, txn.cell(key, CellType::flag, std::nullopt));
+    SYNCLINE_CHECK(txn.put(key, CellType::flag, std::nullopt, Bytes()));
+    return !cell.live();
+}
+
+Result<bool> flag_disable(Transaction& txn, BytesView key) {
+    SYNCLINE_CHECK(exists_as(txn, key, CellType::flag));
+    return remove_signed(txn, key, CellType::flag, std::nullopt);
+}
+
+Result<bool> flag_enabled(Transaction& txn, BytesView key) {
+    SYNCLINE_CHECK(exists_as(txn, key, CellType::flag));
+    SYNCLINE_TRY(const Cell cell, txn.cell(key, CellType::flag, std::nullopt));
+    return cell.live();
 }
 
 Result<bool> hash_set(Transaction& txn, BytesView key, BytesView field, Bytes value) {

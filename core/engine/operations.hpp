@@ -37,10 +37,18 @@ Result<std::optional<std::uint64_t>> key_deadline(Transaction& txn, BytesView ke
 /// True when the member was not in the set. An add of a present member still makes a new dot, so
 /// that it wins over a concurrent removal.
 Result<bool> set_add(Transaction& txn, BytesView key, BytesView member);
-/// True when the member was in the set.
+/// True when the member was in the set. Where removals win (KeyPolicies), the removal of a member
+/// that is not there is written as well: somebody may just be adding it.
 Result<bool> set_remove(Transaction& txn, BytesView key, BytesView member);
 Result<bool> set_contains(Transaction& txn, BytesView key, BytesView member);
 Result<std::vector<Bytes>> set_members(Transaction& txn, BytesView key);
+
+// Flags. Of concurrent calls enabling wins, or where removals win (KeyPolicies) disabling.
+/// True when it was disabled, as a flag is that was never enabled.
+Result<bool> flag_enable(Transaction& txn, BytesView key);
+/// True when it was enabled.
+Result<bool> flag_disable(Transaction& txn, BytesView key);
+Result<bool> flag_enabled(Transaction& txn, BytesView key);
 
 /// True when the field is new.
 Result<bool> hash_set(Transaction& txn, BytesView key, BytesView field, Bytes value);

@@ -18,7 +18,9 @@ Replica::Replica(ReplicaOptions options, Env env, Base& base)
                                      hash64(to_bytes(options_.identity.cluster)),
                                      options_.conflicts)),
       actor_{options_.identity.node_id, 1},
-      stable_cut_(options_.replicas) {}
+      stable_cut_(options_.replicas) {
+    group_->set_policies(options_.policies);
+}
 
 Replica::~Replica() = default;
 

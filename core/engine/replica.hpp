@@ -42,6 +42,7 @@ struct ReplicaOptions {
     ConflictOptions conflicts;
     /// Of the whole cluster, this one included; 0: not declared, and nothing is collected.
     std::size_t replicas = 0;
+    KeyPolicies policies;
     std::uint64_t expiry_grace_ms = limits::expiry_grace_ms;
     unsigned session_fanout = 4;  ///< children a Merkle node: 4 or 16
     PrimaryBackupOptions primary_backup;
@@ -111,7 +112,7 @@ struct ReplicaStats {
     std::uint64_t batches_refused = 0;  ///< of another term
     std::uint64_t replies_unconfirmed = 0;
     std::uint64_t rows_collected = 0;  ///< rows that lost something which every replica has seen go
-    std::uint64_t keys_expired = 0;  ///< removed by this replica because their time had come
+    std::uint64_t keys_expired = 0;    ///< removed by this replica because their time had come
 };
 
 struct PeerStatus {
@@ -375,7 +376,7 @@ private:
     std::vector<FinishedComparison> compared_;
     std::optional<LinkId> session_wanted_;
     std::uint64_t session_retry_ms_ = 0;
-    unsigned session_mismatches_ = 0;   // in a row
+    unsigned session_mismatches_ = 0;    // in a row
     std::uint64_t expiry_from_ms_ = 0;   // where the next look for due keys begins
     std::uint64_t expiry_pause_ms_ = 0;  // steady; no look before
 

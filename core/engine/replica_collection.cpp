@@ -8,15 +8,27 @@ namespace {
 /// Looked at in one tick: what a turn can spare.
 constexpr std::size_t rows_per_tick = 1000;
 
+std::string describe(const KeyPolicies& policies) {
+    std::string all;
+    for (const std::string& text : policies.texts()) all += (all.empty() ? "" : ", ") + text;
+    return all.empty() ? "(none)" : printable(all);
+}
+
 }  // namespace
 
-/// Errors: version (another number of replicas), unauthorized (one too many).
+/// Errors: version (another number of replicas, or other policies), unauthorized (one too many).
 Result<void> Replica::meet(const Uuid& peer, const Hello& hello) {
     if (hello.replicas != stable_cut_.replicas()) {
         return Error{Code::version, "the peer's cluster has " + std::to_string(hello.replicas) +
                                         " replicas, this one's " +
                                         std::to_string(stable_cut_.replicas()) +
                                         ": all replicas need the same --replicas"};
+    }
+    if (hello.policies != options_.policies) {
+        return Error{Code::version, "the peer's cluster has the policies " +
+                                        describe(hello.policies) + ", this one's " +
+                                        describe(options_.policies) +
+                                        ": all replicas need the same --policy"};
     }
     if (!stable_cut_.has_room_for(peer)) {
         return Error{Code::unauthorized,

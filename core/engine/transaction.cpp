@@ -38,17 +38,19 @@ Result<bool> Transaction::is_gone(BytesView key) {
 }
 
 /// Before something of a key is changed: what has expired goes, and so does a deadline that was
-/// left behind by a key that is no more.
+/// left behind by a key that is no more. What else such a key left speaks against concurrent adds
+/// and stays.
 Result<void> Transaction::clear_remains(BytesView key) {
     if (!group_.may_expire() || is_cleared(key) || !prepared_.insert(Bytes(key)).second) return {};
-    SYNCLINE_TRY(bool remains, is_gone(key));
-    if (!remains) {
-        SYNCLINE_TRY(const Cell expiry, group_.cell(key, CellType::expiry, std::nullopt));
-        SYNCLINE_TRY(const std::optional<CellType> type, group_.visible_type(key));
-        remains = expiry.live() && !type;
+    SYNCLINE_TRY(const bool expired, is_gone(key));
+    if (expired) {
+        clear(key);
+        return {};
     }
-    if (remains) clear(key);
-    return {};
+    SYNCLINE_TRY(const Cell expiry, group_.cell(key, CellType::expiry, std::nullopt));
+    if (!expiry.live()) return {};
+    SYNCLINE_TRY(const std::optional<CellType> type, group_.visible_type(key));
+    return type ? Result<void>() : remove(key, CellType::expiry, std::nullopt);
 }
 
 Result<Transaction::Staged*> Transaction::stage(BytesView key, CellType type,
@@ -72,6 +74,7 @@ Cell Transaction::after(const Staged& staged) const {
     if (staged.writes_dots) {
         cell.dots = DotMap();
         if (staged.value) cell.dots.put(dot_, DotValue{Hlc{}, *staged.value});
+        if (staged.negates) cell.dots.put(dot_, DotValue{Hlc{}, {}, true});
     }
     for (const Counter::Entry& entry : delta(staged).counter) {
         cell.counter.merge(entry.first, entry.second);
@@ -83,6 +86,7 @@ CellDelta Transaction::delta(const Staged& staged) const {
     CellDelta delta;
     delta.writes_dots = staged.writes_dots;
     delta.value = staged.value;
+    delta.negates = staged.negates;
     if (staged.resets) delta.counter = staged.before.counter.reset(dot_);
     if (staged.increments) {
         const Counter::Entry own_entry =
@@ -288,6 +292,7 @@ Result<void> Transaction::put(BytesView key, CellType type, std::optional<BytesV
     change(Bytes(key), type, *staged, [&] {
         staged->writes_dots = true;
         staged->value = std::move(value);
+        staged->negates = false;
         staged->resets = true;
         staged->increments = false;
         staged->amount = {};
@@ -311,10 +316,19 @@ Result<void> Transaction::remove(BytesView key, CellType type, std::optional<Byt
     change(Bytes(key), type, *staged, [&] {
         staged->writes_dots = true;
         staged->value.reset();
+        staged->negates = false;
         staged->resets = true;
         staged->increments = false;
         staged->amount = {};
     });
+    return {};
+}
+
+Result<void> Transaction::negate(BytesView key, CellType type, std::optional<BytesView> field) {
+    SYNCLINE_ASSERT(is_signed(type));
+    SYNCLINE_CHECK(remove(key, type, field));
+    SYNCLINE_TRY(Staged* const staged, stage(key, type, field));
+    staged->negates = true;
     return {};
 }
 

@@ -47,6 +47,9 @@ public:
                            const Amount& amount);
     /// Removes what is seen of one cell. Precondition: not of a permanent type.
     Result<void> remove(BytesView key, CellType type, std::optional<BytesView> field);
+    /// The same, and what others add to the cell who have not seen this. Precondition: the type is
+    /// signed.
+    Result<void> negate(BytesView key, CellType type, std::optional<BytesView> field);
     /// Edits a text; its generation must be one that text_generation() has answered, or the own dot
     /// after put() of its cell. Errors of Text::apply; then nothing changes.
     Result<void> edit_text(BytesView key, const Dot& generation, TextOp op);
@@ -76,6 +79,7 @@ private:
         bool cleared = false;  // its key was cleared in this transaction, before these changes
         bool writes_dots = false;
         std::optional<Bytes> value;
+        bool negates = false;
         bool resets = false;
         bool increments = false;
         Amount amount;

@@ -40,6 +40,7 @@ void Link::send_hello() {
     hello.name = replica_.options_.identity.name;
     hello.client_address = mode.options().client_address;
     hello.replicas = replica_.stable_cut_.replicas();
+    hello.policies = replica_.options_.policies;
     hello.cut = replica_.stable_cut_.cut();
     hello_ms_ = replica_.env_.clock.steady_ms();
     send(hello);

@@ -125,7 +125,7 @@ void unpack_body(Unpacker& in, Read read) {
 }
 
 void encode(Packer& out, const Hello& hello) {
-    out.array(17);
+    out.array(18);
     out.uint(hello.version);
     pack(out, hello.cluster);
     pack(out, hello.node);
@@ -142,10 +142,11 @@ void encode(Packer& out, const Hello& hello) {
     out.bin(hello.client_address);
     out.uint(hello.replicas);
     pack(out, hello.cut);
+    pack(out, hello.policies);
 }
 
 void decode(Unpacker& in, Hello& hello) {
-    in.array_of(17);
+    in.array_of(18);
     hello.version = in.uint();
     hello.cluster = unpack_uuid(in);
     hello.node = unpack_uuid(in);
@@ -162,6 +163,7 @@ void decode(Unpacker& in, Hello& hello) {
     hello.client_address = unpack_text(in);
     hello.replicas = in.uint();
     hello.cut = unpack_version_vector(in);
+    hello.policies = unpack_key_policies(in);
 }
 
 void encode(Packer& out, const Pull& pull) {

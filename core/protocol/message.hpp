@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "core/engine/identity.hpp"
+#include "core/engine/key_policies.hpp"
 #include "core/merkle/leaf_sums.hpp"
 #include "core/protocol/term.hpp"
 #include "crdt/hlc.hpp"
@@ -47,10 +48,11 @@ struct Hello {
     std::uint64_t leaf_bits = 0;
     ReplicationMode mode = ReplicationMode::multi_master;
     Term term;
-    Bytes name;            ///< of the replica, for people
-    Bytes client_address;  ///< where its clients connect; empty: not known
+    Bytes name;                  ///< of the replica, for people
+    Bytes client_address;        ///< where its clients connect; empty: not known
     std::uint64_t replicas = 0;  ///< of the cluster, as declared; 0: not declared
     VersionVector cut;           ///< stable
+    KeyPolicies policies;
 
     bool operator==(const Hello&) const = default;
 };

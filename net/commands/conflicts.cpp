@@ -83,8 +83,8 @@ Result<bool> take_option(ConflictQuery& query, const Bytes& name, const Bytes& v
         query.kind = conflict_kind_from(lower(value));
         if (!query.kind) {
             return invalid(
-                "KIND is write-write, add-remove, reset-increment, type-clash, deadline or "
-                "edit-remove");
+                "KIND is write-write, add-remove, reset-increment, type-clash, deadline, "
+                "edit-remove or remove-add");
         }
     } else if (equal_nocase(name, "AFTER")) {
         const std::optional<std::int64_t> after = parse_integer(value);
@@ -164,8 +164,11 @@ Result<std::optional<Candidate>> find_live(Transaction& txn, const Bytes& key,
         for (const DotMap::Entry& entry : cell.dots.entries()) {
             if (to_string(entry.dot) != dot) continue;
             const bool member = !traits_of(type).has_values;
+            const ConflictAction action = entry.payload.negative ? ConflictAction::remove
+                                          : member               ? ConflictAction::add
+                                                                 : ConflictAction::write;
             return std::optional(
-                Candidate{member ? ConflictAction::add : ConflictAction::write, type,
+                Candidate{action, type,
                           member ? std::optional<Bytes>()
                                  : std::optional(value_text(entry.payload.value, type))});
         }
@@ -211,6 +214,8 @@ Result<void> remove_again(Transaction& txn, const Bytes& key, const Bytes& part,
             return without_answer(operations::sorted_remove(txn, key, part));
         case CellType::list:
             return operations::list_remove_at(txn, key, part);
+        case CellType::flag:
+            return without_answer(operations::flag_disable(txn, key));
         case CellType::expiry:
             return txn.remove(key, type, std::nullopt);
         case CellType::string:
@@ -246,6 +251,8 @@ Result<void> do_again(Transaction& txn, const Bytes& key, const Bytes& part,
         }
         case CellType::multi_value:
             return operations::multi_value_set(txn, key, *candidate.value, nullptr);
+        case CellType::flag:
+            return without_answer(operations::flag_enable(txn, key));
         case CellType::text:
             return without_answer(operations::text_append(txn, key, *candidate.value));
         case CellType::bounded_counter:

@@ -35,9 +35,10 @@ void reply_side(RespWriter& reply, BytesView name, const std::optional<Cell>& ce
     std::optional<Bytes> value = traits_of(type).has_values ? string_value(*cell) : std::nullopt;
     const std::size_t value_bytes = value ? value->size() : 0;
     if (value_bytes > value_bytes_max) value->resize(value_bytes_max);
-    reply.map(3);
+    reply.map(4);
     field(reply, "value", value);
     field(reply, "value_bytes", value_bytes);
+    field(reply, "removed", cell->dots.has_negative());
     reply.bulk("dots");
     reply.array(cell->dots.size() + cell->counter.entries().size());
     for (const DotMap::Entry& entry : cell->dots.entries()) reply.bulk(to_string(entry.dot));

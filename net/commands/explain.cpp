@@ -26,8 +26,11 @@ std::string reason(const Explained& explained) {
     if (explained.type == CellType::bounded_counter) {
         return "written by one actor alone: nothing competes, and nothing removes it";
     }
-    if (!traits_of(explained.type).has_values) {
-        return dots.size() == 1 ? "one add supports the member"
+    if (is_signed(explained.type)) {
+        if (dots.has_negative()) {
+            return "removed: a removal wins here over adds that have not seen it";
+        }
+        return dots.size() == 1 ? "one add supports it"
                                 : "add wins: each dot is an add that no removal has seen";
     }
     if (dots.empty()) return "no value was set; the increments add up";
@@ -52,11 +55,11 @@ std::string reason(const Explained& explained) {
 
 void reply_dot(RespWriter& reply, const DotMap::Entry& entry, CellType type, bool winner) {
     const bool has_payload = traits_of(type).has_values;
-    reply.map(has_payload ? 7 : 3);
+    reply.map(has_payload ? 7 : 4);
     field(reply, "dot", to_string(entry.dot));
     field(reply, "actor", to_string(entry.dot.actor));
     field(reply, "counter", entry.dot.counter);
-    if (!has_payload) return;
+    if (!has_payload) return field(reply, "negative", std::int64_t{entry.payload.negative ? 1 : 0});
     field(reply, "hlc", entry.payload.hlc.bits);
     field(reply, "time", wall_time(entry.payload.hlc.ms()));
     field(reply, "value", value_text(entry.payload.value, type));
@@ -78,7 +81,7 @@ void reply_counter_entry(RespWriter& reply, const Counter::Entry& entry) {
     field(reply, "adds_decimal", adds.decimal.text());
 }
 
-void reply_cell(RespWriter& reply, const Explained& explained, CellType visible) {
+void reply_cell(RespWriter& reply, const Explained& explained, std::optional<CellType> visible) {
     const Cell& cell = explained.cell;
     const DotMap::Entry* const winner =
         explained.type == CellType::expiry ? expiry_winner(cell) : cell.dots.winner();
@@ -88,11 +91,11 @@ void reply_cell(RespWriter& reply, const Explained& explained, CellType visible)
     field(
         reply, "value",
         traits_of(explained.type).has_values ? visible_value(cell, explained.type) : std::nullopt);
-    const bool shown = explained.type == visible || !makes_key(explained.type);
+    const bool shown = !visible || explained.type == visible || !makes_key(explained.type);
     field(reply, "hidden", !shown);
     field(reply, "why",
           shown ? reason(explained)
-                : "the key also holds a " + std::string(cell_type_name(visible)) +
+                : "the key also holds a " + std::string(cell_type_name(*visible)) +
                       ", which comes before it");
     reply.bulk("dots");
     reply.array(cell.dots.size());
@@ -104,12 +107,24 @@ void reply_cell(RespWriter& reply, const Explained& explained, CellType visible)
     for (const Counter::Entry& entry : cell.counter.entries()) reply_counter_entry(reply, entry);
 }
 
-/// Live cells of all types, at most cells_max of them; with a field, of that field alone.
-Result<std::vector<Explained>> gather(CommandContext& context, std::int64_t& omitted) {
+/// A member, or a flag, that is not there because somebody removed it.
+Result<std::optional<Explained>> find_removed(CommandContext& context, CellType type) {
+    std::optional<Bytes> field;
+    if (context.count() == 3) field = context.argument(2);
+    if (traits_of(type).has_fields != field.has_value()) return std::optional<Explained>();
+    SYNCLINE_TRY(Cell cell, context.txn().cell(context.argument(1), type, field));
+    if (!cell.dots.has_negative()) return std::optional<Explained>();
+    return std::optional(Explained{type, std::move(field), std::move(cell)});
+}
+
+/// Live cells of all types, at most cells_max of them; with a field, of that field alone. Besides
+/// what is asked for by name and was removed.
+Result<std::vector<Explained>> gather(CommandContext& context, std::optional<CellType> visible,
+                                      std::int64_t& omitted) {
     std::vector<Explained> cells;
     const Bytes& key = context.argument(1);
     for (const CellType type : cell_types) {
-        SYNCLINE_CHECK(context.txn().scan_cells(key, type, [&](BytesView name, const Cell& cell) {
+        const auto visit = [&](BytesView name, const Cell& cell) {
             const bool has_field = traits_of(type).has_fields;
             const bool wanted = context.count() < 3 ||
                                 (has_field && field_text(type, Bytes(name)) == context.argument(2));
@@ -121,7 +136,14 @@ Result<std::vector<Explained>> gather(CommandContext& context, std::int64_t& omi
                     {type, has_field ? std::optional(Bytes(name)) : std::nullopt, cell});
             }
             return true;
-        }));
+        };
+        // Of what is no key any more a deadline may have been left behind.
+        if (visible) {
+            SYNCLINE_CHECK(context.txn().scan_cells(key, type, visit));
+        }
+        if (!is_signed(type)) continue;
+        SYNCLINE_TRY(std::optional<Explained> removed, find_removed(context, type));
+        if (removed) cells.push_back(std::move(*removed));
     }
     return cells;
 }
@@ -135,20 +157,20 @@ Result<void> explain_command(CommandContext& context) {
     }
     const Bytes& key = context.argument(1);
     SYNCLINE_TRY(const std::optional<CellType> visible, context.txn().visible_type(key));
-    if (!visible) {
+    std::int64_t omitted = 0;
+    SYNCLINE_TRY(const std::vector<Explained> cells, gather(context, visible, omitted));
+    if (cells.empty()) {
         context.reply.null();
         return {};
     }
-    std::int64_t omitted = 0;
-    SYNCLINE_TRY(const std::vector<Explained> cells, gather(context, omitted));
     RespWriter& reply = context.reply;
     reply.map(4);
     field(reply, "key", key);
-    field(reply, "type", cell_type_name(*visible));
+    field(reply, "type", visible ? cell_type_name(*visible) : "none");
     field(reply, "cells_omitted", omitted);
     reply.bulk("cells");
     reply.array(cells.size());
-    for (const Explained& cell : cells) reply_cell(reply, cell, *visible);
+    for (const Explained& cell : cells) reply_cell(reply, cell, visible);
     return {};
 }
 

@@ -20,6 +20,7 @@ constexpr Family families[] = {
     crdt_commands,
     replication_commands,
     conflict_commands,
+    flag_commands,
     multi_value_commands,
     text_commands,
     sorted_set_commands,

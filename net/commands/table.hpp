@@ -27,6 +27,7 @@ std::span<const Command> transaction_commands();
 std::span<const Command> crdt_commands();
 std::span<const Command> replication_commands();
 std::span<const Command> conflict_commands();
+std::span<const Command> flag_commands();
 std::span<const Command> multi_value_commands();
 std::span<const Command> text_commands();
 std::span<const Command> bounded_counter_commands();

@@ -188,7 +188,8 @@ async function showConflicts(status) {
 
 function explainDot(dot) {
   const attributes = { class: dot.winner ? "side won" : "side" };
-  const title = dot.winner === undefined ? "add" : dot.winner ? "seen" : "beside it";
+  const member = dot.negative ? "removal" : "add";
+  const title = dot.winner === undefined ? member : dot.winner ? "seen" : "beside it";
   return make("div", attributes, make("b", {}, title),
     ...("value" in dot ? [make("code", {}, shown(dot.value))] : []),
     make("div", { class: "muted" }, [dot.dot, dot.time].filter(Boolean).join(", ")));

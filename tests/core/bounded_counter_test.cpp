@@ -400,7 +400,7 @@ BOOST_AUTO_TEST_CASE(events_that_write_what_only_another_may_write_are_refused) 
     event.ops = {op};
     // kind of op, key, type, field, form, number
     BOOST_TEST(
-        to_hex(encode_event(event)).ends_with("9500c40573746f636b08c404070207029202c402ac02"));
+        to_hex(encode_event(event)).ends_with("9500c40573746f636b09c404070207029202c402ac02"));
     op.field = rights_field({Actor{8, 0}, writer});
     BOOST_TEST(!accepted());
     op.field = Bytes("\x07", 1);

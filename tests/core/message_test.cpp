@@ -31,11 +31,13 @@ Term some_term() {
 /// One message of each type, with every member set.
 std::vector<Message> samples() {
     const Hlc hlc = Hlc::at_ms(1'700'000'000'000);
+    KeyPolicies policies;
+    BOOST_REQUIRE(policies.add("=add-wins") && policies.add("blocked:=remove-wins"));
     const LeafSum root{Hash128{0x0123456789abcdef, 0xfedcba9876543210}, 70000};
     return {
         Hello{protocol_version, some_uuid(1), some_uuid(2), ann, some_vv(), 99, 4096, some_vv(), 16,
-              ReplicationMode::primary_backup, some_term(), "ann", "127.0.0.1:7379", 3,
-              some_vv()},
+              ReplicationMode::primary_backup, some_term(), "ann", "127.0.0.1:7379", 3, some_vv(),
+              policies},
         Pull{3, 99, 4096},
         LogBatch{some_term().id, 3, 4096, 5000, {{1, "event bytes"}, {2, "barrier bytes"}}},
         Ack{TermId{}, 3, 5000, some_vv(), true, some_vv(), root.sum, root.count, hlc},

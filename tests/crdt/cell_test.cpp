@@ -58,6 +58,13 @@ BOOST_AUTO_TEST_CASE(golden_bytes_of_each_type) {
     element.dots.put({a, 1}, {});
     element.dots.put({b, 300}, {});
     BOOST_TEST(hex_of(element, CellType::set) == "2001010002ac02");
+    Cell removed;  // the first dot is negative, then the second
+    removed.dots.put({a, 1}, DotValue{Hlc{}, {}, true});
+    BOOST_TEST(hex_of(removed, CellType::flag) == "180101");
+    removed.dots.put({a, 1}, {});
+    removed.dots.put({b, 300}, DotValue{Hlc{}, {}, true});
+    BOOST_TEST(hex_of(removed, CellType::set) == "2001010802ac02");
+    BOOST_TEST((read_cell(*from_hex("2001010802ac02"), CellType::set).value() == removed));
     Cell number;
     increment(number, {a, 3}, 5);
     BOOST_TEST(hex_of(number, CellType::hash) == "0801000103000a");
@@ -123,6 +130,8 @@ BOOST_AUTO_TEST_CASE(bytes_that_are_not_canonical_are_corrupt) {
     const auto refused = [](BytesView hex, CellType type) { return !reads(*from_hex(hex), type); };
     BOOST_TEST(refused("", CellType::string));
     BOOST_TEST(!refused("100101", CellType::set));
+    BOOST_TEST(refused("08", CellType::set));                // the sign of no dot
+    BOOST_TEST(refused("200101100201", CellType::set));      // a sign that is none
     BOOST_TEST(refused("0800", CellType::string));           // an empty counter part
     BOOST_TEST(refused("080100010300", CellType::string));   // an entry cut off
     BOOST_TEST(refused("0801000103000a", CellType::set));    // a set element with a counter
@@ -201,6 +210,7 @@ BOOST_AUTO_TEST_CASE(golden_bytes_of_deltas) {
     BOOST_TEST(hex({true, std::nullopt, {}}, CellType::string) == "9101");
     BOOST_TEST(hex({true, "hi", {}}, CellType::string) == "9202c4026869");
     BOOST_TEST(hex({true, Bytes(), {}}, CellType::set) == "9102");
+    BOOST_TEST(hex({true, std::nullopt, {}, true}, CellType::flag) == "9103");
     BOOST_TEST(hex({false, std::nullopt, {entry}}, CellType::hash) == "920091950101030305");
     BOOST_TEST(hex({true, "1", {entry}}, CellType::hash) == "9302c4013191950101030305");
 }
@@ -211,7 +221,8 @@ BOOST_AUTO_TEST_CASE(deltas_that_no_replica_makes_are_refused) {
         const CellDelta delta = unpack_cell_delta(in, type);
         return !in.ok() && delta == CellDelta{};
     };
-    BOOST_TEST(refused(BytesView("\x91\x03", 2), CellType::string));          // no such form
+    BOOST_TEST(refused(BytesView("\x91\x03", 2), CellType::string));          // no negative dots
+    BOOST_TEST(refused(BytesView("\x91\x04", 2), CellType::set));             // no such form
     BOOST_TEST(refused(BytesView("\x91\x02", 2), CellType::string));          // no value
     BOOST_TEST(refused(BytesView("\x92\x02\xc4\x00", 4), CellType::set));     // a set's value
     BOOST_TEST(refused(BytesView("\x92\x00\x90", 3), CellType::string));      // no entries

@@ -23,6 +23,7 @@ public:
         return execute({true, Bytes(value), resets()}, hlc);
     }
     Event del() { return execute({true, std::nullopt, resets()}, 1); }
+    Event negate() { return execute({true, std::nullopt, {}, true}, 1); }
     Event increment(std::uint64_t amount) {
         return execute({false, std::nullopt, {cell.counter.increment(next(), amount, false)}}, 1);
     }
@@ -266,6 +267,50 @@ BOOST_AUTO_TEST_CASE(an_add_survives_a_concurrent_removal_also_when_it_was_there
     there.deliver(again);
     BOOST_TEST(here.cell.live());
     BOOST_TEST((here.cell == there.cell));
+}
+
+BOOST_AUTO_TEST_CASE(a_removal_that_wins_is_remembered_where_the_add_came_late) {
+    Replica here{1, CellType::set};
+    Replica there{2, CellType::set};
+    there.deliver(here.set(""));
+    const Event removal = there.negate();
+    const Event late = here.set("");  // has not seen the removal
+    there.deliver(late);
+    here.deliver(removal);
+    BOOST_TEST(!here.cell.live());
+    BOOST_TEST((here.cell == there.cell));
+    there.deliver(here.set(""));  // has seen it
+    BOOST_TEST(there.cell.live());
+    BOOST_TEST((here.cell == there.cell));
+}
+
+BOOST_AUTO_TEST_CASE(a_removal_of_what_is_not_there_wins_as_well) {
+    Replica here{1, CellType::flag};
+    Replica there{2, CellType::flag};
+    const Event removal = there.negate();
+    const Event add = here.set("");
+    here.deliver(removal);
+    there.deliver(add);
+    BOOST_TEST(!here.cell.live());
+    BOOST_TEST((here.cell == there.cell));
+}
+
+BOOST_AUTO_TEST_CASE(a_removal_is_forgotten_once_all_have_it_and_what_it_met) {
+    Replica here{1, CellType::set};
+    Replica there{2, CellType::set};
+    const Event removal = here.negate();
+    const Event add = there.set("");
+    here.deliver(add);
+    VersionVector cut;
+    cut.add(removal.dot);
+    here.cell.collect(CellType::set, cut);
+    BOOST_TEST(here.cell.dots.size() == 2U);  // without it the add would show
+    here.cell.collect(CellType::set, here.seen);
+    BOOST_TEST(here.cell.empty());
+    // One that has not dropped it yet brings nothing back.
+    there.deliver(removal);
+    here.join(there);
+    BOOST_TEST(here.cell.empty());
 }
 
 BOOST_AUTO_TEST_SUITE_END()

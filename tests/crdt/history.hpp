@@ -260,7 +260,8 @@ private:
                           (!traits_of(Subject::type).has_values ||
                            visible_value(collected, Subject::type) ==
                                visible_value(kept, Subject::type)) &&
-                          (is_last_writer_wins(Subject::type) || collected.dots == kept.dots);
+                          (is_last_writer_wins(Subject::type) || !kept.live() ||
+                           collected.dots == kept.dots);
         if (!same) fail("collection changed what is seen at " + to_string(replica.actor));
         if (replica.cut == replica.seen && collected.collectable(Subject::type)) {
             fail("something is left that every replica has seen go");

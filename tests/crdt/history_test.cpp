@@ -51,6 +51,15 @@ BOOST_AUTO_TEST_CASE(set_elements_follow_their_specification) {
     check_random<test::ElementSubject>();
 }
 
+BOOST_AUTO_TEST_CASE(elements_where_removals_win_follow_their_specification) {
+    check_random<test::SignedElementSubject>();
+}
+
+BOOST_AUTO_TEST_CASE(flags_follow_their_specification) {
+    check_random<test::FlagSubject>();
+    check_random<test::SignedFlagSubject>();
+}
+
 BOOST_AUTO_TEST_CASE(strings_with_increments_follow_their_specification) {
     check_random<test::StringSubject>();
 }
@@ -93,6 +102,15 @@ BOOST_AUTO_TEST_CASE(every_short_history_of_a_score_is_right) {
 
 BOOST_AUTO_TEST_CASE(every_short_history_of_a_set_element_is_right) {
     check_all<test::ElementSubject>(4);
+}
+
+BOOST_AUTO_TEST_CASE(every_short_history_of_an_element_where_removals_win_is_right) {
+    check_all<test::SignedElementSubject>(4);
+}
+
+BOOST_AUTO_TEST_CASE(every_short_history_of_a_flag_is_right) {
+    check_all<test::FlagSubject>(4);
+    check_all<test::SignedFlagSubject>(4);
 }
 
 BOOST_AUTO_TEST_CASE(every_short_history_of_a_register_of_many_values_is_right) {

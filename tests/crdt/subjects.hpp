@@ -12,6 +12,7 @@
 #include "tests/crdt/spec_multi_value.hpp"
 #include "tests/crdt/spec_register.hpp"
 #include "tests/crdt/spec_score.hpp"
+#include "tests/crdt/spec_signed_element.hpp"
 #include "tests/crdt/spec_string.hpp"
 
 /// The kinds of cells under the history checker: how operations become production deltas, and how
@@ -139,6 +140,33 @@ struct ElementSubject {
     static bool agrees(const Cell& cell, const spec::Events<Operation>& visible) {
         return cell.live() == spec::element_present(visible);
     }
+};
+
+struct FlagSubject : ElementSubject {
+    static constexpr CellType type = CellType::flag;
+};
+
+/// An element of a set where removals win.
+struct SignedElementSubject {
+    using Operation = spec::SignedOperation;
+    static constexpr CellType type = CellType::set;
+
+    static Operation random_operation(Chooser& chooser) {
+        return static_cast<Operation>(chooser.choose(3));
+    }
+
+    static CellDelta delta(const Operation& operation, const Cell& /*cell*/, const Dot& /*dot*/) {
+        if (operation == Operation::add) return {true, Bytes(), {}};
+        return {true, std::nullopt, {}, operation == Operation::remove};
+    }
+
+    static bool agrees(const Cell& cell, const spec::Events<Operation>& visible) {
+        return cell.live() == spec::signed_element_present(visible);
+    }
+};
+
+struct SignedFlagSubject : SignedElementSubject {
+    static constexpr CellType type = CellType::flag;
 };
 
 struct StringSubject {

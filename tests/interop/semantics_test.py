@@ -103,7 +103,7 @@ def main():
     assert with_table(readme.read_text()) == readme.read_text(), \
         "README.md: run tests/interop/semantics_test.py --write"
     cases = 0
-    with Cluster(2) as cluster:
+    with Cluster(2, options=["--policy", "off:=remove-wins"]) as cluster:
         pair = Pair(cluster)
         for rule in rules():
             for case in rule["case"]:

@@ -43,6 +43,7 @@ def wrong_settings(scratch):
     assert "subcommand" in errors.lower(), errors
     refused(2, "--port: 'x' is no port", *data, "--port", "x")
     refused(2, "SYNCLINE_PORT: '65536' is no port", *data, environment={"SYNCLINE_PORT": "65536"})
+    refused(2, "--policy: 'b' is none of: add-wins, remove-wins", *data, "--policy", "a=b")
     refused(2, "missing.toml: ", *data, "--config", os.path.join(scratch, "missing.toml"))
     refused(2, f"{toml}:2:8: ", *data, "--config", write(toml, "node = 'a'\nport = \n"))
     refused(2, f"{toml}:2:1: there is no setting 'prot'", *data, "--config",
@@ -79,7 +80,7 @@ def what_others_hold(scratch):
         base = os.path.join(directory, "base", "data.mdb")
         with open(base, "rb") as file:
             content = file.read()
-        known = b"version" + bytes(7) + b"\x04"
+        known = b"version" + bytes(7) + b"\x05"
         assert known in content
         with open(base, "wb") as file:
             file.write(content.replace(known, known[:-1] + b"\x07"))

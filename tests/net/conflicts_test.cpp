@@ -66,8 +66,8 @@ BOOST_AUTO_TEST_CASE(wrong_options_get_one_sentence) {
                "-ERR COUNT takes a number from 1 to 1000\r\n");
     BOOST_TEST(bench.run("CRDT.CONFLICTS AFTER x") == "-ERR AFTER takes a sequence number\r\n");
     BOOST_TEST(bench.run("CRDT.CONFLICTS KIND x") ==
-               "-ERR KIND is write-write, add-remove, reset-increment, type-clash, deadline or "
-               "edit-remove\r\n");
+               "-ERR KIND is write-write, add-remove, reset-increment, type-clash, deadline, "
+               "edit-remove or remove-add\r\n");
     BOOST_TEST(bench.run("CRDT.CONFLICTS COUNT") == "-ERR syntax error\r\n");
     BOOST_TEST(bench.run("CRDT.CONFLICTS NONSENSE 1") == "-ERR syntax error\r\n");
     BOOST_TEST(bench.run("CRDT.CONFLICTS KEY a PREFIX b") == "-ERR syntax error\r\n");

@@ -62,6 +62,30 @@ def test_bounded_counter(db):
     assert repr(stock) == "<syncline.BoundedCounter 'stock': 4>"
 
 
+def test_flag(db):
+    flag = db.flag("beta")
+    assert not flag and not flag.disable() and "beta" not in db
+    assert flag.enable() and not flag.enable() and flag and flag.enabled
+    assert db.type("beta") == "flag" and repr(flag) == "<syncline.Flag 'beta': enabled>"
+    with db.batch() as batch:
+        batch.flag("beta").disable()
+        batch.flag("gamma").enable()
+    assert not flag and db.flag("gamma")
+    with pytest.raises(TypeError):
+        db.set("gamma").add("x")
+
+
+def test_removals_win_where_the_policy_says_so(tmp_path):
+    with pytest.raises(ValueError):
+        syncline.open(tmp_path / "x", policies={"a": "nonsense"})
+    policies = {"blocked:": "remove-wins"}
+    with syncline.open(tmp_path / "y", policies=policies) as db:
+        blocked = db.set("blocked:users")
+        blocked.add("ann")
+        blocked.discard("ann")
+        assert "ann" not in blocked and len(blocked) == 0
+
+
 def test_string(db):
     name = db.string("name")
     assert name.get() is None and name.get("nobody") == "nobody"

@@ -44,11 +44,11 @@ ConflictOracle::Roles ConflictOracle::roles(const VersionVector& before, const E
     Roles roles;
     for (const Op& op : event.ops) {
         if (const auto* clear = std::get_if<ClearKey>(&op)) {
-            for (const auto& [name, cell] : oracle_.live_cells(before, clear->key)) {
+            for (const auto& [name, cell] : oracle_.rows(before, clear->key)) {
                 if (!is_permanent(name.type)) roles[name].removes = true;
             }
         } else if (const auto* buckets = std::get_if<ClearBuckets>(&op)) {
-            for (const auto& [name, cell] : oracle_.live_cells(before)) {
+            for (const auto& [name, cell] : oracle_.rows(before)) {
                 const std::uint64_t bucket = key_hash(name.key) >> 48;
                 if (bucket < buckets->first || bucket > buckets->last) continue;
                 if (is_permanent(name.type)) continue;
@@ -62,6 +62,7 @@ ConflictOracle::Roles ConflictOracle::roles(const VersionVector& before, const E
                 role.value = value_text(*change.delta.value, change.type);
             }
             role.removes = role.removes || change.delta.writes_dots;
+            role.negates = role.negates || change.delta.negates;
             for (const auto& [actor, entry] : change.delta.counter) {
                 const bool own = Dot{actor, entry.last} == event.dot;
                 role.increments = role.increments || own;
@@ -79,8 +80,12 @@ void ConflictOracle::find_beside(const Event& event, const Name& name, const Rol
     };
     for (const Expected::Value& value : cell.values) {
         if (event.past.covers(value.dot)) continue;
-        if (role.writes) {
-            if (!traits_of(name.type).has_values) continue;
+        if (is_signed(name.type) && (role.writes || role.negates)) {
+            if (role.negates == value.negative) continue;
+            put(value.dot, ConflictKind::remove_add, role.negates ? event.dot : value.dot);
+        } else if (value.negative) {
+            continue;
+        } else if (role.writes) {
             const Writing here = writing(name.type, value.dot, value.hlc, value.bytes);
             put(value.dot, kind_of_writes(name.type),
                 later(here, writing(name.type, event.dot, event.hlc, role.value)));
@@ -98,16 +103,19 @@ void ConflictOracle::find_beside(const Event& event, const Name& name, const Rol
 
 void ConflictOracle::find_clashes(const VersionVector& before, const Event& event, const Name& name,
                                   Found& found) const {
+    VersionVector after = before;
+    after.add(event.dot);
+    const auto seen = [&](const Dot& dot) { return event.past.covers(dot) || dot == event.dot; };
     std::map<Bytes, std::pair<Name, Dot>> others;  // by place: first one of each type counts
-    for (const auto& [other, cell] : oracle_.live_cells(before, name.key)) {
+    for (const auto& [other, cell] : oracle_.live_cells(after, name.key)) {
         if (other.type == name.type || !makes_key(other.type)) continue;
         std::optional<Dot> unseen;
         for (const Dot& dot : cell.latest) {
-            if (!event.past.covers(dot)) unseen = unseen ? std::min(*unseen, dot) : dot;
+            if (!seen(dot)) unseen = unseen ? std::min(*unseen, dot) : dot;
         }
         std::optional<Dot> value;
         for (const Expected::Value& candidate : cell.values) {
-            if (event.past.covers(candidate.dot)) continue;
+            if (seen(candidate.dot)) continue;
             value = value ? std::min(*value, candidate.dot) : candidate.dot;
         }
         if (value) unseen = value;
@@ -158,8 +166,8 @@ void ConflictOracle::applied(std::size_t replica, const VersionVector& before, c
 void ConflictOracle::adopted(std::size_t replica, const VersionVector& before,
                              const VersionVector& peer_vv) {
     Found found;
-    const std::map<Name, Expected> there = oracle_.live_cells(peer_vv);
-    for (const auto& [name, mine] : oracle_.live_cells(before)) {
+    const std::map<Name, Expected> there = oracle_.rows(peer_vv);
+    for (const auto& [name, mine] : oracle_.rows(before)) {
         const auto other = there.find(name);
         if (other == there.end()) continue;
         const auto put_pair = [&, &cell = name](const Dot& a, const Dot& b, ConflictKind kind,
@@ -170,7 +178,11 @@ void ConflictOracle::adopted(std::size_t replica, const VersionVector& before,
         };
         for (const Expected::Value& a : mine.values) {
             for (const Expected::Value& b : other->second.values) {
-                if (!traits_of(name.type).has_values) continue;
+                if (is_signed(name.type)) {
+                    if (a.negative == b.negative) continue;
+                    put_pair(a.dot, b.dot, ConflictKind::remove_add, a.negative ? a.dot : b.dot);
+                    continue;
+                }
                 put_pair(a.dot, b.dot, kind_of_writes(name.type),
                          later(writing(name.type, a.dot, a.hlc, a.bytes),
                                writing(name.type, b.dot, b.hlc, b.bytes)));

@@ -54,6 +54,7 @@ private:
     struct Role {
         bool writes = false;
         bool removes = false;
+        bool negates = false;
         bool increments = false;
         Bytes value;  ///< of a deadline that it writes
     };

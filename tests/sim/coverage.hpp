@@ -35,12 +35,14 @@ enum class OpKind : std::uint8_t {
     text_insert,
     text_erase,
     bounded,  ///< bounded counters: reads, changes, and attempts to replace them
+    flag_enable,
+    flag_disable,
 };
-constexpr std::size_t op_kinds_count = 25;
+constexpr std::size_t op_kinds_count = 27;
 constexpr std::array<std::string_view, op_kinds_count> op_names = {
     "get",  "set",  "incr",  "del",   "sadd", "srem", "hset", "hdel", "hinc",
     "zadd", "zrem", "zinc",  "push",  "pop",  "lins", "lset", "exp",  "pers",
-    "read", "pair", "multi", "clear", "tins", "tera", "bc"};
+    "read", "pair", "multi", "clear", "tins", "tera", "bc",   "fon",  "foff"};
 
 /// What goes wrong. Each seed leaves some of these out (swarm testing).
 enum class Fault : std::uint8_t {

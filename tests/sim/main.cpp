@@ -135,6 +135,7 @@ constexpr NamedMutation mutations[] = {{"partial", Mutation::partial},
                                        {"ack_early", Mutation::ack_early},
                                        {"no_fence", Mutation::no_fence},
                                        {"stable_naive", Mutation::stable_naive},
+                                       {"rw_forget", Mutation::rw_forget},
                                        {"rights_clear", Mutation::rights_clear},
                                        {"rights_of_all", Mutation::rights_of_all}};
 

@@ -37,6 +37,12 @@ Bytes sum_text(std::int64_t value, const Expected& cell) {
 
 }  // namespace
 
+bool Expected::live() const {
+    const bool removed = std::any_of(values.begin(), values.end(),
+                                     [](const Value& value) { return value.negative; });
+    return counted || (!values.empty() && !removed);
+}
+
 std::uint64_t deadline_number(const Bytes& text) {
     return text == "never" ? ~std::uint64_t{0} : std::stoull(text);
 }
@@ -91,7 +97,8 @@ void Oracle::apply(const Event& event, const Intent& intent) {
     if (intent.kind == Intent::Kind::increment) {
         const auto amount = static_cast<std::uint64_t>(intent.amount);
         if (history.increments.empty() || history.increments.back().dot != event.dot) {
-            history.increments.push_back(Item{event.dot, event.hlc, {}, amount, intent.halves, {}});
+            history.increments.push_back(
+                Item{event.dot, event.hlc, {}, amount, intent.halves, {}, false});
         } else {
             history.increments.back().amount += amount;
             history.increments.back().halves += intent.halves;
@@ -101,7 +108,8 @@ void Oracle::apply(const Event& event, const Intent& intent) {
     end_seen(history.writes, event);
     end_seen(history.increments, event);
     if (intent.kind != Intent::Kind::remove) {
-        history.writes.push_back(Item{event.dot, event.hlc, intent.value, 0, 0, {}});
+        const bool negative = intent.kind == Intent::Kind::negate;
+        history.writes.push_back(Item{event.dot, event.hlc, intent.value, 0, 0, {}, negative});
     }
 }
 
@@ -185,7 +193,8 @@ Expected Oracle::evaluate(const VersionVector& vv, const History& history) {
     Expected expected;
     for (const Item& write : history.writes) {
         if (!vv.covers(write.dot) || !alive(write, vv)) continue;
-        expected.values.push_back(Expected::Value{write.dot, write.hlc, write.value});
+        expected.values.push_back(
+            Expected::Value{write.dot, write.hlc, write.value, write.negative});
     }
     std::sort(expected.values.begin(), expected.values.end(),
               [](const auto& a, const auto& b) { return a.dot < b.dot; });
@@ -205,10 +214,14 @@ Expected Oracle::evaluate(const VersionVector& vv, const History& history) {
 }
 
 void Oracle::add_grounds(const VersionVector& vv, const History& history, Grounds& grounds) {
+    std::vector<Dot> removals;  // that hide what is beside them, and are no ground of their own
+    for (const Item& item : history.writes) {
+        if (item.negative && vv.covers(item.dot) && alive(item, vv)) removals.push_back(item.dot);
+    }
     for (const std::vector<Item>* items : {&history.writes, &history.increments}) {
         for (const Item& item : *items) {
-            if (!vv.covers(item.dot)) continue;
-            std::vector<Dot> any;
+            if (!vv.covers(item.dot) || item.negative) continue;
+            std::vector<Dot> any = removals;
             for (const Dot& by : item.ended_by) {
                 if (vv.covers(by)) any.push_back(by);
             }
@@ -249,27 +262,33 @@ Expected Oracle::cell(const VersionVector& vv, const Name& name) const {
     return history == cells->second.end() ? Expected{} : evaluate(vv, history->second);
 }
 
-std::map<Oracle::Name, Expected> Oracle::live_cells(const VersionVector& vv, BytesView key) const {
-    std::map<Name, Expected> live;
+std::map<Oracle::Name, Expected> Oracle::rows(const VersionVector& vv, BytesView key) const {
+    std::map<Name, Expected> rows;
     const auto cells = keys_.find(key);
-    if (cells == keys_.end()) return live;
+    if (cells == keys_.end()) return rows;
     for (const auto& [name, history] : cells->second) {
         Expected expected = evaluate(vv, history);
-        if (!expected.live()) continue;
-        live.emplace(Name{Bytes(key), name.first, name.second}, std::move(expected));
+        if (expected.empty()) continue;
+        rows.emplace(Name{Bytes(key), name.first, name.second}, std::move(expected));
     }
+    return rows;
+}
+
+std::map<Oracle::Name, Expected> Oracle::rows(const VersionVector& vv) const {
+    std::map<Name, Expected> all;
+    for (const auto& [key, cells] : keys_) all.merge(rows(vv, key));
+    return all;
+}
+
+std::map<Oracle::Name, Expected> Oracle::live_cells(const VersionVector& vv, BytesView key) const {
+    std::map<Name, Expected> live = rows(vv, key);
+    std::erase_if(live, [](const auto& cell) { return !cell.second.live(); });
     return live;
 }
 
 std::map<Oracle::Name, Expected> Oracle::live_cells(const VersionVector& vv) const {
-    std::map<Name, Expected> live;
-    for (const auto& [key, cells] : keys_) {
-        for (const auto& [name, history] : cells) {
-            Expected expected = evaluate(vv, history);
-            if (!expected.live()) continue;
-            live.emplace(Name{key, name.first, name.second}, std::move(expected));
-        }
-    }
+    std::map<Name, Expected> live = rows(vv);
+    std::erase_if(live, [](const auto& cell) { return !cell.second.live(); });
     return live;
 }
 

@@ -13,7 +13,7 @@ namespace syncline::sim {
 /// What a client asked for, in the words of the specification. Recorded beside the production
 /// code's own event, from which the oracle takes only the name, the past and the timestamp.
 struct Intent {
-    enum class Kind { write, add, increment, remove, edit, clear_key, clear_buckets };
+    enum class Kind { write, add, increment, remove, negate, edit, clear_key, clear_buckets };
     Kind kind = Kind::write;
     Bytes key;
     CellType type = CellType::string;
@@ -35,6 +35,7 @@ struct Expected {
         Dot dot;
         Hlc hlc;
         Bytes bytes;
+        bool negative = false;  ///< of a removal that wins
     };
     std::vector<Value> values;  ///< concurrent ones are all kept; ascending by dot
     bool counted = false;       ///< increments are visible
@@ -42,12 +43,15 @@ struct Expected {
     std::int64_t halves = 0;    ///< of those by decimals
     std::vector<Dot> latest;    ///< of the visible increments, of each actor; ascending
 
-    [[nodiscard]] bool live() const { return counted || !values.empty(); }
+    [[nodiscard]] bool empty() const { return !counted && values.empty(); }
+    [[nodiscard]] bool live() const;
 };
 
 /// The specification as a function of history: the value of every cell follows from the set of
 /// events that a version vector covers, and from nothing else.
 ///   register, set element: the writes that no covered event which saw them replaced or removed;
+///   element of a set or flag where removals win: these writes, and such removals of which the same
+///   holds; it is there if it has writes and no removals;
 ///   counter: the sum of the increments that no covered write, removal or clear has seen;
 ///   clear: removes exactly what its past covers, but for bounded counters.
 /// An event "sees" another when its past covers it; within one transaction, when it comes later.
@@ -85,6 +89,9 @@ public:
     [[nodiscard]] Grounds grounds(const VersionVector& vv, BytesView key, CellType type) const;
 
     [[nodiscard]] Expected cell(const VersionVector& vv, const Name& name) const;
+    /// The cells of which a row remains, live or not.
+    [[nodiscard]] std::map<Name, Expected> rows(const VersionVector& vv, BytesView key) const;
+    [[nodiscard]] std::map<Name, Expected> rows(const VersionVector& vv) const;
     /// The live cells of one key.
     [[nodiscard]] std::map<Name, Expected> live_cells(const VersionVector& vv, BytesView key) const;
     /// The cells that are live at this vector.
@@ -129,6 +136,7 @@ private:
         std::uint64_t amount = 0;
         std::int64_t halves = 0;
         std::vector<Dot> ended_by;
+        bool negative = false;
     };
     struct History {
         std::vector<Item> writes;

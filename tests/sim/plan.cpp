@@ -10,6 +10,7 @@ constexpr std::uint64_t plan_stream = 1;
 constexpr std::uint64_t mode_stream = 5;
 constexpr std::uint64_t later_stream = 6;
 constexpr std::uint64_t collection_stream = 7;
+constexpr std::uint64_t policies_stream = 8;
 /// One seed in so many runs in primary-backup mode.
 constexpr std::uint64_t backed_up_rarity = 4;
 
@@ -92,8 +93,7 @@ void choose_clients(Plan& plan, SimRandom& random) {
     SimRandom later_random(plan.seed, later_stream);  // drawn apart, as the mode is
     for (std::size_t i = 0; i < op_kinds_count; ++i) {
         const auto kind = static_cast<OpKind>(i);
-        const bool apart =
-            kind == OpKind::text_insert || kind == OpKind::text_erase || kind == OpKind::bounded;
+        const bool apart = kind >= OpKind::text_insert;
         plan.weights[i] = choose(apart ? later_random : random, {0U, 1U, 4U, 10U});
     }
     const auto weight_of = [&](OpKind kind) -> unsigned& {
@@ -132,6 +132,15 @@ void choose_collection(Plan& plan) {
     if (!random.one_in(4) && !plan.loses_machine) plan.replica.replicas = plan.replicas;
 }
 
+/// In every other cluster removals win, but for some keys.
+void choose_policies(Plan& plan) {
+    SimRandom random(plan.seed, policies_stream);
+    if (!random.one_in(2)) return;
+    for (const char* const policy : {"=remove-wins", "set0=add-wins", "flag1=add-wins"}) {
+        SYNCLINE_ASSERT(plan.replica.policies.add(policy).has_value());
+    }
+}
+
 }  // namespace
 
 Plan make_plan(std::uint64_t seed, const RunOptions& options) {
@@ -154,6 +163,7 @@ Plan make_plan(std::uint64_t seed, const RunOptions& options) {
     }
     choose_mode(plan, options);
     choose_collection(plan);
+    choose_policies(plan);
     return plan;
 }
 
@@ -166,7 +176,8 @@ std::string describe(const Plan& plan) {
     if (plan.faults.none()) text += " none";
     text += "; delay " + to_text(plan.delay) + " s, keys " + std::to_string(plan.keys) +
             ", fields " + std::to_string(plan.fields) + (plan.mixed_types ? ", mixed types" : "") +
-            ", segments of " + std::to_string(plan.replica.log.segment_bytes) + " B, retention " +
+            (plan.replica.policies.empty() ? "" : ", removals win") + ", segments of " +
+            std::to_string(plan.replica.log.segment_bytes) + " B, retention " +
             std::to_string(plan.replica.log_retention_bytes) + " B, 2^" +
             std::to_string(plan.replica.leaf_bits) + " leaves, fanout " +
             std::to_string(plan.replica.session_fanout);

@@ -14,7 +14,12 @@ constexpr std::array single_writes = {
     OpKind::set_remove,  OpKind::hash_set,   OpKind::hash_remove,   OpKind::hash_increment,
     OpKind::erase,       OpKind::sorted_add, OpKind::sorted_remove, OpKind::sorted_increment,
     OpKind::list_push,   OpKind::list_pop,   OpKind::list_insert,   OpKind::list_set,
-    OpKind::text_insert, OpKind::text_erase};
+    OpKind::text_insert, OpKind::text_erase, OpKind::flag_enable,   OpKind::flag_disable};
+
+/// Whose families of keys removals and deadlines choose from.
+constexpr std::array removed_types = {CellType::string,     CellType::hash, CellType::set,
+                                      CellType::sorted_set, CellType::list, CellType::text,
+                                      CellType::flag};
 
 constexpr bool is_one_of(OpKind kind, OpKind first, OpKind last) {
     return first <= kind && kind <= last;
@@ -130,8 +135,8 @@ std::int64_t Workload::amount(SimRandom& random) const {
 
 Result<void> Workload::read(Transaction& txn, SimRandom& random, Attempt& attempt) const {
     if (random.one_in(6)) return read_keys(txn, random.between(1, 5), attempt);
-    constexpr std::array types = {CellType::hash, CellType::set, CellType::sorted_set,
-                                  CellType::list, CellType::text};
+    constexpr std::array types = {CellType::hash, CellType::set,  CellType::sorted_set,
+                                  CellType::list, CellType::text, CellType::flag};
     const CellType type = types[random.below(types.size())];
     if (type == CellType::text) return read_text(txn, key(random, type), attempt);
     return read_collection(txn, key(random, type), type, attempt);
@@ -187,6 +192,9 @@ Result<void> Workload::read_collection(Transaction& txn, const Bytes& key, CellT
         SYNCLINE_TRY(got, read_sorted(txn, key, attempt));
     } else if (type == CellType::list) {
         SYNCLINE_TRY(got, read_list(txn, key, attempt));
+    } else if (type == CellType::flag) {
+        SYNCLINE_TRY(const bool enabled, operations::flag_enabled(txn, key));
+        if (enabled) got[Bytes()] = Bytes();
     } else if (type == CellType::set) {
         SYNCLINE_TRY(const std::vector<Bytes> members, operations::set_members(txn, key));
         for (const Bytes& member : members) got[member] = Bytes();
@@ -300,17 +308,19 @@ std::optional<CellType> Workload::seen_type(const Transaction& txn, BytesView ke
 
 // --- Writes
 
-/// A write to a key that has expired, or of which only a deadline is left, clears that first.
+/// A write to a key that has expired clears it first; where only a deadline is left, that one.
 void Workload::clear_remains(Transaction& txn, const Bytes& key, Attempt& attempt) const {
     const bool remains = history_.oracle().deadline(vv(), key).has_value() && !seen_type(txn, key);
     if (!remains || !attempt.cleared.insert(key).second) return;
-    attempt.intents.push_back(intent(Intent::Kind::clear_key, key));
+    const bool expired = history_.oracle().expired(vv(), key, txn.now_ms());
+    attempt.intents.push_back(expired ? intent(Intent::Kind::clear_key, key)
+                                      : intent(Intent::Kind::remove, key, CellType::expiry));
 }
 
 /// Lets a key end soon, or now, or never.
 Result<void> Workload::write_deadline(Transaction& txn, SimRandom& random, OpKind kind,
                                       Attempt& attempt) const {
-    const Bytes name = key(random, cell_types[random.below(6)]);
+    const Bytes name = key(random, removed_types[random.below(removed_types.size())]);
     Intent asked = intent(Intent::Kind::write, name, CellType::expiry);
     bool done = false;
     if (kind == OpKind::persist) {
@@ -341,18 +351,26 @@ Result<void> Workload::write(Transaction& txn, SimRandom& random, OpKind kind,
     if (is_one_of(kind, OpKind::expire, OpKind::persist)) {
         return write_deadline(txn, random, kind, attempt);
     }
-    const bool on_set = kind == OpKind::set_add || kind == OpKind::set_remove;
+    if (is_one_of(kind, OpKind::set_add, OpKind::set_remove) ||
+        is_one_of(kind, OpKind::flag_enable, OpKind::flag_disable)) {
+        return write_signed(txn, random, kind, attempt);
+    }
     const bool on_hash =
         kind == OpKind::hash_set || kind == OpKind::hash_remove || kind == OpKind::hash_increment;
-    const CellType type = on_set ? CellType::set : on_hash ? CellType::hash : CellType::string;
-    const Bytes name = key(random, kind == OpKind::erase ? cell_types[random.below(6)] : type);
-    const Bytes part = on_set || on_hash ? field(random) : Bytes();
+    const CellType type = on_hash ? CellType::hash : CellType::string;
+    const CellType family = removed_types[random.below(removed_types.size())];
+    const Bytes name = key(random, kind == OpKind::erase ? family : type);
+    const Bytes part = on_hash ? field(random) : Bytes();
     Intent asked = intent(Intent::Kind::write, name, type, part);
     if (kind == OpKind::set) {
         asked.value = value(random);
+        SYNCLINE_TRY(const std::optional<CellType> visible, txn.visible_type(name));
         SYNCLINE_CHECK(operations::string_set(txn, name, asked.value));
+        clear_remains(txn, name, attempt);
         // A SET replaces a value of any type.
-        attempt.intents.push_back(intent(Intent::Kind::clear_key, name));
+        const bool replaces = visible && *visible != CellType::string;
+        attempt.intents.push_back(replaces ? intent(Intent::Kind::clear_key, name)
+                                           : intent(Intent::Kind::remove, name, CellType::expiry));
     } else if (kind == OpKind::increment) {
         asked.kind = Intent::Kind::increment;
         asked.amount = amount(random);
@@ -366,13 +384,6 @@ Result<void> Workload::write(Transaction& txn, SimRandom& random, OpKind kind,
     } else if (kind == OpKind::erase) {
         asked.kind = Intent::Kind::clear_key;
         SYNCLINE_TRY(const bool existed, operations::key_delete(txn, name));
-        if (!existed) return {};
-    } else if (kind == OpKind::set_add) {
-        asked.kind = Intent::Kind::add;
-        SYNCLINE_CHECK(operations::set_add(txn, name, part));
-    } else if (kind == OpKind::set_remove) {
-        asked.kind = Intent::Kind::remove;
-        SYNCLINE_TRY(const bool existed, operations::set_remove(txn, name, part));
         if (!existed) return {};
     } else if (kind == OpKind::hash_set) {
         asked.value = value(random);
@@ -391,6 +402,30 @@ Result<void> Workload::write(Transaction& txn, SimRandom& random, OpKind kind,
         } else {
             SYNCLINE_CHECK(operations::hash_increment(txn, name, part, asked.amount));
         }
+    }
+    clear_remains(txn, name, attempt);
+    attempt.intents.push_back(std::move(asked));
+    return {};
+}
+
+/// Where removals win, what is not there is removed, too.
+Result<void> Workload::write_signed(Transaction& txn, SimRandom& random, OpKind kind,
+                                    Attempt& attempt) const {
+    const bool on_set = is_one_of(kind, OpKind::set_add, OpKind::set_remove);
+    const CellType type = on_set ? CellType::set : CellType::flag;
+    const Bytes name = key(random, type);
+    const Bytes part = on_set ? field(random) : Bytes();
+    Intent asked = intent(Intent::Kind::add, name, type, part);
+    if (kind == OpKind::set_add) {
+        SYNCLINE_CHECK(operations::set_add(txn, name, part));
+    } else if (kind == OpKind::flag_enable) {
+        SYNCLINE_CHECK(operations::flag_enable(txn, name));
+    } else {
+        SYNCLINE_TRY(const bool existed, on_set ? operations::set_remove(txn, name, part)
+                                                : operations::flag_disable(txn, name));
+        const bool wins = plan_.replica.policies.removal_wins(name);
+        if (!existed && !wins) return {};
+        asked.kind = wins ? Intent::Kind::negate : Intent::Kind::remove;
     }
     clear_remains(txn, name, attempt);
     attempt.intents.push_back(std::move(asked));

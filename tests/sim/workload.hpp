@@ -55,6 +55,8 @@ private:
                                                     Attempt& attempt);
     Result<void> read_keys(Transaction& txn, std::size_t step, Attempt& attempt) const;
     Result<void> write(Transaction& txn, SimRandom& random, OpKind kind, Attempt& attempt) const;
+    Result<void> write_signed(Transaction& txn, SimRandom& random, OpKind kind,
+                              Attempt& attempt) const;
     Result<void> write_sorted(Transaction& txn, SimRandom& random, OpKind kind,
                               Attempt& attempt) const;
     Result<void> write_list(Transaction& txn, SimRandom& random, OpKind kind,

@@ -33,13 +33,14 @@ class Batch:
     """
 
     class _Recorder:
-        _WRITES = {"bounded_increment", "bounded_decrement", "bounded_transfer",
-                   "counter_add", "counter_set", "string_set", "string_put", "string_remove",
-                   "set_add", "set_remove", "set_clear", "map_put", "map_put_seen", "map_remove",
-                   "map_increment", "map_clear", "sorted_add", "sorted_increment", "sorted_remove",
-                   "sorted_clear", "list_push_back", "list_push_front", "list_insert", "list_set",
-                   "list_remove", "list_clear", "text_insert", "text_append", "text_erase",
-                   "text_clear", "expire", "expire_at", "persist", "remove"}
+        _WRITES = {"bounded_increment", "bounded_decrement", "bounded_transfer", "flag_enable",
+                   "flag_disable", "counter_add", "counter_set", "string_set", "string_put",
+                   "string_remove", "set_add", "set_remove", "set_clear", "map_put", "map_put_seen",
+                   "map_remove", "map_increment", "map_clear", "sorted_add", "sorted_increment",
+                   "sorted_remove", "sorted_clear", "list_push_back", "list_push_front",
+                   "list_insert", "list_set", "list_remove", "list_clear", "text_insert",
+                   "text_append", "text_erase", "text_clear", "expire", "expire_at", "persist",
+                   "remove"}
 
         def __init__(self):
             self.calls = []
@@ -66,6 +67,10 @@ class Batch:
     def bounded_counter(self, key):
         """The bounded counter under a key."""
         return self._keyspace.bounded_counter(key)
+
+    def flag(self, key):
+        """The flag under a key."""
+        return self._keyspace.flag(key)
 
     def string(self, key, text=True):
         """The register under a key."""
@@ -287,7 +292,7 @@ class Database(Keyspace):
         return self is other
 
 
-def open(path, replica="", *, cluster="", replicas=0, checkpoint_interval=5.0):
+def open(path, replica="", *, cluster="", replicas=0, policies=None, checkpoint_interval=5.0):
     """Opens a data directory, or makes one.
 
     Args:
@@ -297,11 +302,13 @@ def open(path, replica="", *, cluster="", replicas=0, checkpoint_interval=5.0):
             new one becomes a member of its first peer's cluster, or founds its own.
         replicas: how many the cluster has, this one included, the same everywhere. Then what every
             one of them has seen go is dropped. 0: unknown.
+        policies: what removals do against concurrent adds to sets and flags, the same everywhere: a
+            mapping of key prefixes to "add-wins" or "remove-wins". The longest prefix decides.
         checkpoint_interval: seconds after which changes leave the log for the tables.
 
     Raises:
         Locked: it is open already.
-        InvalidArgument: it belongs to another cluster.
+        InvalidArgument: it belongs to another cluster, or a policy is none.
         Corrupt, VersionMismatch, StorageError
     """
     options = _core.DatabaseOptions()
@@ -309,6 +316,7 @@ def open(path, replica="", *, cluster="", replicas=0, checkpoint_interval=5.0):
     options.replica = replica
     options.cluster = cluster
     options.replicas = replicas
+    options.policies = [f"{prefix}={rule}" for prefix, rule in dict(policies or {}).items()]
     options.checkpoint_interval_ms = int(checkpoint_interval * 1000)
     return Database(_core.Database.open(options), options.path)
 

@@ -112,6 +112,32 @@ class Rights(NamedTuple):
     used: int
 
 
+class Flag(Handle):
+    """Enabled or disabled, at first disabled; true in conditions while it is enabled.
+
+    Of concurrent calls enabling wins, or disabling for keys with such a policy (open()).
+    """
+
+    def enable(self):
+        """Enables it; True: it was disabled."""
+        return self._space.flag_enable(self._key)
+
+    def disable(self):
+        """Disables it; True: it was enabled."""
+        return self._space.flag_disable(self._key)
+
+    @property
+    def enabled(self):
+        """Whether it is enabled."""
+        return self._space.flag_enabled(self._key)
+
+    def __bool__(self):
+        return self.enabled
+
+    def __repr__(self):
+        return f"<syncline.Flag {self.key!r}: {'enabled' if self.enabled else 'disabled'}>"
+
+
 class BoundedCounter(Handle):
     """A number that never goes below 0: each unit added is a right to take one off.
 
@@ -597,6 +623,10 @@ class Keyspace:
     def bounded_counter(self, key):
         """The bounded counter under a key."""
         return BoundedCounter(self._space, key)
+
+    def flag(self, key):
+        """The flag under a key."""
+        return Flag(self._space, key)
 
     def string(self, key, text=True):
         """The register under a key; with text=False its values are bytes."""
