@@ -24,56 +24,14 @@ inline std::size_t count_from(const char* variable, std::size_t otherwise) {
 /// Who decides what happens next.
 class Chooser {
 public:
-    Chooser() = default;
-    Chooser(const Chooser&) = delete;
-    Chooser& operator=(const Chooser&) = delete;
-    virtual ~Chooser() = default;
+    explicit Chooser(std::uint64_t seed) : random_(seed) {}
     /// One of 0 .. count - 1.
-    virtual std::size_t choose(std::size_t count) = 0;
+    std::size_t choose(std::size_t count) { return random_.below(count); }
     /// Material for an operation's values.
-    virtual std::uint64_t number() = 0;
-};
-
-class RandomChooser final : public Chooser {
-public:
-    explicit RandomChooser(std::uint64_t seed) : random_(seed) {}
-    std::size_t choose(std::size_t count) override { return random_.below(count); }
-    std::uint64_t number() override { return random_number(random_); }
+    std::uint64_t number() { return random_number(random_); }
 
 private:
     SeededRandom random_;
-};
-
-/// Runs through all sequences of choices, like an odometer whose wheels have as many digits as
-/// there are choices at that place.
-class ExhaustiveChooser final : public Chooser {
-public:
-    std::size_t choose(std::size_t count) override {
-        if (place_ == digits_.size()) digits_.push_back({0, count});
-        return digits_[place_++].digit;
-    }
-    std::uint64_t number() override { return ++numbers_; }
-
-    /// Goes to the next sequence; false when all were run.
-    bool advance() {
-        place_ = 0;
-        numbers_ = 0;
-        while (!digits_.empty() && digits_.back().digit + 1 == digits_.back().count) {
-            digits_.pop_back();
-        }
-        if (digits_.empty()) return false;
-        ++digits_.back().digit;
-        return true;
-    }
-
-private:
-    struct Wheel {
-        std::size_t digit;
-        std::size_t count;
-    };
-    std::vector<Wheel> digits_;
-    std::size_t place_ = 0;
-    std::uint64_t numbers_ = 0;
 };
 
 /// A type under test:
@@ -254,14 +212,13 @@ private:
         replica.collected.collect(Subject::type, replica.cut);
         const Cell& kept = replica.cell;
         const Cell& collected = replica.collected;
-        const bool same = collected.live() == kept.live() &&
-                          collected.counter.exists() == kept.counter.exists() &&
-                          collected.counter.total() == kept.counter.total() &&
-                          (!traits_of(Subject::type).has_values ||
-                           visible_value(collected, Subject::type) ==
-                               visible_value(kept, Subject::type)) &&
-                          (is_last_writer_wins(Subject::type) || !kept.live() ||
-                           collected.dots == kept.dots);
+        const bool same =
+            collected.live() == kept.live() &&
+            collected.counter.exists() == kept.counter.exists() &&
+            collected.counter.total() == kept.counter.total() &&
+            (!traits_of(Subject::type).has_values ||
+             visible_value(collected, Subject::type) == visible_value(kept, Subject::type)) &&
+            (is_last_writer_wins(Subject::type) || !kept.live() || collected.dots == kept.dots);
         if (!same) fail("collection changed what is seen at " + to_string(replica.actor));
         if (replica.cut == replica.seen && collected.collectable(Subject::type)) {
             fail("something is left that every replica has seen go");
@@ -354,21 +311,8 @@ private:
 /// What is wrong with one random history, or nothing.
 template <CellSubject Subject>
 std::string check_random_history(std::uint64_t seed, std::size_t steps) {
-    RandomChooser chooser(seed);
+    Chooser chooser(seed);
     return HistoryCheck<Subject>(chooser).run(steps);
-}
-
-/// What is wrong with the first bad history of so many steps, or nothing; counts them.
-template <CellSubject Subject>
-std::string check_all_histories(std::size_t steps, std::size_t& histories_count) {
-    ExhaustiveChooser chooser;
-    histories_count = 0;
-    do {
-        ++histories_count;
-        std::string failure = HistoryCheck<Subject>(chooser).run(steps);
-        if (!failure.empty()) return failure;
-    } while (chooser.advance());
-    return {};
 }
 
 }  // namespace syncline::test

@@ -2,6 +2,7 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include "tests/crdt/all_histories.hpp"
 #include "tests/crdt/subjects.hpp"
 
 namespace syncline {
@@ -20,12 +21,8 @@ void check_random() {
 }
 
 template <test::CellSubject Subject>
-void check_all(std::size_t steps_default) {
-    const std::size_t steps = test::count_from("SYNCLINE_EXHAUSTIVE", steps_default);
-    std::size_t histories_count = 0;
-    const std::string failure = test::check_all_histories<Subject>(steps, histories_count);
-    BOOST_TEST_MESSAGE(histories_count << " histories of " << steps << " steps");
-    BOOST_REQUIRE_MESSAGE(failure.empty(), failure);
+void check_all() {
+    test::check_all_histories<test::CellSystem<Subject>>();
 }
 
 /// Fields are strings in a row of another type.
@@ -80,57 +77,57 @@ BOOST_AUTO_TEST_CASE(rights_follow_their_specification) {
     check_random<test::RightsRowSubject>();
 }
 
-BOOST_AUTO_TEST_CASE(every_short_history_of_rights_is_right) {
-    check_all<test::RightsRowSubject>(4);
+BOOST_AUTO_TEST_CASE(every_history_of_rights_is_right) {
+    check_all<test::RightsRowSubject>();
 }
 
-BOOST_AUTO_TEST_CASE(every_short_history_of_a_deadline_is_right) {
-    check_all<test::ExpirySubject>(3);
+BOOST_AUTO_TEST_CASE(every_history_of_a_deadline_is_right) {
+    check_all<test::ExpirySubject>();
 }
 
 BOOST_AUTO_TEST_CASE(list_elements_follow_their_specification) {
     check_random<test::ListElementSubject>();
 }
 
-BOOST_AUTO_TEST_CASE(every_short_history_of_a_list_element_is_right) {
-    check_all<test::ListElementSubject>(3);
+BOOST_AUTO_TEST_CASE(every_history_of_a_list_element_is_right) {
+    check_all<test::ListElementSubject>();
 }
 
-BOOST_AUTO_TEST_CASE(every_short_history_of_a_score_is_right) {
-    check_all<test::ScoreSubject>(3);
+BOOST_AUTO_TEST_CASE(every_history_of_a_score_is_right) {
+    check_all<test::ScoreSubject>();
 }
 
-BOOST_AUTO_TEST_CASE(every_short_history_of_a_set_element_is_right) {
-    check_all<test::ElementSubject>(4);
+BOOST_AUTO_TEST_CASE(every_history_of_a_set_element_is_right) {
+    check_all<test::ElementSubject>();
 }
 
-BOOST_AUTO_TEST_CASE(every_short_history_of_an_element_where_removals_win_is_right) {
-    check_all<test::SignedElementSubject>(4);
+BOOST_AUTO_TEST_CASE(every_history_of_an_element_where_removals_win_is_right) {
+    check_all<test::SignedElementSubject>();
 }
 
-BOOST_AUTO_TEST_CASE(every_short_history_of_a_flag_is_right) {
-    check_all<test::FlagSubject>(4);
-    check_all<test::SignedFlagSubject>(4);
+BOOST_AUTO_TEST_CASE(every_history_of_a_flag_is_right) {
+    check_all<test::FlagSubject>();
+    check_all<test::SignedFlagSubject>();
 }
 
-BOOST_AUTO_TEST_CASE(every_short_history_of_a_register_of_many_values_is_right) {
-    check_all<test::MultiValueSubject>(4);
+BOOST_AUTO_TEST_CASE(every_history_of_a_register_of_many_values_is_right) {
+    check_all<test::MultiValueSubject>();
 }
 
-BOOST_AUTO_TEST_CASE(every_short_history_of_a_counter_is_right) {
-    check_all<test::CounterSubject>(3);
+BOOST_AUTO_TEST_CASE(every_history_of_a_counter_is_right) {
+    check_all<test::CounterSubject>();
 }
 
-BOOST_AUTO_TEST_CASE(every_short_history_of_a_string_is_right) {
-    check_all<test::StringSubject>(3);
+BOOST_AUTO_TEST_CASE(every_history_of_a_string_is_right) {
+    check_all<test::StringSubject>();
 }
 
-BOOST_AUTO_TEST_CASE(every_short_history_of_a_hash_field_is_right) {
-    check_all<FieldSubject>(3);
+BOOST_AUTO_TEST_CASE(every_history_of_a_hash_field_is_right) {
+    check_all<FieldSubject>();
 }
 
-BOOST_AUTO_TEST_CASE(every_short_history_of_a_register_is_right) {
-    check_all<test::RegisterSubject>(3);
+BOOST_AUTO_TEST_CASE(every_history_of_a_register_is_right) {
+    check_all<test::RegisterSubject>();
 }
 
 BOOST_AUTO_TEST_SUITE_END()

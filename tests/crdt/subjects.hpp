@@ -40,6 +40,16 @@ struct RegisterSubject {
         return {Operation::Kind::set, "value " + std::to_string(chooser.number())};
     }
 
+    /// All that there is: values differ.
+    static std::vector<Operation> few(std::uint64_t number) {
+        return {{Operation::Kind::remove, ""},
+                {Operation::Kind::set, "value " + std::to_string(number)}};
+    }
+
+    static std::string words(const Operation& operation) {
+        return operation.kind == Operation::Kind::remove ? "remove" : "set " + operation.value;
+    }
+
     static CellDelta delta(const Operation& operation, const Cell& /*cell*/, const Dot& /*dot*/) {
         CellDelta delta{true, std::nullopt, {}};
         if (operation.kind == Operation::Kind::set) delta.value = operation.value;
@@ -70,6 +80,17 @@ struct ExpirySubject {
         if (kind == 0) return {Operation::Kind::remove, ""};
         if (kind == 1) return {Operation::Kind::set, "never"};
         return {Operation::Kind::set, std::to_string(1000 + chooser.number() % 1000)};
+    }
+
+    /// Deadlines that fall while time goes on, and the one that is later than all.
+    static std::vector<Operation> few(std::uint64_t number) {
+        return {{Operation::Kind::remove, ""},
+                {Operation::Kind::set, std::to_string(1000 - number)},
+                {Operation::Kind::set, "never"}};
+    }
+
+    static std::string words(const Operation& operation) {
+        return RegisterSubject::words(operation);
     }
 
     static CellDelta delta(const Operation& operation, const Cell& cell, const Dot& dot) {
@@ -106,6 +127,19 @@ struct CounterSubject {
         return {Operation::Kind::increment, kind == 2 ? amount : ~amount};
     }
 
+    /// Amounts of which no two sums are equal.
+    static std::vector<Operation> few(std::uint64_t number) {
+        const std::uint64_t amount = std::uint64_t{1} << (4 * number);
+        return {{Operation::Kind::reset, 0},
+                {Operation::Kind::increment, amount},
+                {Operation::Kind::reset_then_increment, amount}};
+    }
+
+    static std::string words(const Operation& operation) {
+        static const char* const names[] = {"increment ", "reset ", "reset, then increment "};
+        return names[static_cast<std::size_t>(operation.kind)] + std::to_string(operation.amount);
+    }
+
     static CellDelta delta(const Operation& operation, const Cell& cell, const Dot& dot) {
         if (operation.kind == Operation::Kind::increment) {
             return {false, std::nullopt, {cell.counter.increment(dot, operation.amount, false)}};
@@ -132,6 +166,14 @@ struct ElementSubject {
         return chooser.choose(2) == 0 ? Operation::add : Operation::remove;
     }
 
+    static std::vector<Operation> few(std::uint64_t /*number*/) {
+        return {Operation::add, Operation::remove};
+    }
+
+    static std::string words(const Operation& operation) {
+        return operation == Operation::add ? "add" : "remove";
+    }
+
     static CellDelta delta(const Operation& operation, const Cell& /*cell*/, const Dot& /*dot*/) {
         if (operation == Operation::remove) return {true, std::nullopt, {}};
         return {true, Bytes(), {}};
@@ -153,6 +195,15 @@ struct SignedElementSubject {
 
     static Operation random_operation(Chooser& chooser) {
         return static_cast<Operation>(chooser.choose(3));
+    }
+
+    static std::vector<Operation> few(std::uint64_t /*number*/) {
+        return {Operation::add, Operation::remove, Operation::clear};
+    }
+
+    static std::string words(const Operation& operation) {
+        static const char* const names[] = {"add", "remove", "clear"};
+        return names[static_cast<std::size_t>(operation)];
     }
 
     static CellDelta delta(const Operation& operation, const Cell& /*cell*/, const Dot& /*dot*/) {
@@ -184,6 +235,26 @@ struct StringSubject {
         if (kind == 4) return {First::del, "", number};
         if (kind == 5) return {First::nothing, "", 0, random_hundredths(number)};
         return {First::nothing, "", number % 2 == 0 ? number : ~number};
+    }
+
+    /// A number, an increment, a removal: what else there is does the same to the two parts of the
+    /// cell. Sums of the amounts differ.
+    static std::vector<Operation> few(std::uint64_t number) {
+        const std::uint64_t amount = std::uint64_t{1} << (4 * number);
+        return {{First::set, std::to_string(amount), {}},
+                {First::del, "", {}},
+                {First::nothing, "", 3 * amount}};
+    }
+
+    static std::string words(const Operation& operation) {
+        std::string text = operation.first == First::set   ? "set " + operation.value
+                           : operation.first == First::del ? "remove"
+                                                           : "";
+        if (operation.amount) text += " add " + std::to_string(*operation.amount);
+        if (operation.hundredths != 0) {
+            text += " add decimal " + spec::decimal_text(operation.hundredths);
+        }
+        return text;
     }
 
     /// Some of them whole numbers, some below 0.
@@ -239,6 +310,15 @@ struct ScoreSubject {
         return {First::nothing, "", 0, added};
     }
 
+    static std::vector<Operation> few(std::uint64_t number) {
+        const std::uint64_t amount = std::uint64_t{1} << (4 * number);
+        return {{First::set, std::to_string(amount), {}},
+                {First::del, "", {}},
+                {First::nothing, "", 0, spec::Hundredths{3} * amount}};
+    }
+
+    static std::string words(const Operation& operation) { return StringSubject::words(operation); }
+
     static CellDelta delta(const Operation& operation, const Cell& cell, const Dot& dot) {
         CellDelta delta = StringSubject::delta(operation, cell, dot);
         if (delta.value) delta.value = score_bytes(*parse_score(*delta.value));
@@ -260,6 +340,15 @@ struct RightsRowSubject {
 
     static Operation random_operation(Chooser& chooser) {
         return {Operation::Kind::make, 1 + chooser.number() % 1000, {}};
+    }
+
+    /// There is no other; what the others do leaves the row as it is.
+    static std::vector<Operation> few(std::uint64_t number) {
+        return {{Operation::Kind::make, number, {}}};
+    }
+
+    static std::string words(const Operation& operation) {
+        return "make " + std::to_string(operation.amount);
     }
 
     static CellDelta delta(const Operation& operation, const Cell& cell, const Dot& dot) {

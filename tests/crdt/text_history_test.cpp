@@ -6,6 +6,7 @@
 #include <sstream>
 
 #include "crdt/text.hpp"
+#include "tests/crdt/all_histories.hpp"
 #include "tests/crdt/history.hpp"
 #include "tests/crdt/spec_text.hpp"
 
@@ -258,11 +259,58 @@ void check_random(std::size_t steps, const Alphabet& alphabet) {
     constexpr std::size_t histories_default = 100;
     const std::size_t count = test::count_from("SYNCLINE_HISTORIES", histories_default);
     for (const std::uint64_t seed : test::seeds(count)) {
-        test::RandomChooser chooser(seed);
+        test::Chooser chooser(seed);
         const std::string failure = TextHistoryCheck(chooser, alphabet).run(steps);
         BOOST_REQUIRE_MESSAGE(failure.empty(), "SYNCLINE_SEED=" << seed << ": " << failure);
     }
 }
+
+/// One character inserted anywhere, or erased: longer edits are made of these. Nothing is
+/// collected.
+struct TextSystem {
+    using Operation = Ops;
+    using State = Text;
+    using Delta = Ops;
+    static constexpr bool timed = false;
+
+    static std::vector<Ops> operations(const Text& text, const Actor& actor, std::uint64_t number) {
+        std::vector<Ops> all;
+        const std::string letter(1, static_cast<char>('a' + number));
+        for (std::uint64_t position = 0; position <= text.size(); ++position) {
+            all.push_back({text.insertion(actor, position, letter).value()});
+            if (position < text.size()) all.push_back({text.erasure(position, 1).value()});
+        }
+        return all;
+    }
+    static Ops delta(const Ops& operation, const Text& /*text*/, const Dot& /*dot*/) {
+        return operation;
+    }
+    static void apply(Text& text, const test::spec::Event<Ops>& event, const Ops& ops) {
+        for (const TextOp& op : ops) BOOST_REQUIRE(text.apply(op, event.dot).has_value());
+    }
+    static Text join(const Text& a, const VersionVector& /*a_context*/, const Text& b,
+                     const VersionVector& /*b_context*/) {
+        Text joined = a;
+        BOOST_REQUIRE(joined.join(b).has_value());
+        return joined;
+    }
+    static bool collect(const Text& /*text*/, const VersionVector& /*cut*/) { return false; }
+    static std::string wrong(const Text& text, const test::spec::TextEvents& visible,
+                             const VersionVector& /*seen*/) {
+        std::string expected;
+        for (const auto& character : test::spec::text(test::spec::text_tree(visible))) {
+            expected += character;
+        }
+        if (text.text() == expected) return {};
+        return "it reads " + text.text() + " instead of " + expected;
+    }
+    static bool same(const Text& a, const Text& b) { return rows_of(a) == rows_of(b); }
+    static std::string words(const Ops& ops) {
+        return std::holds_alternative<TextErasure>(ops[0])
+                   ? "erase"
+                   : "insert " + std::get<TextInsertion>(ops[0]).text;
+    }
+};
 
 /// A few events of three writers who seldom hear of each other, delivered in every causal order.
 class AllOrders {
@@ -323,7 +371,7 @@ private:
         BOOST_REQUIRE(reader.text.text() == expected_);
     }
 
-    test::RandomChooser chooser_;
+    test::Chooser chooser_;
     std::array<TextReplica, 3> writers_;
     test::spec::TextEvents events_;
     std::string expected_;
@@ -352,18 +400,8 @@ BOOST_AUTO_TEST_CASE(texts_with_crowded_places_follow_their_specification) {
     check_random(40, {{"1"}, 1, 3, false});
 }
 
-BOOST_AUTO_TEST_CASE(every_short_history_is_right) {
-    const Alphabet alphabet{{"ab"}, 1, 2, true, 0};
-    const std::size_t steps = test::count_from("SYNCLINE_EXHAUSTIVE", 3);
-    test::ExhaustiveChooser chooser;
-    std::size_t histories = 0;
-    do {
-        ++histories;
-        const std::string failure = TextHistoryCheck(chooser, alphabet).run(steps);
-        BOOST_REQUIRE_MESSAGE(failure.empty(), failure);
-    } while (chooser.advance());
-    BOOST_TEST_MESSAGE(histories << " histories of " << steps << " steps");
-    BOOST_TEST(histories > 1000U);
+BOOST_AUTO_TEST_CASE(every_history_is_right) {
+    test::check_all_histories<TextSystem>();
 }
 
 BOOST_AUTO_TEST_SUITE_END()
