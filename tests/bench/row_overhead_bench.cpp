@@ -5,8 +5,6 @@
 /// thousand a transaction, after as many transactions of one SET each as there are rows.
 /// Usage: bench_row_overhead [DIRECTORY [ROWS]]     (default: /dev/shm, where a sync costs nothing,
 /// and a million rows of each kind: some 3 GB and minutes)
-#include <lmdb.h>
-
 #include <chrono>
 #include <cstdlib>
 #include <filesystem>
@@ -20,6 +18,7 @@
 #include "core/engine/event.hpp"
 #include "crdt/cell.hpp"
 #include "storage/tables.hpp"
+#include "tests/bench/closed_base.hpp"
 
 namespace {
 
@@ -29,6 +28,7 @@ using syncline::BytesView;
 using syncline::CellType;
 using syncline::Database;
 using syncline::Result;
+using syncline::test::ClosedBase;
 
 constexpr int batch_rows = 1000;
 constexpr int events_count = 2000;
@@ -37,10 +37,6 @@ constexpr std::size_t checksum_bytes = 8;
 const std::string value(16, 'v');
 
 bool all_within = true;
-
-void lmdb(int answer) {
-    SYNCLINE_ASSERT(answer == MDB_SUCCESS);
-}
 
 std::string number(int i) {
     std::string digits = std::to_string(i);
@@ -64,61 +60,6 @@ struct Sums {
     double beyond = 0;  ///< bytes without the user's
     double user = 0;
     [[nodiscard]] double mean() const { return beyond / rows; }
-};
-
-/// The tables of a base that no process has open.
-class ClosedBase {
-public:
-    explicit ClosedBase(const std::string& directory) {
-        lmdb(mdb_env_create(&environment_));
-        lmdb(mdb_env_set_maxdbs(environment_, 8));
-        lmdb(mdb_env_set_mapsize(environment_, std::size_t{16} << 30U));
-        const std::string path = directory + "/base";
-        lmdb(mdb_env_open(environment_, path.c_str(), MDB_RDONLY, 0600));
-        lmdb(mdb_txn_begin(environment_, nullptr, MDB_RDONLY, &reader_));
-    }
-    ~ClosedBase() {
-        mdb_txn_abort(reader_);
-        mdb_env_close(environment_);
-    }
-    ClosedBase(const ClosedBase&) = delete;
-    ClosedBase& operator=(const ClosedBase&) = delete;
-
-    /// Bytes of the pages of cells and of what is derived from them.
-    [[nodiscard]] double page_bytes() const {
-        double pages = 0;
-        double page = 0;
-        for (const char* const table : {"cells", "counts"}) {
-            MDB_stat stat{};
-            lmdb(mdb_stat(reader_, open(table), &stat));
-            pages += static_cast<double>(stat.ms_branch_pages + stat.ms_leaf_pages +
-                                         stat.ms_overflow_pages);
-            page = stat.ms_psize;
-        }
-        return pages * page;
-    }
-
-    void each(const char* table, const std::function<void(BytesView, BytesView)>& visit) const {
-        MDB_cursor* cursor = nullptr;
-        lmdb(mdb_cursor_open(reader_, open(table), &cursor));
-        MDB_val key{};
-        MDB_val row{};
-        while (mdb_cursor_get(cursor, &key, &row, MDB_NEXT) == MDB_SUCCESS) {
-            visit({static_cast<const char*>(key.mv_data), key.mv_size},
-                  {static_cast<const char*>(row.mv_data), row.mv_size});
-        }
-        mdb_cursor_close(cursor);
-    }
-
-private:
-    [[nodiscard]] MDB_dbi open(const char* table) const {
-        MDB_dbi id = 0;
-        lmdb(mdb_dbi_open(reader_, table, 0, &id));
-        return id;
-    }
-
-    MDB_env* environment_ = nullptr;
-    MDB_txn* reader_ = nullptr;
 };
 
 /// The database under test; each step ends with a checkpoint.

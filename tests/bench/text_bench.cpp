@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cinttypes>
 #include <cstdio>
+#include <fstream>
 
 #include "tests/crdt/text_trace.hpp"
 
@@ -58,6 +59,25 @@ void require(bool right, const char* what) {
 double heap_bytes() {
     const struct mallinfo2 info = mallinfo2();
     return static_cast<double>(info.uordblks) + static_cast<double>(info.hblkhd);
+}
+
+/// A line of /proc/self/status, in bytes.
+double process_bytes(const std::string& name) {
+    std::ifstream status("/proc/self/status");
+    for (std::string line; std::getline(status, line);) {
+        if (line.rfind(name + ":", 0) == 0) return 1024 * std::stod(line.substr(name.size() + 1));
+    }
+    return 0;
+}
+
+/// By how much the process grows at most while something runs, as its resident pages say.
+template <typename Run>
+double peak_growth(const Run& run) {
+    malloc_trim(0);
+    std::ofstream("/proc/self/clear_refs") << "5";  // the peak begins anew
+    const double before = process_bytes("VmRSS");
+    run();
+    return process_bytes("VmHWM") - before;
 }
 
 Bytes packed(const TextOp& op) {
@@ -151,29 +171,34 @@ void bench_merge(const Published& published) {
     const auto events = recorder.record(copies);
     std::printf("%s x %zu: a new replica takes %zu events of %" PRIu32 " writers\n", published.name,
                 copies, events.size(), trace.agents_count);
-    const double before = heap_bytes();
-    Text text;
-    const double apply_ms = fastest_ms([&] {
-        text = Text();
-        for (const TraceEvent& event : events) {
-            for (const TextOp& op : event.ops) syncline::test::must(text.apply(op, event.dot));
-        }
-    });
-    const double per_650k = 650'000.0 / static_cast<double>(events.size());
-    print("applied", apply_ms, "ms");
-    print("applied, for 650,000 events", apply_ms * per_650k, 100, "ms");
-    print("memory of the text", (heap_bytes() - before) / mib, 40, "MiB");
-    require(text.text() == recorder.last_text().text(), "the text that was merged");
-    print_wire(events);
     std::vector<std::pair<syncline::Dot, Bytes>> wire;
     for (const TraceEvent& event : events) {
         for (const TextOp& op : event.ops) wire.emplace_back(event.dot, packed(op));
     }
-    print("decoded and applied", fastest_ms([&] {
-              Text decoded;
-              for (const auto& [dot, bytes] : wire) {
-                  syncline::Unpacker in(bytes);
-                  syncline::test::must(decoded.apply(unpack_text_op(in, dot.actor), dot));
+    const double before = heap_bytes();
+    Text text;
+    const auto take = [&] {
+        text = Text();
+        for (const auto& [dot, bytes] : wire) {
+            syncline::Unpacker in(bytes);
+            syncline::test::must(text.apply(unpack_text_op(in, dot.actor), dot));
+        }
+    };
+    const double peak = peak_growth(take);
+    const double take_ms = fastest_ms(take);
+    print("decoded and applied", take_ms, "ms");
+    const double per_650k = 650'000.0 / static_cast<double>(events.size());
+    print("decoded and applied, for 650,000 events", take_ms * per_650k, 100, "ms");
+    print("memory at its peak, resident", peak / mib, 40, "MiB");
+    print("memory of the text", (heap_bytes() - before) / mib, 40, "MiB");
+    require(text.text() == recorder.last_text().text(), "the text that was merged");
+    print_wire(events);
+    print("applied, decoded before", fastest_ms([&] {
+              Text applied;
+              for (const TraceEvent& event : events) {
+                  for (const TextOp& op : event.ops) {
+                      syncline::test::must(applied.apply(op, event.dot));
+                  }
               }
           }),
           "ms");

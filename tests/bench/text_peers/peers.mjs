@@ -31,6 +31,13 @@ const libraries = {
             });
         },
         lastUpdate: (replica) => replica.updates.pop(),
+        /// Bytes of one update for each transaction. Listening costs time: another replica does it.
+        wireBytes(_, txns) {
+            const sender = libraries.yjs.create(0);
+            libraries.yjs.listen(sender);
+            for (const txn of txns) libraries.yjs.edit(sender, txn.patches, 0);
+            return totalLength(sender.updates);
+        },
         applyAll(replica, updates) {
             for (const bytes of updates) Y.applyUpdate(replica.doc, bytes, "remote");
         },
@@ -57,6 +64,8 @@ const libraries = {
         },
         listen() {},
         lastUpdate: (replica) => Automerge.getLastLocalChange(replica.doc),
+        /// The first change is the one that all replicas begin with.
+        wireBytes: (replica) => totalLength(Automerge.getAllChanges(replica.doc).slice(1)),
         applyAll(replica, updates) {
             [replica.doc] = Automerge.applyChanges(replica.doc, updates);
         },
@@ -93,6 +102,13 @@ function memoryBytes() {
     return usage.heapUsed + usage.external;
 }
 
+const totalLength = (pieces) => pieces.reduce((sum, bytes) => sum + bytes.length, 0);
+
+/// How much more memory than at first the process has had at its peak, garbage included.
+function peakGrowth(rssBefore) {
+    return process.resourceUsage().maxRSS * 1024 - rssBefore;
+}
+
 function fastest(runs, work) {
     let best = Infinity;
     let result = null;
@@ -119,14 +135,8 @@ function type(library, path, runs) {
     const [load, loaded] = fastest(runs, () => library.load(bytes));
     require(library.text(loaded) === trace.endContent, "the text that was loaded");
 
-    const sender = library.create(0);
-    library.listen(sender);
-    let wire = 0;
-    for (const txn of trace.txns) {
-        library.edit(sender, txn.patches, 0);
-        wire += library.lastUpdate(sender).length;
-    }
-    return { typed, memory, document: bytes.length, encode, load, wire: wire / trace.txns.length };
+    const wire = library.wireBytes(replica, trace.txns) / trace.txns.length;
+    return { typed, memory, document: bytes.length, encode, load, wire };
 }
 
 /// The events of a trace, with one replica for each agent, copy after copy: each one is edited behind
@@ -150,6 +160,7 @@ class Recorder {
     record(copies) {
         for (let copy = 0; copy < copies; ++copy) {
             this.recordCopy(this.library.length(this.replicas[this.last]));
+            console.error(`    copy ${copy + 1} of ${copies}`);
         }
         return this.events.map((event) => event.bytes);
     }
@@ -220,9 +231,12 @@ function readEvents(path) {
 function merge(library, path, runs) {
     const { end, events } = readEvents(path);
     const before = memoryBytes();
+    const rssBefore = process.memoryUsage.rss();
+    let peak = null;
     const [apply, replica] = fastest(runs, () => {
         const fresh = library.create(999);
         library.applyAll(fresh, events);
+        peak ??= peakGrowth(rssBefore);
         return fresh;
     });
     const memory = memoryBytes() - before;
@@ -230,8 +244,8 @@ function merge(library, path, runs) {
     const bytes = library.save(replica);
     const [load, loaded] = fastest(runs, () => library.load(bytes));
     require(library.text(loaded) === end, "the text that was loaded");
-    const wire = events.reduce((sum, event) => sum + event.length, 0) / events.length;
-    return { events: events.length, apply, memory, document: bytes.length, load, wire };
+    const wire = totalLength(events) / events.length;
+    return { events: events.length, apply, peak, memory, document: bytes.length, load, wire };
 }
 
 const [mode, name, path, ...rest] = process.argv.slice(2);
