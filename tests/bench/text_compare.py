@@ -30,6 +30,7 @@ PAPER = TRACES / "sequential/automerge-paper.json.gz"
 MERGES = ["friendsforever", "clownschool"]
 RUNS = {"yjs": 3, "automerge": 1}
 INSTALL_SECONDS = 300
+OURS_SECONDS = 300
 EVENTS = 650_000
 KB = 1000
 MIB = 1024 * 1024
@@ -107,21 +108,21 @@ def figures(section, wanted):
     return found
 
 
-def run_ours(name, seconds, *arguments):
+def run_ours(name, *arguments):
     folder = os.environ.get("SYNCLINE_BENCHES", str(SOURCE / "build/release/tests"))
     run = subprocess.run([f"{folder}/{name}", *map(str, arguments)], capture_output=True, text=True,
-                         timeout=seconds, env=os.environ | {"SYNCLINE_SOURCE": str(SOURCE)},
+                         timeout=OURS_SECONDS, env=os.environ | {"SYNCLINE_SOURCE": str(SOURCE)},
                          check=False)
     if run.returncode not in (0, 1) or "WRONG" in run.stdout:  # 1: a target is missed
         raise SystemExit(f"{name} failed: {run.stdout[-300:]}{run.stderr}")
     return run.stdout
 
 
-def measure_ours(folder, seconds):
+def measure_ours(folder):
     """{"typing": figures, trace: figures}"""
-    parts = re.split(r"\n(?=\S)", run_ours("bench_text", seconds))
+    parts = re.split(r"\n(?=\S)", run_ours("bench_text"))
     sections = {part.split(":")[0].split(" x ")[0]: part for part in parts if ":" in part}
-    database = run_ours("bench_text_database", seconds, folder, "paper")
+    database = run_ours("bench_text_database", folder, "paper")
     result = {"typing": figures(sections["automerge-paper"], OURS_TYPING)
                         | figures(database, OURS_DATABASE)}
     for trace in MERGES:
@@ -275,7 +276,7 @@ def main():
         for number in range(max(options.rounds, options.automerge_rounds)):
             if number < options.rounds:
                 progress(f"round {number + 1}: ours")
-                measured["syncline"].append(measure_ours(folder, options.step_seconds))
+                measured["syncline"].append(measure_ours(folder))
             for peer in peers:
                 if number < peer.rounds:
                     measured[peer.name].append(peer.measure())
