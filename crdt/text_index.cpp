@@ -352,8 +352,9 @@ void TextIndex::set_home(const TextSpan& span, std::uint32_t leaf) {
 }
 
 std::uint32_t TextIndex::slot_of(const Node& node, std::uint32_t child) {
-    std::uint32_t slot = 0;
-    while (node.children[slot] != child) ++slot;
+    // From the end: there a text grows.
+    std::uint32_t slot = node.count - 1;
+    while (node.children[slot] != child) --slot;
     return slot;
 }
 
