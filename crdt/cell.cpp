@@ -26,11 +26,6 @@ constexpr std::uint8_t with_entries = 8;
 constexpr unsigned dots_count_shift = 4;
 constexpr std::uint64_t dots_count_beyond = 15;  ///< as a number after it, less 15
 
-/// Timestamps at rest count from 2024-01-01, so that they are short for long.
-constexpr std::uint64_t epoch_ms = 1704067200000;
-constexpr std::uint64_t ms_mask = (std::uint64_t{1} << 48) - 1;
-constexpr std::uint64_t logical_max = 0xffff;
-
 /// Planted bug: forgets siblings, so that a later removal of the winner finds nothing else.
 void keep_only_winner(DotMap& dots) {
     const DotMap::Entry* winner = dots.winner();
@@ -159,18 +154,6 @@ constexpr std::size_t fixed_value_bytes(CellType type) {
     return traits_of(type).has_scores || type == CellType::expiry ? 8 : 0;
 }
 
-void write_time(ByteWriter& out, Hlc hlc) {
-    out.varint((hlc.ms() - epoch_ms) & ms_mask);
-    out.varint(hlc.logical());
-}
-
-Hlc read_time(ByteReader& in) {
-    const std::uint64_t ms = in.varint();
-    const std::uint64_t logical = in.varint();
-    if (ms > ms_mask || logical > logical_max) in.fail();
-    return Hlc{(((ms + epoch_ms) & ms_mask) << 16) | logical};
-}
-
 /// How a dot's actor is written, and its sign.
 std::uint8_t dot_form(const DotMap::Entry& entry) {
     const unsigned sign = entry.payload.negative ? negative_dot : 0U;
@@ -179,7 +162,7 @@ std::uint8_t dot_form(const DotMap::Entry& entry) {
 
 /// `last`: nothing follows in the cell.
 void write_dot_value(ByteWriter& out, const DotValue& payload, CellType type, bool last) {
-    write_time(out, payload.hlc);
+    write_compact(out, payload.hlc);
     if (last || fixed_value_bytes(type) > 0) {
         out.raw(payload.value);
     } else {
@@ -244,7 +227,7 @@ void read_dots(ByteReader& in, CellType type, std::uint8_t form, DotMap& dots) {
         const bool ascending = dots.empty() || dots.entries().back().dot.actor < dot.actor;
         if (!ascending || dot.counter == 0) in.fail();
         if (traits_of(type).has_values) {
-            payload.hlc = read_time(in);
+            payload.hlc = read_compact_hlc(in);
             const bool last = i + 1 == count && (form & with_entries) == 0;
             payload.value = read_dot_value(in, type, last);
             if (!is_value(payload.value, type)) in.fail();
