@@ -11,7 +11,7 @@ namespace syncline {
 namespace {
 
 constexpr std::string_view magic = "SYNCLLOG";
-constexpr std::uint32_t format_version = 1;
+constexpr std::uint32_t format_version = 2;
 /// The unit in which a disk writes: all of it or nothing.
 constexpr std::size_t sector_bytes = 512;
 constexpr std::size_t checksum_bytes = 8;
@@ -108,8 +108,9 @@ Result<std::optional<SegmentHeader>> decode_segment_header(BytesView block) {
                 break;
             case CopyState::other_version:
                 return Error{Code::version,
-                             "segment header is of a format version this program "
-                             "does not know; it knows version 1"};
+                             "the log is of a format version this program does not know; it knows "
+                             "version " +
+                                 std::to_string(format_version)};
             case CopyState::good:
                 if (!newest || newest->sequence < header.sequence) newest = header;
         }

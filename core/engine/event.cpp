@@ -1,6 +1,10 @@
 #include "core/engine/event.hpp"
 
+#include <algorithm>
+
+#include "core/base/assert.hpp"
 #include "core/base/limits.hpp"
+#include "core/engine/event_head.hpp"
 #include "crdt/bounded_counter.hpp"
 #include "crdt/position.hpp"
 #include "crdt/text_rows.hpp"
@@ -8,26 +12,47 @@
 namespace syncline {
 namespace {
 
-constexpr std::size_t dot_bytes = 16;
 /// First number of an op; new kinds get new numbers, unknown ones are an error, never skipped.
 enum OpKind : std::uint64_t { cell_op = 0, clear_key = 1, clear_buckets = 2, text_edit = 3 };
 
+/// How a text's generation names its actor: 0 for the event's own, else the place among the others
+/// in the past, from 1.
+std::uint64_t place_of(const Actor& actor, const EventHead& head) {
+    if (actor == head.dot.actor) return 0;
+    const auto& entries = head.past.entries();
+    return 1 + static_cast<std::uint64_t>(
+                   std::count_if(entries.begin(), entries.end(), [&](const auto& entry) {
+                       return entry.first < actor && entry.first != head.dot.actor;
+                   }));
+}
+
+/// Nothing for a place that the past does not have.
+std::optional<Actor> actor_at(std::uint64_t place, const EventHead& head) {
+    if (place == 0) return head.dot.actor;
+    for (const auto& [other, counter] : head.past.entries()) {
+        if (other != head.dot.actor && --place == 0) return other;
+    }
+    return std::nullopt;
+}
+
 /// The generation that the event itself makes is left out.
-void pack_text_edit(Packer& out, const TextEdit& edit, const Dot& own) {
+void pack_text_edit(Packer& out, const TextEdit& edit, const EventHead& head) {
     out.array(4);
     out.uint(text_edit);
     out.bin(edit.key);
-    if (edit.generation == own) {
+    if (edit.generation == head.dot) {
         out.nil();
     } else {
-        out.array(3);
-        pack(out, edit.generation);
+        SYNCLINE_ASSERT(head.past.covers(edit.generation));
+        out.array(2);
+        out.uint(place_of(edit.generation.actor, head));
+        out.uint(edit.generation.counter);
     }
     out.array(edit.edits.size());
     for (const TextOp& op : edit.edits) pack(out, op);
 }
 
-void pack_op(Packer& out, const Op& op, const Dot& own) {
+void pack_op(Packer& out, const Op& op, const EventHead& head) {
     if (const auto* cell = std::get_if<CellOp>(&op)) {
         out.array(5);
         out.uint(cell_op);
@@ -44,7 +69,7 @@ void pack_op(Packer& out, const Op& op, const Dot& own) {
         out.uint(clear_key);
         out.bin(clear->key);
     } else if (const auto* edit = std::get_if<TextEdit>(&op)) {
-        pack_text_edit(out, *edit, own);
+        pack_text_edit(out, *edit, head);
     } else {
         const auto& buckets = std::get<ClearBuckets>(op);
         out.array(3);
@@ -91,28 +116,32 @@ Op unpack_cell_op(Unpacker& in, const Actor& actor) {
     return op;
 }
 
-Op unpack_text_edit(Unpacker& in, const Dot& own) {
+Dot unpack_generation(Unpacker& in, const EventHead& head) {
+    if (in.nil()) return head.dot;
+    in.array_of(2);
+    const std::optional<Actor> actor = actor_at(in.uint(), head);
+    const Dot generation{actor.value_or(Actor{}), in.uint()};
+    if (!actor || generation.counter == 0 || !head.past.covers(generation)) in.fail();
+    return generation;
+}
+
+Op unpack_text_edit(Unpacker& in, const EventHead& head) {
     TextEdit edit;
     edit.key = unpack_key(in);
-    edit.generation = own;
-    if (!in.nil()) {
-        in.array_of(3);
-        edit.generation = unpack_dot(in);
-        if (edit.generation.counter == 0 || edit.generation == own) in.fail();
-    }
+    edit.generation = unpack_generation(in, head);
     const std::size_t count = in.array();
     if (count == 0) in.fail();
     for (std::size_t i = 0; i < count && in.ok(); ++i) {
-        edit.edits.push_back(unpack_text_op(in, own.actor));
+        edit.edits.push_back(unpack_text_op(in, head.dot.actor));
     }
     return edit;
 }
 
-Op unpack_op(Unpacker& in, const Dot& own) {
+Op unpack_op(Unpacker& in, const EventHead& head) {
     const std::size_t elements = in.array();
     const std::uint64_t kind = in.uint();
-    if (elements == 4 && kind == text_edit) return unpack_text_edit(in, own);
-    if (elements == 5 && kind == cell_op) return unpack_cell_op(in, own.actor);
+    if (elements == 4 && kind == text_edit) return unpack_text_edit(in, head);
+    if (elements == 5 && kind == cell_op) return unpack_cell_op(in, head.dot.actor);
     if (elements == 2 && kind == clear_key) return ClearKey{unpack_key(in)};
     ClearBuckets buckets;
     if (elements == 3 && kind == clear_buckets) {
@@ -131,43 +160,40 @@ Error damaged(std::string_view what) {
 }  // namespace
 
 Bytes encode_event(const Event& event) {
+    const EventHead head{event.dot, event.past, event.hlc};
     Bytes bytes;
     ByteWriter writer(bytes);
-    writer.u32(event.dot.actor.node);
-    writer.u32(event.dot.actor.incarnation);
-    writer.u64(event.dot.counter);
+    write(writer, head);
     Packer out(bytes);
-    pack(out, event.past);
-    out.uint(event.hlc.bits);
     out.array(event.ops.size());
-    for (const Op& op : event.ops) pack_op(out, op, event.dot);
+    for (const Op& op : event.ops) pack_op(out, op, head);
     return bytes;
 }
 
 Result<Dot> peek_dot(BytesView bytes) {
-    ByteReader reader(bytes.substr(0, dot_bytes));
+    ByteReader in(bytes);
     Dot dot;
-    dot.actor.node = reader.u32();
-    dot.actor.incarnation = reader.u32();
-    dot.counter = reader.u64();
-    if (!reader.done() || dot.counter == 0) return damaged("event name");
+    const std::uint8_t form = in.u8();
+    dot.actor = read_compact_actor(in, form);
+    dot.counter = in.varint();
+    if (!in.ok() || dot.counter == 0) return damaged("event name");
     return dot;
 }
 
 Result<Event> decode_event(BytesView bytes) {
+    ByteReader reader(bytes);
+    EventHead head = read_event_head(reader);
+    if (!reader.ok()) return damaged("event head");
     Event event;
-    SYNCLINE_TRY(event.dot, peek_dot(bytes));
-    Unpacker in(bytes.substr(dot_bytes));
-    event.past = unpack_version_vector(in);
-    event.hlc.bits = in.uint();
+    Unpacker in(reader.raw(reader.left()));
     const std::size_t ops_count = in.array();
     for (std::size_t i = 0; i < ops_count && in.ok(); ++i) {
-        event.ops.push_back(unpack_op(in, event.dot));
+        event.ops.push_back(unpack_op(in, head));
     }
-    if (!in.done()) return damaged("event");
-    if (event.past.counter(event.dot.actor) != event.dot.counter - 1) {
-        return damaged("past of event " + to_string(event.dot));
-    }
+    if (!in.done()) return damaged("event " + to_string(head.dot));
+    event.dot = head.dot;
+    event.past = std::move(head.past);
+    event.hlc = head.hlc;
     return event;
 }
 

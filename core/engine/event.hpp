@@ -58,7 +58,8 @@ struct Event {
     bool operator==(const Event&) const = default;
 };
 
-/// The bytes that stand in the log and travel to peers: 16 bytes of dot, then msgpack.
+/// The bytes that stand in the log, and that EventHeads shortens for peers: the head, then the
+/// operations as msgpack. Precondition: the past covers the generations of texts that it edits.
 Bytes encode_event(const Event& event);
 /// Error corrupt for anything encode_event does not write; limit for keys or values too long.
 Result<Event> decode_event(BytesView bytes);

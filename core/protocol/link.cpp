@@ -130,6 +130,7 @@ void Link::pull() {
     pulling_ = true;
     paused_ = false;
     progress_ms_ = replica_.env_.clock.steady_ms();
+    heads_ = EventHeads();
     send(Pull{++generation_, hello_->log_id, expected_});
 }
 
@@ -208,7 +209,8 @@ Result<bool> Link::consume(const LogBatch::Item& item) {
     return Error{Code::version, "unknown kind of log record " + std::to_string(item.kind)};
 }
 
-Result<bool> Link::consume_event(BytesView bytes) {
+Result<bool> Link::consume_event(BytesView shortened) {
+    SYNCLINE_TRY(const Bytes bytes, heads_.restore(shortened));
     SYNCLINE_TRY(const Dot dot, peek_dot(bytes));
     if (replica_.group_->vv().covers(dot)) {
         peer_vv_.add(dot);
@@ -235,14 +237,15 @@ Result<bool> Link::consume_event(BytesView bytes) {
 Result<void> Link::on_pull(const Pull& request) {
     const Log& log = *replica_.log_;
     if (!admitted() || replica_.primary_backup_->holds_suffix()) return {};
-    if (stream_ && request.generation <= stream_->generation) return {};
+    if (request.generation <= pulled_) return {};
+    pulled_ = request.generation;
     if (request.log_id != log.id() || request.position < log.base() ||
         request.position > log.durable()) {
         stream_.reset();
         send_sync_needed(request.generation);
         return {};
     }
-    stream_ = Stream{request.generation, request.position, request.position, request.position};
+    stream_ = Stream{request.generation, request.position, request.position, request.position, {}};
     return stream();
 }
 
@@ -271,6 +274,9 @@ Result<void> Link::stream() {
             if (bytes + record->payload.size() > limits::transaction_bytes_max && bytes > 0) {
                 stream_->read = record->position;
                 break;
+            }
+            if (static_cast<RecordKind>(record->kind) == RecordKind::event) {
+                SYNCLINE_TRY(record->payload, stream_->heads.shorten(record->payload));
             }
             bytes += record->payload.size();
             batch.items.push_back(LogBatch::Item{record->kind, std::move(record->payload)});

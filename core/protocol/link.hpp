@@ -2,6 +2,7 @@
 #include <optional>
 #include <string>
 
+#include "core/engine/event_head.hpp"
 #include "core/engine/replica.hpp"
 #include "core/protocol/message.hpp"
 
@@ -50,6 +51,7 @@ private:
         Position sent = 0;   // everything before it went out, or was not needed
         Position read = 0;   // read this far, sent <= read
         Position acked = 0;  // the peer has consumed this far, acked <= sent
+        EventHeads heads;    // of the events that were sent
     };
 
     Result<void> on_hello(const Hello& hello);
@@ -63,7 +65,7 @@ private:
     Result<void> on_term_notice(const Term& term);
     void send_term();
     Result<bool> consume(const LogBatch::Item& item);
-    Result<bool> consume_event(BytesView bytes);
+    Result<bool> consume_event(BytesView shortened);
     Result<void> stream();
     void send(const Message& message);
     void send_hello();
@@ -84,9 +86,11 @@ private:
     VersionVector peer_vv_;  // what the peer is known to have or to get: never sent again
     VersionVector peer_durable_vv_;
     std::optional<Stream> stream_;
+    std::uint64_t pulled_ = 0;  // the last generation: each has one stream at most
 
     // As consumer.
     std::uint64_t generation_ = 0;
+    EventHeads heads_;  // of the events that this generation brought
     bool pulling_ = false;
     bool paused_ = false;  // a session, or a clock: pull again later
     Position expected_ = 0;

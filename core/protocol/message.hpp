@@ -13,7 +13,7 @@
 namespace syncline {
 
 /// Version of everything below; in every HELLO. Peers of another version are refused.
-constexpr std::uint64_t protocol_version = 4;
+constexpr std::uint64_t protocol_version = 5;
 
 /// Frame types of messages between replicas; smaller numbers belong to the handshake.
 enum class MessageType : std::uint8_t {
@@ -70,7 +70,7 @@ struct Pull {
 struct LogBatch {
     struct Item {
         std::uint8_t kind = 0;  ///< RecordKind
-        Bytes payload;
+        Bytes payload;          ///< of an event: as EventHeads shortens it, in this generation
 
         bool operator==(const Item&) const = default;
     };

@@ -115,12 +115,30 @@ void print_rest(const std::filesystem::path& folder) {
     print("LMDB file", file_bytes(folder, "data.mdb") / 1000, "KB");
 }
 
+/// Bytes of everything that another database gets to hear of these transactions.
+double wire_bytes(const Database& writer) {
+    const Database reader = open("reader");
+    double bytes = 0;
+    for (bool more = true; more;) {
+        more = false;
+        for (const auto& [from, to] : {std::pair(&writer, &reader), std::pair(&reader, &writer)}) {
+            while (const std::optional<Bytes> message = from->next_message("peer").value()) {
+                if (from == &writer) bytes += static_cast<double>(message->size());
+                must(to->receive("peer", *message));
+                more = true;
+            }
+        }
+    }
+    return bytes;
+}
+
 void one_writer(const std::string& name, std::size_t transaction_size, std::size_t count_max) {
     const TextTrace trace = syncline::test::load_trace("sequential/" + name);
     const std::size_t count = std::min(count_max, trace.txns.size());
     const std::string folder = name + "-" + std::to_string(transaction_size);
     double took = 0;
     double bytes = 0;
+    double wire = 0;
     {
         const Database database = open(folder);
         const double before = log_bytes(database);
@@ -130,17 +148,19 @@ void one_writer(const std::string& name, std::size_t transaction_size, std::size
             }
         });
         bytes = log_bytes(database) - before;
+        if (transaction_size == 1) wire = wire_bytes(database);
         if (count == trace.txns.size()) check_end(database, trace.end, name.c_str());
     }
     std::printf("%s: %zu transactions of the record, %zu of them in one\n", name.c_str(), count,
                 transaction_size);
     if (name == "automerge-paper" && count == trace.txns.size()) {
         print("typed through commits", took, 5, "s");
-        print("log and wire, for each keystroke", bytes / static_cast<double>(count), 40, "B");
+        print("log, for each keystroke", bytes / static_cast<double>(count), 40, "B");
     } else {
         print("typed through commits", took, "s");
-        print("log and wire, for each transaction", bytes / static_cast<double>(count), "B");
+        print("log, for each transaction of the record", bytes / static_cast<double>(count), "B");
     }
+    if (wire > 0) print("on the wire, each alone", wire / static_cast<double>(count), 40, "B");
     if (name == "automerge-paper" && count == trace.txns.size()) print_rest(scratch / folder);
     Result<std::optional<Bytes>> text = std::optional<Bytes>();
     const Database database = open(folder);

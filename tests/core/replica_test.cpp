@@ -2,6 +2,7 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include "core/engine/event_head.hpp"
 #include "tests/support/cluster.hpp"
 #include "tests/support/seeds.hpp"
 
@@ -196,7 +197,11 @@ BOOST_AUTO_TEST_CASE(a_peer_that_breaks_causality_is_cut_off_and_changes_nothing
     cluster.filter = [&](std::size_t, std::size_t, std::uint8_t type, Bytes& payload) {
         if (type != static_cast<std::uint8_t>(MessageType::batch)) return true;
         LogBatch batch = std::get<LogBatch>(decode_message(type, payload).value());
+        EventHeads heads;
+        for (LogBatch::Item& item : batch.items) item.payload = heads.restore(item.payload).value();
         if (batch.items.size() > 1) batch.items.erase(batch.items.begin());
+        heads = EventHeads();
+        for (LogBatch::Item& item : batch.items) item.payload = heads.shorten(item.payload).value();
         payload = encode_message(batch);
         return true;
     };

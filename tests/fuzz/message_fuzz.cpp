@@ -8,6 +8,7 @@
 
 #include "core/base/hash.hpp"
 #include "core/engine/event.hpp"
+#include "core/engine/event_head.hpp"
 #include "core/protocol/exchange.hpp"
 #include "core/protocol/message.hpp"
 #include "crdt/text.hpp"
@@ -24,6 +25,18 @@ void fuzz_event(syncline::BytesView bytes) {
     if (!event) return;
     const auto again = syncline::decode_event(syncline::encode_event(*event));
     check(again.has_value() && *again == *event);
+}
+
+/// Items of one stream: an error, or events that would be shortened to these bytes again.
+void fuzz_batch(const syncline::LogBatch& batch) {
+    syncline::EventHeads receiver;
+    syncline::EventHeads sender;
+    for (const auto& item : batch.items) {
+        const auto event = receiver.restore(item.payload);
+        if (!event) return;
+        check(sender.shorten(*event).value() == item.payload);
+        fuzz_event(*event);
+    }
 }
 
 /// The checksum is made good, or nothing would get past it.
@@ -94,9 +107,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (!message) return 0;
     const auto again = syncline::decode_message(data[0], syncline::encode_message(*message));
     check(again.has_value() && *again == *message);
-    if (const auto* batch = std::get_if<syncline::LogBatch>(&*message)) {
-        for (const auto& item : batch->items) fuzz_event(item.payload);
-    }
+    if (const auto* batch = std::get_if<syncline::LogBatch>(&*message)) fuzz_batch(*batch);
     if (const auto* rows = std::get_if<syncline::SessionRows>(&*message)) fuzz_rows(*rows);
     return 0;
 }

@@ -35,7 +35,7 @@ Bytes format_header_start(std::uint64_t log_id, Position base) {
     Bytes start;
     ByteWriter writer(start);
     writer.raw("SYNCLLOG");
-    writer.u32(1);
+    writer.u32(2);
     writer.u64(log_id);
     writer.u64(base);
     return start;
@@ -329,22 +329,24 @@ BOOST_AUTO_TEST_CASE(files_of_two_logs_are_an_error) {
     BOOST_TEST(log.error().message.find("different logs") != std::string::npos);
 }
 
-BOOST_AUTO_TEST_CASE(newer_format_is_told_apart_from_damage) {
-    MemoryDisk disk;
-    (void)open_log(disk);
-    const std::string name = disk.names().front();
-    Bytes content = disk.content(name);
-    for (const std::size_t copy : {0U, 2048U}) {
-        content[copy + 8 + 8 + 3] = 2;
-        Bytes checksum;
-        ByteWriter(checksum).u64(hash64(BytesView(content).substr(copy + 8, 504)));
-        content.replace(copy, 8, checksum);
+BOOST_AUTO_TEST_CASE(other_formats_are_told_apart_from_damage) {
+    for (const char version : {'\1', '\3'}) {
+        MemoryDisk disk;
+        (void)open_log(disk);
+        const std::string name = disk.names().front();
+        Bytes content = disk.content(name);
+        for (const std::size_t copy : {0U, 2048U}) {
+            content[copy + 8 + 8 + 3] = version;
+            Bytes checksum;
+            ByteWriter(checksum).u64(hash64(BytesView(content).substr(copy + 8, 504)));
+            content.replace(copy, 8, checksum);
+        }
+        disk.set_content(name, content);
+        SeededRandom random(1);
+        const auto log = Log::open(disk, LogOptions{small_segment_bytes}, random, 0);
+        BOOST_REQUIRE(!log.has_value());
+        BOOST_TEST((log.error().code == Code::version));
     }
-    disk.set_content(name, content);
-    SeededRandom random(1);
-    const auto log = Log::open(disk, LogOptions{small_segment_bytes}, random, 0);
-    BOOST_REQUIRE(!log.has_value());
-    BOOST_TEST((log.error().code == Code::version));
 }
 
 BOOST_AUTO_TEST_CASE(what_recovery_read_is_durable_even_after_a_failed_sync) {

@@ -3,6 +3,7 @@
 #include <boost/test/unit_test.hpp>
 #include <cstdlib>
 
+#include "core/engine/event_head.hpp"
 #include "tests/support/cluster.hpp"
 
 namespace syncline {
@@ -121,16 +122,22 @@ std::vector<std::string> replay_tampered(const std::function<void(Event&)>& tamp
     const History part = beginning(beginning_txns);
     LocalCluster local;
     local.cluster().disconnect(1, 2);  // what 1 gets from 0 is all it gets of it
+    struct Table {
+        std::uint64_t generation = 0;
+        EventHeads before;
+        EventHeads after;
+    } table;
     local.cluster().filter = [&](std::size_t from, std::size_t to, std::uint8_t type,
                                  Bytes& payload) {
         if (from != 0 || to != 1 || type != static_cast<std::uint8_t>(MessageType::batch)) {
             return true;
         }
         LogBatch batch = std::get<LogBatch>(decode_message(type, payload).value());
+        if (batch.generation != table.generation) table = {batch.generation, {}, {}};
         for (LogBatch::Item& item : batch.items) {
-            Event event = decode_event(item.payload).value();
+            Event event = decode_event(table.before.restore(item.payload).value()).value();
             tamper(event);
-            item.payload = encode_event(event);
+            item.payload = table.after.shorten(encode_event(event)).value();
         }
         payload = encode_message(batch);
         return true;
