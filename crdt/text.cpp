@@ -140,13 +140,12 @@ Result<TextErasure> Text::erasure(std::uint64_t position, std::uint64_t count) c
 
 Result<void> Text::check(const TextOp& op, const Dot& dot) const {
     if (const auto* insertion = std::get_if<TextInsertion>(&op)) {
-        SYNCLINE_TRY([[maybe_unused]] const Target target, check_insertion(*insertion, dot));
-        return {};
+        return check_insertion(*insertion, dot);
     }
     return check_erasure(std::get<TextErasure>(op));
 }
 
-Result<Text::Target> Text::check_insertion(const TextInsertion& op, const Dot& dot) const {
+Result<void> Text::check_insertion(const TextInsertion& op, const Dot& dot) const {
     const auto refuse = [&op](Code code, const std::string& why) {
         return Error{code, "insertion of " + to_string(op.first) + ": " + why};
     };
@@ -159,13 +158,9 @@ Result<Text::Target> Text::check_insertion(const TextInsertion& op, const Dot& d
     if (op.first.index < count) return refuse(Code::corrupt, "these names are taken");
     const std::uint64_t last = actor ? counters_[*actor].last() : 0;
     if (dot.counter == 0 || dot.counter < last) return refuse(Code::corrupt, "out of turn");
-    if (!op.parent) return Target{actor, TextTree::root};
-    const bool own = op.parent->actor == dot.actor;
-    if (own && op.parent->index < count) return Target{actor, {*actor, op.parent->index}};
-    const std::optional<TextElement> parent = tree_.find(*op.parent);
-    if (parent) return Target{actor, *parent};
+    if (!op.parent || tree_.find(*op.parent)) return {};
     // An actor knows its own elements.
-    return refuse(own ? Code::corrupt : Code::causality,
+    return refuse(op.parent->actor == dot.actor ? Code::corrupt : Code::causality,
                   "parent " + to_string(*op.parent) + " is missing");
 }
 
@@ -185,8 +180,8 @@ Result<void> Text::check_erasure(const TextErasure& op) const {
 
 Result<void> Text::apply(const TextOp& op, const Dot& dot) {
     if (const auto* insertion = std::get_if<TextInsertion>(&op)) {
-        SYNCLINE_TRY(const Target target, check_insertion(*insertion, dot));
-        insert(*insertion, dot, target);
+        SYNCLINE_CHECK(check_insertion(*insertion, dot));
+        insert(*insertion, dot);
     } else {
         SYNCLINE_CHECK(check_erasure(std::get<TextErasure>(op)));
         erase(std::get<TextErasure>(op));
@@ -200,23 +195,26 @@ std::uint32_t Text::add_actor(const Actor& actor) {
     return number;
 }
 
-void Text::insert(const TextInsertion& op, const Dot& dot, const Target& target) {
-    const std::uint32_t actor = target.actor ? *target.actor : add_actor(dot.actor);
+void Text::insert(const TextInsertion& op, const Dot& dot) {
+    const std::optional<std::uint32_t> known = tree_.actor_number(dot.actor);
+    const std::uint32_t actor = known ? *known : add_actor(dot.actor);
     const TextElement first = {actor, op.first.index};
-    const TextTree::Spot spot = tree_.spot(actor, target.parent, op.side);
+    const TextElement parent = op.parent ? *tree_.find(*op.parent) : TextTree::root;
+    const TextTree::Spot spot = tree_.spot(actor, parent, op.side);
     const std::uint64_t count = count_points(op.text);
-    tree_.add(actor, count, target.parent, op.side);
+    tree_.add(actor, count, parent, op.side);
     counters_[actor].append(count, dot.counter, 0);
-    place(spot, first, op.text);
+    place(spot, first, op.text, count);
 }
 
 /// Enters new elements into the index, in spans that are not too long.
-void Text::place(TextTree::Spot spot, TextElement first, BytesView utf8) {
+void Text::place(TextTree::Spot spot, TextElement first, BytesView utf8, std::uint64_t count) {
     using Where = TextTree::Spot::Where;
-    while (!utf8.empty()) {
-        const std::size_t bytes = point_offset(utf8, TextIndex::span_length_max);
-        TextSpan span{first.actor, 0, first.index, Bytes(utf8.substr(0, bytes))};
-        span.length = static_cast<std::uint32_t>(count_points(span.text));
+    while (count > 0) {
+        const std::uint64_t here = std::min<std::uint64_t>(count, TextIndex::span_length_max);
+        const std::size_t bytes = here == count ? utf8.size() : point_offset(utf8, here);
+        TextSpan span{first.actor, static_cast<std::uint32_t>(here), first.index,
+                      Bytes(utf8.substr(0, bytes))};
         const TextElement last = {first.actor, first.index + span.length - 1};
         switch (spot.where) {
             case Where::first:
@@ -232,6 +230,7 @@ void Text::place(TextTree::Spot spot, TextElement first, BytesView utf8) {
         spot = {Where::after, last};
         first.index = last.index + 1;
         utf8.remove_prefix(bytes);
+        count -= here;
     }
 }
 

@@ -94,18 +94,12 @@ private:
         std::uint64_t end;
     };
 
-    /// What the names in an insertion stand for.
-    struct Target {
-        std::optional<std::uint32_t> actor;  ///< nothing: its first insertion
-        TextElement parent = TextTree::root;
-    };
-
-    [[nodiscard]] Result<Target> check_insertion(const TextInsertion& op, const Dot& dot) const;
+    [[nodiscard]] Result<void> check_insertion(const TextInsertion& op, const Dot& dot) const;
     [[nodiscard]] Result<void> check_erasure(const TextErasure& op) const;
-    void insert(const TextInsertion& op, const Dot& dot, const Target& target);
+    void insert(const TextInsertion& op, const Dot& dot);
     void erase(const TextErasure& op);
     std::uint32_t add_actor(const Actor& actor);
-    void place(TextTree::Spot spot, TextElement first, BytesView utf8);
+    void place(TextTree::Spot spot, TextElement first, BytesView utf8, std::uint64_t count);
 
     [[nodiscard]] Extent run_around(const TextElement& element) const;
     void add_runs(std::uint32_t actor, std::uint64_t first, std::uint64_t end,

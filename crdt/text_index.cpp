@@ -338,7 +338,8 @@ void TextIndex::add_live(std::uint32_t leaf, std::uint64_t difference) {
     std::uint32_t child = leaf;
     for (std::uint32_t number = leaves_[leaf].parent; number != none;) {
         Node& node = nodes_[number];
-        node.live_counts[slot_of(node, child)] += difference;
+        node.hint = slot_of(node, child);
+        node.live_counts[node.hint] += difference;
         child = number;
         number = node.parent;
     }
@@ -352,6 +353,7 @@ void TextIndex::set_home(const TextSpan& span, std::uint32_t leaf) {
 }
 
 std::uint32_t TextIndex::slot_of(const Node& node, std::uint32_t child) {
+    if (node.hint < node.count && node.children[node.hint] == child) return node.hint;
     // From the end: there a text grows.
     std::uint32_t slot = node.count - 1;
     while (node.children[slot] != child) --slot;

@@ -99,6 +99,7 @@ private:
     struct Node {
         std::uint32_t parent = none;
         std::uint32_t count = 0;
+        std::uint32_t hint = 0;  // the slot of the child that changed last
         bool above_leaves = true;
         std::array<std::uint32_t, children_max> children;
         std::array<std::uint64_t, children_max> live_counts;  // below each child

@@ -48,8 +48,7 @@ void pack(Packer& out, const TextErasure& erased) {
     }
 }
 
-TextErasure unpack_erasure(Unpacker& in, std::size_t numbers) {
-    TextErasure erased;
+void unpack(Unpacker& in, TextErasure& erased, std::size_t numbers) {
     if (numbers == 0 || numbers % numbers_per_range != 0) in.fail();
     for (; in.ok() && numbers > 0; numbers -= numbers_per_range) {
         ElementRange range;
@@ -60,29 +59,26 @@ TextErasure unpack_erasure(Unpacker& in, std::size_t numbers) {
         if (range.count == 0 || range.count > room) in.fail();
         erased.ranges.push_back(range);
     }
-    return erased;
 }
 
-TextInsertion unpack_insertion(Unpacker& in, const Actor& origin, std::uint64_t form,
-                               std::size_t numbers) {
+void unpack(Unpacker& in, TextInsertion& insertion, const Actor& origin, std::uint64_t form,
+            std::size_t numbers) {
     const bool with_parent = form == left_child || form == right_child;
     if (numbers != (with_parent ? 5U : 2U)) in.fail();
-    TextInsertion insertion;
     insertion.first = {origin, in.uint()};
     insertion.text = in.bin();
     if (insertion.text.empty() || !is_utf8(insertion.text)) in.fail();
     if (form == left_child) insertion.side = Side::left;
     if (form == continuation) {
         if (insertion.first.index == 0) in.fail();
-        insertion.parent = ElementId{origin, insertion.first.index - 1};
+        insertion.parent.emplace(ElementId{origin, insertion.first.index - 1});
     }
     if (with_parent) {
         const Actor actor = unpack_actor(in);
-        insertion.parent = ElementId{actor, in.uint()};
+        insertion.parent.emplace(ElementId{actor, in.uint()});
     }
     // One operation has one packed form.
     if (in.ok() && form_of(insertion) != form) in.fail();
-    return insertion;
 }
 
 }  // namespace
@@ -108,9 +104,15 @@ TextOp unpack_text_op(Unpacker& in, const Actor& origin) {
     const std::size_t count = in.array();
     if (count == 0) in.fail();
     const std::uint64_t form = in.uint_at_most(right_child);
-    if (!in.ok()) return TextErasure{};
-    if (form == erasure) return unpack_erasure(in, count - 1);
-    return unpack_insertion(in, origin, form, count - 1);
+    TextOp op;
+    if (!in.ok()) return op;
+    // In place: an operation that is moved right after it was written makes the processor wait.
+    if (form == erasure) {
+        unpack(in, op.emplace<TextErasure>(), count - 1);
+    } else {
+        unpack(in, op.emplace<TextInsertion>(), origin, form, count - 1);
+    }
+    return op;
 }
 
 }  // namespace syncline

@@ -14,10 +14,10 @@ bool before(const std::pair<Actor, std::uint32_t>& entry, const Actor& actor) {
 
 }  // namespace
 
-std::optional<std::uint32_t> TextTree::actor_number(const Actor& actor) const {
+/// The actor's number, or none.
+std::uint32_t TextTree::look_up(const Actor& actor) const {
     const auto found = std::lower_bound(numbers_.begin(), numbers_.end(), actor, before);
-    if (found == numbers_.end() || found->first != actor) return std::nullopt;
-    return found->second;
+    return found == numbers_.end() || found->first != actor ? none : found->second;
 }
 
 std::uint32_t TextTree::add_actor(const Actor& actor) {
@@ -27,12 +27,6 @@ std::uint32_t TextTree::add_actor(const Actor& actor) {
     numbers_.insert(place, {actor, number});
     actors_.push_back({actor, 0, {}, false});
     return number;
-}
-
-std::optional<TextElement> TextTree::find(const ElementId& id) const {
-    const auto number = actor_number(id.actor);
-    if (!number || id.index >= count(*number)) return std::nullopt;
-    return TextElement{*number, id.index};
 }
 
 std::uint32_t TextTree::chain_number(const TextElement& element) const {
@@ -163,6 +157,7 @@ void TextTree::add(std::uint32_t actor, std::uint64_t count, const TextElement& 
         link(actors_[actor].chains.back());
     }
     actors_[actor].last_has_right_chain = false;
+    writing_ = actor;
 }
 
 void TextTree::add_unlinked(std::uint32_t actor, std::uint64_t count, const TextElement& parent,

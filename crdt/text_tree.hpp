@@ -38,7 +38,11 @@ public:
     };
 
     /// Actors have numbers in the order in which they were added.
-    [[nodiscard]] std::optional<std::uint32_t> actor_number(const Actor& actor) const;
+    [[nodiscard]] std::optional<std::uint32_t> actor_number(const Actor& actor) const {
+        const bool writing = writing_ < actors_count() && actors_[writing_].actor == actor;
+        const std::uint32_t number = writing ? writing_ : look_up(actor);
+        return number == none ? std::nullopt : std::optional(number);
+    }
     std::uint32_t add_actor(const Actor& actor);
     [[nodiscard]] std::uint32_t actors_count() const {
         return static_cast<std::uint32_t>(actors_.size());
@@ -50,7 +54,11 @@ public:
         return {actor(element.actor), element.index};
     }
     /// Nothing if there is no such element.
-    [[nodiscard]] std::optional<TextElement> find(const ElementId& id) const;
+    [[nodiscard]] std::optional<TextElement> find(const ElementId& id) const {
+        const std::optional<std::uint32_t> number = actor_number(id.actor);
+        if (!number || id.index >= count(*number)) return std::nullopt;
+        return TextElement{*number, id.index};
+    }
 
     /// Numbers of the actor's chains, ascending by their first index.
     [[nodiscard]] const std::vector<std::uint32_t>& chains(std::uint32_t actor) const {
@@ -92,6 +100,7 @@ private:
         bool last_has_right_chain = false;  // a chain hangs on the right of the last element
     };
 
+    [[nodiscard]] std::uint32_t look_up(const Actor& actor) const;
     [[nodiscard]] std::uint32_t chain_number(const TextElement& element) const;
     [[nodiscard]] bool less(const TextElement& a, const TextElement& b) const;
     [[nodiscard]] std::uint32_t first_child(const TextElement& parent, Side side) const {
@@ -111,6 +120,7 @@ private:
     std::vector<std::pair<Actor, std::uint32_t>> numbers_;  // ascending by actor
     std::vector<Chain> chains_;
     TextChildTable first_children_;
+    std::uint32_t writing_ = 0;  // whose elements came last: mostly the next ones are theirs, too
 };
 
 }  // namespace syncline

@@ -12,6 +12,7 @@ namespace syncline {
 namespace {
 
 using Token = Unpacker::Token;
+using Tokens = Unpacker::Tokens;
 
 /// What msgpack::packer writes to.
 struct Stream {
@@ -22,7 +23,7 @@ struct Stream {
 /// Turns msgpack's events into flat tokens. A false answer ends the parse.
 class Tokenizer : public msgpack::null_visitor {
 public:
-    Tokenizer(BytesView in, std::vector<Token>& tokens) : in_(in), tokens_(tokens) {}
+    Tokenizer(BytesView in, Tokens& tokens) : in_(in), tokens_(tokens) {}
 
     bool visit_nil() { return add(Token::Kind::nil, 0); }
     bool visit_boolean(bool value) { return add(Token::Kind::boolean, value ? 1 : 0); }
@@ -47,7 +48,7 @@ public:
 
 private:
     bool add(Token::Kind kind, std::uint64_t number) {
-        tokens_.push_back(Token{kind, 0, number});
+        tokens_.add(kind, 0, number);
         return true;
     }
 
@@ -55,7 +56,7 @@ private:
         // msgpack hands out a null pointer for empty strings.
         const auto offset = size == 0 ? 0 : static_cast<std::uint64_t>(data - in_.data());
         payload_bytes_ += size;
-        tokens_.push_back(Token{Token::Kind::bin, size, offset});
+        tokens_.add(Token::Kind::bin, size, offset);
         return true;
     }
 
@@ -73,14 +74,14 @@ private:
     }
 
     BytesView in_;
-    std::vector<Token>& tokens_;
+    Tokens& tokens_;
     std::size_t payload_bytes_ = 0;
     std::size_t depth_ = 0;
 };
 
 /// False when the bytes are not a sequence of whole values within the limits.
-bool tokenize(BytesView in, std::vector<Token>& tokens) {
-    tokens.reserve(in.size() / 8 + 8);
+bool tokenize(BytesView in, Tokens& tokens) {
+    tokens.expect(in.size() / 8);
     Tokenizer tokenizer(in, tokens);
     std::size_t offset = 0;
     try {

@@ -1,4 +1,5 @@
 #pragma once
+#include <array>
 #include <cstdint>
 #include <vector>
 
@@ -57,11 +58,44 @@ public:
         std::uint64_t number;       ///< the number, the element count, or the offset of bin's bytes
     };
 
+    /// Tokens in the order they came. The first few, all of most messages, take no allocation.
+    class Tokens {
+    public:
+        void add(Token::Kind kind, std::uint32_t bytes_count, std::uint64_t number) {
+            if (size_ < first_.size()) {
+                // Field by field: a token copied right after it was made makes the processor wait.
+                Token& token = first_[size_];
+                token.kind = kind;
+                token.bytes_count = bytes_count;
+                token.number = number;
+            } else {
+                more_.push_back(Token{kind, bytes_count, number});
+            }
+            ++size_;
+        }
+        const Token& operator[](std::size_t i) const {
+            return i < first_.size() ? first_[i] : more_[i - first_.size()];
+        }
+        [[nodiscard]] std::size_t size() const { return size_; }
+        void expect(std::size_t count) {
+            if (count > first_.size()) more_.reserve(count - first_.size());
+        }
+        void clear() {
+            size_ = 0;
+            more_.clear();
+        }
+
+    private:
+        std::array<Token, 16> first_;  // [0, size_) have been written
+        std::vector<Token> more_;
+        std::size_t size_ = 0;
+    };
+
 private:
     const Token* take(Token::Kind kind);
 
     const char* begin_;
-    std::vector<Token> tokens_;
+    Tokens tokens_;
     std::size_t next_ = 0;
     bool ok_ = true;
 };
