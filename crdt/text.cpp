@@ -150,7 +150,7 @@ Result<void> Text::check_insertion(const TextInsertion& op, const Dot& dot) cons
         return Error{code, "insertion of " + to_string(op.first) + ": " + why};
     };
     if (op.first.actor != dot.actor) return refuse(Code::corrupt, "made by another actor");
-    if (op.text.empty() || !is_utf8(op.text)) return refuse(Code::corrupt, "no UTF-8, or empty");
+    if (op.text.empty()) return refuse(Code::corrupt, "of nothing");
     if (!op.parent && op.side == Side::left) return refuse(Code::corrupt, "left of the root");
     const std::optional<std::uint32_t> actor = tree_.actor_number(dot.actor);
     const std::uint64_t count = actor ? tree_.count(*actor) : 0;

@@ -59,7 +59,7 @@ public:
     /// Error{invalid_argument} when count is 0 or there are not so many.  O(log n + spans).
     [[nodiscard]] Result<TextErasure> erasure(std::uint64_t position, std::uint64_t count) const;
 
-    /// What apply would say.  O(ranges + bytes of text).
+    /// What apply would say; that texts are UTF-8 is known of any TextOp.  O(ranges).
     [[nodiscard]] Result<void> check(const TextOp& op, const Dot& dot) const;
     /// Takes one operation of transaction `dot`, own or remote. Nothing changes when it fails.
     /// Error{causality} when the actor's insertions before it, its parent, or what it erases are

@@ -107,26 +107,26 @@ std::optional<TextIndex::Place> TextIndex::next_span(Place place) const {
     return Place{leaf.next, 0, 0};
 }
 
-void TextIndex::insert_first(TextSpan span) {
+void TextIndex::insert_first(TextSpan&& span) {
     insert_at({first_leaf(), 0, 0}, std::move(span));
 }
 
-void TextIndex::insert_before(const TextElement& element, TextSpan span) {
+void TextIndex::insert_before(const TextElement& element, TextSpan&& span) {
     insert_at(find(element), std::move(span));
 }
 
-void TextIndex::insert_after(const TextElement& element, TextSpan span) {
+void TextIndex::insert_after(const TextElement& element, TextSpan&& span) {
     Place gap = find(element);
     ++gap.offset;
     insert_at(gap, std::move(span));
 }
 
-void TextIndex::append(TextSpan span) {
+void TextIndex::append(TextSpan&& span) {
     insert_at({last_leaf_, leaves_[last_leaf_].count, 0}, std::move(span));
 }
 
 /// The gap is before the element that its place names, or behind the span's last one.
-void TextIndex::insert_at(Place gap, TextSpan span) {
+void TextIndex::insert_at(Place gap, TextSpan&& span) {
     SYNCLINE_ASSERT(span.length > 0 && span.length <= span_length_max);
     Leaf* leaf = &leaves_[gap.leaf];
     if (gap.slot < leaf->count && gap.offset == leaf->spans[gap.slot].length) {
@@ -153,7 +153,7 @@ void TextIndex::insert_at(Place gap, TextSpan span) {
     add_live(gap.leaf, added);
 }
 
-void TextIndex::put(Leaf& leaf, std::uint32_t slot, TextSpan span) {
+void TextIndex::put(Leaf& leaf, std::uint32_t slot, TextSpan&& span) {
     SYNCLINE_ASSERT(leaf.count < spans_max && slot <= leaf.count);
     const auto begin = leaf.spans.begin();
     std::move_backward(begin + slot, begin + leaf.count, begin + leaf.count + 1);

@@ -71,11 +71,11 @@ public:
     [[nodiscard]] std::optional<Place> next_span(Place place) const;
 
     /// Puts new elements beside an old one, or at the very beginning.  O(log n).
-    void insert_first(TextSpan span);
-    void insert_before(const TextElement& element, TextSpan span);
-    void insert_after(const TextElement& element, TextSpan span);
+    void insert_first(TextSpan&& span);
+    void insert_before(const TextElement& element, TextSpan&& span);
+    void insert_after(const TextElement& element, TextSpan&& span);
     /// At the very end. For building; elements may come in any order of their indexes.
-    void append(TextSpan span);
+    void append(TextSpan&& span);
 
     /// Erases elements that were inserted; those that are erased already stay so.
     /// O(count of spans x log n).
@@ -105,8 +105,8 @@ private:
         std::array<std::uint64_t, children_max> live_counts;  // below each child
     };
 
-    void insert_at(Place gap, TextSpan span);
-    void put(Leaf& leaf, std::uint32_t slot, TextSpan span);
+    void insert_at(Place gap, TextSpan&& span);
+    void put(Leaf& leaf, std::uint32_t slot, TextSpan&& span);
     static void drop(Leaf& leaf, std::uint32_t slot);
     static void cut(Leaf& leaf, std::uint32_t slot, std::uint32_t offset);
     void erase_in_span(Place place, std::uint32_t count);

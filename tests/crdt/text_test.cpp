@@ -119,7 +119,6 @@ BOOST_AUTO_TEST_CASE(operations_that_no_replica_makes_are_refused) {
     const ElementId last{a, 2};
     BOOST_TEST((refusal(text, insertion(fresh, last, right, "x"), {b, 1}) == corrupt));
     BOOST_TEST((refusal(text, insertion(fresh, last, right, ""), next) == corrupt));
-    BOOST_TEST((refusal(text, insertion(fresh, last, right, "\xff"), next) == corrupt));
     BOOST_TEST((refusal(text, insertion(fresh, {}, Side::left, "x"), next) == corrupt));
     BOOST_TEST((refusal(text, insertion(last, last, right, "x"), next) == corrupt));
     BOOST_TEST((refusal(text, insertion({a, 4}, last, right, "x"), next) == causality));
