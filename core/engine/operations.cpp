@@ -409,6 +409,17 @@ Result<std::vector<Bytes>> list_pop(Transaction& txn, BytesView key, ListEnd end
     return values_of(std::move(taken));
 }
 
+Result<std::optional<Bytes>> list_move(Transaction& txn, BytesView source, ListEnd from,
+                                       BytesView target, ListEnd to) {
+    SYNCLINE_CHECK(exists_as(txn, source, CellType::list));
+    SYNCLINE_TRY(const Elements taken, elements(txn, source, from, 0, 1));
+    if (taken.empty()) return std::optional<Bytes>();
+    // In this order: a list of one element that is moved to itself is never empty.
+    SYNCLINE_CHECK(list_push(txn, target, to, {taken[0].value}));
+    SYNCLINE_CHECK(remove_elements(txn, source, taken));
+    return std::optional(taken[0].value);
+}
+
 Result<std::optional<Bytes>> list_get(Transaction& txn, BytesView key, std::int64_t index) {
     SYNCLINE_TRY(Elements found, elements_between(txn, key, index, index));
     if (found.empty()) return std::optional<Bytes>();

@@ -87,6 +87,9 @@ Result<std::uint64_t> list_push(Transaction& txn, BytesView key, ListEnd end,
 /// same ones.
 Result<std::vector<Bytes>> list_pop(Transaction& txn, BytesView key, ListEnd end,
                                     std::size_t count);
+/// Takes an element off one list and puts it on another, or the same. Nothing: there was none.
+Result<std::optional<Bytes>> list_move(Transaction& txn, BytesView source, ListEnd from,
+                                       BytesView target, ListEnd to);
 Result<std::optional<Bytes>> list_get(Transaction& txn, BytesView key, std::int64_t index);
 /// Elements from `first` to `last`, both included, as far as there are any.
 Result<std::vector<Bytes>> list_range(Transaction& txn, BytesView key, std::int64_t first,

@@ -53,6 +53,22 @@ Result<void> Transaction::clear_remains(BytesView key) {
     return type ? Result<void>() : remove(key, CellType::expiry, std::nullopt);
 }
 
+/// Before something is added: a key that this transaction has emptied is another one from here on,
+/// and does not end when the former one would have.
+Result<void> Transaction::begin_anew(BytesView key, CellType type) {
+    if (!makes_key(type) || live_changes_.empty()) return {};
+    bool takes_away = false;
+    auto change = live_changes_.lower_bound({Bytes(key), CellType{}});
+    for (; change != live_changes_.end() && change->first.first == key; ++change) {
+        takes_away = takes_away || (change->second < 0 && makes_key(change->first.second));
+    }
+    if (!takes_away) return {};
+    SYNCLINE_TRY(const std::optional<CellType> seen, visible_type(key));
+    if (seen) return {};
+    SYNCLINE_TRY(const Cell expiry, cell(key, CellType::expiry, std::nullopt));
+    return expiry.live() ? remove(key, CellType::expiry, std::nullopt) : Result<void>();
+}
+
 Result<Transaction::Staged*> Transaction::stage(BytesView key, CellType type,
                                                 std::optional<BytesView> field) {
     CellName name{Bytes(key), type, own(field)};
@@ -288,6 +304,7 @@ Result<std::uint64_t> Transaction::keys_count() {
 
 Result<void> Transaction::put(BytesView key, CellType type, std::optional<BytesView> field,
                               Bytes value) {
+    SYNCLINE_CHECK(begin_anew(key, type));
     SYNCLINE_TRY(Staged* const staged, stage(key, type, field));
     change(Bytes(key), type, *staged, [&] {
         staged->writes_dots = true;
@@ -302,6 +319,7 @@ Result<void> Transaction::put(BytesView key, CellType type, std::optional<BytesV
 
 Result<void> Transaction::increment(BytesView key, CellType type, std::optional<BytesView> field,
                                     const Amount& amount) {
+    SYNCLINE_CHECK(begin_anew(key, type));
     SYNCLINE_TRY(Staged* const staged, stage(key, type, field));
     change(Bytes(key), type, *staged, [&] {
         staged->increments = true;

@@ -98,6 +98,7 @@ private:
     Result<bool> is_gone(BytesView key);
     Result<bool> is_gone(BytesView key, CellType type);
     Result<void> clear_remains(BytesView key);
+    Result<void> begin_anew(BytesView key, CellType type);
 
     Group& group_;
     Dot dot_;

@@ -92,10 +92,9 @@ Result<void> move_element(CommandContext& context, ListEnd from, ListEnd to) {
     const Bytes& target = context.argument(2);
     SYNCLINE_TRY(const std::int64_t length, length_of(context, source));
     if (length > 0) SYNCLINE_CHECK(length_of(context, target));  // for its type
-    SYNCLINE_TRY(const std::vector<Bytes> values,
-                 operations::list_pop(context.txn(), source, from, 1));
-    if (!values.empty()) SYNCLINE_CHECK(operations::list_push(context.txn(), target, to, values));
-    reply_first(context.reply, values);
+    SYNCLINE_TRY(const std::optional<Bytes> value,
+                 operations::list_move(context.txn(), source, from, target, to));
+    value ? context.reply.bulk(*value) : context.reply.null();
     return {};
 }
 

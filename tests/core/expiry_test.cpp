@@ -76,6 +76,42 @@ BOOST_AUTO_TEST_CASE(a_key_is_hidden_at_its_deadline_and_removed_after_the_grace
     BOOST_TEST(keys.cluster.difference() == "");
 }
 
+BOOST_AUTO_TEST_CASE(a_key_that_a_transaction_empties_and_fills_again_has_no_deadline) {
+    Keys keys(1);
+    const auto add = [](Transaction& txn, BytesView member) {
+        return operations::set_add(txn, "s", member);
+    };
+    keys.cluster.at(0).run([&](Transaction& txn) -> Result<void> {
+        SYNCLINE_CHECK(add(txn, "one"));
+        SYNCLINE_CHECK(operations::list_push(txn, "l", operations::ListEnd::back, {"x"}));
+        return {};
+    });
+    keys.expire(0, "s", 5000);
+    keys.expire(0, "l", 5000);
+    keys.cluster.at(0).run([&](Transaction& txn) -> Result<void> {
+        SYNCLINE_CHECK(add(txn, "two"));  // it is not empty in between: the deadline stays
+        SYNCLINE_CHECK(operations::set_remove(txn, "s", "one"));
+        return {};
+    });
+    BOOST_TEST(keys.deadline(0, "s").has_value());
+    keys.cluster.at(0).run([&](Transaction& txn) -> Result<void> {
+        SYNCLINE_CHECK(operations::set_remove(txn, "s", "two"));
+        SYNCLINE_CHECK(add(txn, "three"));
+        // A list of one element that is moved to itself is never empty.
+        SYNCLINE_CHECK(operations::list_move(txn, "l", operations::ListEnd::front, "l",
+                                             operations::ListEnd::back));
+        return {};
+    });
+    BOOST_TEST(!keys.deadline(0, "s").has_value());
+    BOOST_TEST(keys.deadline(0, "l").has_value());
+    keys.cluster.pump(6000);
+    keys.cluster.at(0).run([&](Transaction& txn) -> Result<void> {
+        SYNCLINE_TRY(const bool there, operations::set_contains(txn, "s", "three"));
+        BOOST_TEST(there);
+        return {};
+    });
+}
+
 BOOST_AUTO_TEST_CASE(the_longest_of_concurrent_deadlines_counts) {
     Keys keys(3);
     keys.cluster.at(0).set("k", "v");

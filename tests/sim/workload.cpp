@@ -317,6 +317,25 @@ void Workload::clear_remains(Transaction& txn, const Bytes& key, Attempt& attemp
                                       : intent(Intent::Kind::remove, key, CellType::expiry));
 }
 
+/// After an operation whose intents begin at `first`: where it has filled a key that was emptied
+/// before in this transaction, the key's deadline goes in front of it.
+Result<void> Workload::begin_anew(Transaction& txn, std::size_t first, Attempt& attempt) {
+    std::set<Bytes> touched;
+    for (std::size_t i = first; i < attempt.intents.size(); ++i) {
+        touched.insert(attempt.intents[i].key);
+    }
+    for (const Bytes& key : touched) {
+        SYNCLINE_TRY(const std::optional<CellType> visible, txn.visible_type(key));
+        if (!visible) {
+            attempt.emptied.insert(key);
+        } else if (attempt.emptied.erase(key) > 0) {
+            attempt.intents.insert(attempt.intents.begin() + static_cast<std::ptrdiff_t>(first),
+                                   intent(Intent::Kind::remove, key, CellType::expiry));
+        }
+    }
+    return {};
+}
+
 /// Lets a key end soon, or now, or never.
 Result<void> Workload::write_deadline(Transaction& txn, SimRandom& random, OpKind kind,
                                       Attempt& attempt) const {
@@ -583,7 +602,9 @@ Result<void> Workload::write_pair(Transaction& txn, SimRandom& random, Attempt& 
 Result<void> Workload::write_many(Transaction& txn, SimRandom& random, Attempt& attempt) const {
     for (std::uint64_t left = random.between(2, 6); left > 0; --left) {
         const OpKind kind = single_writes[random.below(single_writes.size())];
+        const std::size_t first = attempt.intents.size();
         const Result<void> written = write(txn, random, kind, attempt);
+        SYNCLINE_CHECK(begin_anew(txn, first, attempt));
         if (!written && !is_refusal(written.error())) return written.error();
     }
     if (random.one_in(2)) {

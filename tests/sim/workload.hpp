@@ -19,6 +19,7 @@ struct Attempt {
     Oracle::Grounds grounds;      ///< in primary-backup mode: what a read's answer rests on
     bool read_checked = false;
     std::set<Bytes> cleared;  ///< keys whose remains the transaction has cleared
+    std::set<Bytes> emptied;  ///< keys that the transaction has emptied so far
     std::string violation;    ///< an answer that history does not give; empty: none
 };
 
@@ -66,6 +67,7 @@ private:
     Result<void> write_deadline(Transaction& txn, SimRandom& random, OpKind kind,
                                 Attempt& attempt) const;
     void clear_remains(Transaction& txn, const Bytes& key, Attempt& attempt) const;
+    static Result<void> begin_anew(Transaction& txn, std::size_t first, Attempt& attempt);
     [[nodiscard]] Oracle::Grounds grounds(const Transaction& txn, BytesView key,
                                           CellType type) const;
     [[nodiscard]] std::optional<CellType> seen_type(const Transaction& txn, BytesView key) const;
