@@ -86,6 +86,7 @@ std::uint64_t read_ordered(ByteReader& in) {
 struct Level {
     BytesView digits;  ///< of the first: its number
     std::size_t end;   ///< of the level, within the position
+    Dot dot;
 };
 
 BytesView read_digits(ByteReader& in, BytesView position) {
@@ -103,12 +104,15 @@ std::optional<std::vector<Level>> parse(BytesView position) {
     ByteReader in(position);
     do {
         const BytesView digits = levels.empty() ? in.raw(number_bytes) : read_digits(in, position);
-        const bool is_node = read_ordered(in) <= UINT32_MAX;
-        const bool is_incarnation = read_ordered(in) <= UINT32_MAX;
-        const bool is_counter = read_ordered(in) > 0;
+        const std::uint64_t node = read_ordered(in);
+        const std::uint64_t incarnation = read_ordered(in);
+        const std::uint64_t counter = read_ordered(in);
         read_ordered(in);  // the place within the command
-        if (!in.ok() || !is_node || !is_incarnation || !is_counter) return std::nullopt;
-        levels.push_back(Level{digits, position.size() - in.left()});
+        const bool is_actor = node <= UINT32_MAX && incarnation <= UINT32_MAX;
+        if (!in.ok() || !is_actor || counter == 0) return std::nullopt;
+        const Actor actor{static_cast<std::uint32_t>(node),
+                          static_cast<std::uint32_t>(incarnation)};
+        levels.push_back(Level{digits, position.size() - in.left(), Dot{actor, counter}});
     } while (in.left() > 0);
     return levels;
 }
@@ -167,6 +171,10 @@ Bytes position_at(BytesView place, const Dot& dot, std::uint64_t index) {
     write_ordered(position, dot.counter);
     write_ordered(position, index);
     return position;
+}
+
+Dot position_dot(BytesView position) {
+    return levels_of(position).back().dot;
 }
 
 bool is_position(BytesView bytes) {

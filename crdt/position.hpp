@@ -25,6 +25,9 @@ Bytes place_between(std::optional<BytesView> left, std::optional<BytesView> righ
 /// The position of the `index`-th value of a command; ascending with it.
 Bytes position_at(BytesView place, const Dot& dot, std::uint64_t index);
 
+/// The transaction that put the element there. Precondition: `position` is one.
+Dot position_dot(BytesView position);
+
 /// Whether bytes from outside are a position of at most limits::position_bytes_max bytes.
 bool is_position(BytesView bytes);
 

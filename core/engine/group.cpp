@@ -349,6 +349,16 @@ Result<void> Group::apply(const Event& event, Position position) {
     return record_conflicts(position);
 }
 
+namespace {
+
+/// The event takes a list element away that was there where the event was made.
+bool removes_element(const CellOp& op, const Event& event) {
+    if (op.type != CellType::list || !op.delta.writes_dots || op.delta.value) return false;
+    return position_dot(*op.field) != event.dot;  // else it came and went within the transaction
+}
+
+}  // namespace
+
 Result<void> Group::apply_op(const Event& event, const Op& op, Position position) {
     if (const auto* clear = std::get_if<ClearKey>(&op)) {
         for (const RowRange& range : rows_of_key(clear->key)) {
@@ -369,7 +379,10 @@ Result<void> Group::apply_op(const Event& event, const Op& op, Position position
     SYNCLINE_TRY(const Cell before, decode_cell(row_key, value, change.type));
     Cell after = before;
     after.apply(change.delta, change.type, event.dot, event.hlc, event.past);
-    if (finder_) finder_->on_change(row_key, change, before, event);
+    if (finder_) {
+        finder_->on_change(row_key, change, before, event);
+        if (before.empty() && removes_element(change, event)) ++elements_removed_again_;
+    }
     const RowName name{change.key, static_cast<std::uint8_t>(change.type), change.field};
     return replace(row_key, name, value, before, after, position);
 }

@@ -150,6 +150,10 @@ public:
     /// All that the cut allows to collect is collected.
     [[nodiscard]] bool collected() const { return collected_; }
     [[nodiscard]] std::uint64_t rows_collected() const { return rows_collected_; }
+    /// Removals that came for list elements which another one had removed, neither having seen the
+    /// other; since the start. What was popped like this was handed out more than once. Exact: each
+    /// replica counts all but the first removal of an element, unless a session brought them.
+    [[nodiscard]] std::uint64_t elements_removed_again() const { return elements_removed_again_; }
 
     /// Meta rows that describe this state, for a checkpoint; and the way back.
     void save(RowChanges& meta);
@@ -216,6 +220,7 @@ private:
     Bytes collect_from_;
     VersionVector collect_cut_;
     std::uint64_t rows_collected_ = 0;
+    std::uint64_t elements_removed_again_ = 0;
     /// While an event with conflicts, or a snapshot, is taken in.
     std::optional<ConflictFinder> finder_;
 };

@@ -54,6 +54,14 @@ BOOST_AUTO_TEST_CASE(bytes_are_those_of_the_format) {
                                       "00");
 }
 
+BOOST_AUTO_TEST_CASE(a_position_names_the_transaction_that_made_it) {
+    const Bytes first = position_at(place_between({}, {}), dot(7, 300), 5);
+    BOOST_TEST((position_dot(first) == dot(7, 300)));
+    const Bytes second = position_at(place_between(first, {}), dot(8, 1), 0);
+    const Bytes between = position_at(place_between(first, second), dot(9, 70000), 2);
+    BOOST_TEST((position_dot(between) == dot(9, 70000)));
+}
+
 BOOST_AUTO_TEST_CASE(there_is_always_room_between_neighbours) {
     for (const std::uint64_t seed : test::seeds(200)) {
         test::SeededRandom random(seed);
