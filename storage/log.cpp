@@ -77,6 +77,13 @@ struct Window {
     }
 };
 
+Result<void> write_range(const Segment& segment, const Range& range) {
+    // Not by Arena::from(): the owner's thread may be moving the end.
+    const char* const begin =
+        range.arena->bytes.get() + static_cast<std::size_t>(range.begin - range.arena->begin);
+    return segment.file->write_at(segment.offset_of(range.begin), BytesView(begin, range.bytes));
+}
+
 Error corrupt(const std::string& what) {
     return Error{Code::corrupt, "log: " + what};
 }
@@ -104,6 +111,10 @@ struct Log::Impl {
     std::uint64_t file_number = 0;  ///< of the newest file
     Position end = 0;
     Position durable = 0;
+    Position written = 0;  ///< at least durable
+    /// What is written and not synced, a mark at the end included, ends here, in this segment.
+    std::shared_ptr<Segment> unsynced;
+    Position unsynced_end = 0;
     bool closed = false;                            ///< the last segment takes no more records
     std::deque<std::shared_ptr<Segment>> segments;  ///< never empty, oldest first, no gaps
     std::shared_ptr<Segment> next;                  ///< described ahead of its use
@@ -125,6 +136,9 @@ struct Log::Impl {
     void put(std::uint32_t length, std::uint8_t kind, BytesView payload);
     void forget_old_tail();
     std::vector<Range> take_pending(std::optional<Position> limit);
+    [[nodiscard]] bool may_write() const;
+    [[nodiscard]] bool wants_next() const;
+    static Position records_end(const Segment& segment, Position end);
 
     [[nodiscard]] const Arena* find_arena(Position position) const;
     Result<BytesView> stored_bytes(const Segment& segment, Position position, std::size_t count);
@@ -151,6 +165,10 @@ Position Log::durable() const {
     return impl_->durable;
 }
 
+Position Log::written() const {
+    return impl_->written;
+}
+
 Result<std::unique_ptr<Log>> Log::open(Disk& disk, LogOptions options, Random& random,
                                        Position from) {
     options.segment_bytes = std::max(options.segment_bytes, segment_bytes_min);
@@ -170,7 +188,7 @@ Result<std::unique_ptr<Log>> Log::open(Disk& disk, LogOptions options, Random& r
         impl->end = recovered.end;
         impl->closed = recovered.closed;
     }
-    impl->durable = impl->end;
+    impl->durable = impl->written = impl->end;
     return std::unique_ptr<Log>(new Log(std::move(impl)));  // the constructor is private
 }
 
@@ -276,14 +294,19 @@ void Log::Impl::forget_old_tail() {
 
 std::optional<Log::Flush> Log::begin_flush(std::optional<Position> limit) {
     if (impl_->flushing) return std::nullopt;
-    std::vector<Range> ranges = impl_->take_pending(limit);
-    if (ranges.empty()) return std::nullopt;
+    // One segment at a time: recovery relies on each being whole before the next is begun.
+    const std::shared_ptr<Segment> unsynced = impl_->unsynced;
+    std::vector<Range> ranges;
+    if (!unsynced ||
+        (!impl_->pending.empty() && impl_->pending.front().arena->segment == unsynced)) {
+        ranges = impl_->take_pending(limit);
+    }
+    if (ranges.empty() && !unsynced) return std::nullopt;
     auto state = std::make_shared<Flush::State>(
-        Flush::State{impl_->disk, ranges.front().arena->segment, std::move(ranges), 0, nullptr});
-    state->end = state->ranges.back().end();
-    const SegmentHeader& header = state->segment->header;
-    const bool half_full = state->end - header.base > header.size / 2;
-    if (half_full && !impl_->next && state->segment == impl_->segments.back()) {
+        Flush::State{impl_->disk, unsynced ? unsynced : ranges.front().arena->segment,
+                     std::move(ranges), impl_->unsynced_end, nullptr});
+    if (!state->ranges.empty()) state->end = state->ranges.back().end();
+    if (impl_->wants_next() && state->segment == impl_->segments.back()) {
         impl_->next = impl_->describe_segment(impl_->options.segment_bytes);
         state->next = impl_->next;
     }
@@ -291,6 +314,39 @@ std::optional<Log::Flush> Log::begin_flush(std::optional<Position> limit) {
     Flush flush;
     flush.state_ = std::move(state);
     return flush;
+}
+
+/// Whether the next waiting records may be written without waiting for anything.
+bool Log::Impl::may_write() const {
+    if (pending.empty() || (flushing && !flushing->ranges.empty())) return false;
+    const std::shared_ptr<Segment>& segment = pending.front().arena->segment;
+    const bool goes_on = !unsynced || segment == unsynced;
+    return goes_on && segment->ready.load(std::memory_order_acquire);
+}
+
+Result<void> Log::write_buffered(std::optional<Position> limit) {
+    Impl& log = *impl_;
+    if (!log.may_write()) return {};
+    const std::vector<Range> ranges = log.take_pending(limit);
+    if (ranges.empty()) return {};
+    const std::shared_ptr<Segment> segment = ranges.front().arena->segment;
+    for (const Range& range : ranges) SYNCLINE_CHECK(write_range(*segment, range));
+    log.unsynced = segment;
+    log.unsynced_end = ranges.back().end();
+    log.written = Impl::records_end(*segment, log.unsynced_end);
+    return {};
+}
+
+/// The last segment is more than half full, and none is being made ready behind it.
+bool Log::Impl::wants_next() const {
+    const SegmentHeader& header = segments.back()->header;
+    return !next && end > header.base + header.size / 2;
+}
+
+bool Log::needs_flush() const {
+    if (impl_->flushing) return false;
+    return (!impl_->pending.empty() && !impl_->may_write()) ||
+           (impl_->unsynced && impl_->wants_next());
 }
 
 /// Waiting records of the first waiting segment, up to `limit`.
@@ -318,20 +374,22 @@ std::vector<Range> Log::Impl::take_pending(std::optional<Position> limit) {
 void Log::finish_flush(const Flush& flush) {
     SYNCLINE_ASSERT(flush.state_ != nullptr);
     SYNCLINE_ASSERT(flush.state_ == impl_->flushing);
-    impl_->durable = impl_->flushing->end;
-    // A mark is no record: what is durable ends before it, as recovery would say too.
-    if (impl_->durable == impl_->flushing->segment->mark_end) impl_->durable -= record_header_bytes;
+    impl_->durable = Impl::records_end(*impl_->flushing->segment, impl_->flushing->end);
+    impl_->written = std::max(impl_->written, impl_->durable);
+    if (impl_->flushing->end >= impl_->unsynced_end) impl_->unsynced = nullptr;
     impl_->flushing = nullptr;
     impl_->forget_old_tail();
+}
+
+/// A mark is no record: what is written ends before it, as recovery would say too.
+Position Log::Impl::records_end(const Segment& segment, Position end) {
+    return end == segment.mark_end ? end - record_header_bytes : end;
 }
 
 Result<void> Log::Flush::write() {
     SYNCLINE_CHECK(state_->segment->prepare(state_->disk));
     for (const Range& range : state_->ranges) {
-        const char* const begin =
-            range.arena->bytes.get() + static_cast<std::size_t>(range.begin - range.arena->begin);
-        SYNCLINE_CHECK(state_->segment->file->write_at(state_->segment->offset_of(range.begin),
-                                                       BytesView(begin, range.bytes)));
+        SYNCLINE_CHECK(write_range(*state_->segment, range));
     }
     return {};
 }

@@ -27,7 +27,8 @@ struct LogOptions {
 
 /// The durability point: an append-only sequence of checksummed records in pre-written, recycled
 /// segment files. Happy path: append() buffers; begin_flush() hands the buffer to the log thread,
-/// which calls write() and sync() on it; finish_flush() moves durable() forward.
+/// which calls write() and sync() on it; finish_flush() moves durable() forward. Who need not wait
+/// for the disk calls write_buffered() at once, and flushes now and then.
 /// Each record's checksum covers log id, position, kind and payload, so that a torn tail, or a
 /// stale record of a recycled segment's former life, ends recovery and is never taken for data.
 /// Thread-safety: confined to one thread, except Flush::write and Flush::sync.
@@ -63,11 +64,25 @@ public:
     [[nodiscard]] Position base() const;     ///< first record still kept
     [[nodiscard]] Position end() const;      ///< after the last appended record
     [[nodiscard]] Position durable() const;  ///< after the last synced record
+    /// After the last record that the operating system has: it survives the end of the process, and
+    /// no power cut. At least durable().
+    [[nodiscard]] Position written() const;
 
     /// Buffers a record; it is durable when durable() >= the returned end of the record.
     Position append(std::uint8_t kind, BytesView payload);
 
-    /// Buffered records that end at or below `limit`, unless none wait or a flush is under way.
+    /// Hands buffered records that end at or below `limit` to the operating system, on the caller's
+    /// thread, as far as that takes no waiting for the disk; written() moves. What is left then
+    /// needs a flush (see needs_flush()): a segment is written to only when it is ready, and when
+    /// everything in the one before it is synced. A failure is final, as that of a flush.
+    Result<void> write_buffered(std::optional<Position> limit = std::nullopt);
+    /// Records are left that only a flush can write, or it is time for one to make the next segment
+    /// ready. False while one is under way.
+    [[nodiscard]] bool needs_flush() const;
+
+    /// Buffered records that end at or below `limit`, with all that was written before; or only the
+    /// latter, while the segment they stand in is another. Nothing when all is durable, or a flush
+    /// is under way.
     std::optional<Flush> begin_flush(std::optional<Position> limit = std::nullopt);
     /// After write() and sync() succeeded.
     void finish_flush(const Flush& flush);

@@ -157,6 +157,7 @@ Result<void> Segment::prepare(Disk& disk) {
     SYNCLINE_CHECK(opened->sync());
     if (!recycled) SYNCLINE_CHECK(disk.sync_directory());
     file = std::move(opened);
+    ready.store(true, std::memory_order_release);
     return {};
 }
 

@@ -1,4 +1,5 @@
 #pragma once
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -65,9 +66,10 @@ std::optional<ParsedRecord> parse_record(BytesView bytes, const SegmentHeader& s
 struct Segment {
     SegmentHeader header;
     std::string name;
-    bool recycled = false;       ///< the file has its full size from a former life
-    std::unique_ptr<File> file;  ///< open once the header is durable
-    Position mark_end = 0;       ///< behind the mark that this process put at the end; 0: none
+    bool recycled = false;            ///< the file has its full size from a former life
+    std::unique_ptr<File> file;       ///< open once the header is durable
+    Position mark_end = 0;            ///< behind the mark that this process put at the end; 0: none
+    std::atomic<bool> ready = false;  ///< `file` is there: other threads than the log's may write
 
     [[nodiscard]] std::uint64_t offset_of(Position position) const {
         return position - header.base;

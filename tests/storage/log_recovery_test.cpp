@@ -375,18 +375,23 @@ BOOST_AUTO_TEST_CASE(what_recovery_read_is_durable_even_after_a_failed_sync) {
 }
 
 BOOST_AUTO_TEST_CASE(power_cuts_and_kills_anywhere_lose_nothing_durable_and_invent_nothing) {
-    // A model run: random appends, flush steps, trims; then a cut in the midst of it, reopening
-    // from a random checkpoint, and the same again on what is left.
+    // A model run: random appends, flush steps, writes that nothing syncs, trims; then a cut in the
+    // midst of it, reopening from a random checkpoint, and the same again on what is left.
+    std::size_t writes_kept = 0;
+    std::size_t writes_lost = 0;
     for (const std::uint64_t seed : test::seeds(1000)) {
         BOOST_TEST_CONTEXT("seed " << seed) {
             MemoryDisk disk;
             SeededRandom random(seed);
             std::vector<std::pair<Position, TestRecord>> model;  // by end; the cut tail removed
             Position checkpoint = 0;
-            Position durable = 0;
+            Position kept = 0;
+            Position written = 0;
+            const bool interval = random.below(2) == 0;
             for (int life = 0; life < 12; ++life) {
                 auto log = open_log(disk, checkpoint, small_segment_bytes, random.next());
-                BOOST_REQUIRE_GE(log->end(), durable);
+                BOOST_REQUIRE_GE(log->end(), kept);
+                if (written > kept) ++(log->end() < written ? writes_lost : writes_kept);
                 while (!model.empty() && model.back().first > log->end()) model.pop_back();
                 std::vector<TestRecord> expected;
                 for (const auto& [end, record] : model) {
@@ -400,6 +405,12 @@ BOOST_AUTO_TEST_CASE(power_cuts_and_kills_anywhere_lose_nothing_durable_and_inve
                     if (random.below(2) == 0) {
                         const auto record = random_record(random, random.below(9) ? 1200 : 9000);
                         model.emplace_back(log->append(record.kind, record.payload), record);
+                    }
+                    if (interval && random.below(3) > 0) {
+                        const Position before = log->written();
+                        BOOST_REQUIRE(log->write_buffered().has_value());
+                        BOOST_REQUIRE_GE(log->written(), before);
+                        BOOST_REQUIRE_LE(log->written(), log->end());
                     }
                     // One stage of a flush at a time, so that cuts fall between all of them.
                     if (stage == 0 && (flush = log->begin_flush())) {
@@ -423,16 +434,20 @@ BOOST_AUTO_TEST_CASE(power_cuts_and_kills_anywhere_lose_nothing_durable_and_inve
                         BOOST_REQUIRE(log->trim(checkpoint).has_value());
                     }
                 }
-                durable = log->durable();
+                kept = log->durable();
+                written = log->written();
                 log.reset();
                 if (random.below(4) == 0) {
                     disk.kill();
+                    kept = written;
                 } else {
                     disk.crash(random.next());
                 }
             }
         }
     }
+    BOOST_TEST(writes_kept > 100U);
+    BOOST_TEST(writes_lost > 100U);
 }
 
 BOOST_AUTO_TEST_CASE(power_cut_during_recovery_is_recovered_from) {

@@ -64,6 +64,71 @@ BOOST_AUTO_TEST_CASE(a_flush_costs_one_write_and_one_sync) {
     BOOST_TEST(disk.syncs() == syncs + 1);
 }
 
+BOOST_AUTO_TEST_CASE(what_is_written_is_synced_by_the_next_flush) {
+    MemoryDisk disk;
+    const auto log = open_log(disk, 0, 64 * 1024);
+    const Position first = log->append(1, "first");
+    BOOST_REQUIRE(log->write_buffered().has_value());
+    BOOST_TEST(log->written() == first);
+    BOOST_TEST(log->durable() < first);
+    BOOST_TEST(!log->needs_flush());
+    BOOST_TEST(read_all(*log, 0).empty());  // readers are told of durable records only
+    auto flush = log->begin_flush();
+    BOOST_REQUIRE(flush.has_value());
+    const Position second = log->append(2, "second");
+    BOOST_REQUIRE(log->write_buffered().has_value());  // while the sync is under way
+    BOOST_TEST(log->written() == second);
+    BOOST_REQUIRE(flush->write().has_value());
+    BOOST_REQUIRE(flush->sync().has_value());
+    log->finish_flush(*flush);
+    BOOST_TEST(log->durable() == first);  // the sync may have come before the second write
+    flush_all(*log);
+    BOOST_TEST(log->durable() == second);
+    BOOST_TEST(!log->begin_flush().has_value());
+}
+
+BOOST_AUTO_TEST_CASE(a_segment_is_written_to_when_the_one_before_it_is_synced) {
+    MemoryDisk disk;
+    const auto log = open_log(disk);
+    const Bytes payload(1500, 'x');
+    const auto write_one = [&] {
+        const Position end = log->append(1, payload);
+        BOOST_REQUIRE(log->write_buffered().has_value());
+        return end;
+    };
+    while (!log->needs_flush()) write_one();
+    BOOST_TEST(log->written() == log->end());  // half full: time to make the next one ready
+    BOOST_REQUIRE(flush_once(*log));
+    Position end = write_one();
+    while (log->written() == end) end = write_one();
+    BOOST_TEST(log->needs_flush());
+    BOOST_TEST(log->durable() < log->written());
+    const Position written = log->written();
+    BOOST_REQUIRE(flush_once(*log));
+    BOOST_TEST(log->durable() == written);
+    BOOST_REQUIRE(log->write_buffered().has_value());
+    BOOST_TEST(log->written() == end);
+    disk.kill();
+    BOOST_TEST(open_log(disk)->end() == end);
+}
+
+BOOST_AUTO_TEST_CASE(a_mark_that_is_not_synced_holds_the_next_segment_back) {
+    MemoryDisk disk;
+    const auto log = open_log(disk);
+    log->append(1, Bytes(3000, 'x'));
+    flush_all(*log);
+    // The end mark alone is written, behind records that are durable.
+    log->append(2, Bytes(3000, 'y'));
+    BOOST_REQUIRE(log->write_buffered().has_value());
+    const Position durable = log->durable();
+    BOOST_REQUIRE(log->write_buffered().has_value());
+    BOOST_TEST(log->written() == durable);
+    BOOST_TEST(log->needs_flush());
+    BOOST_REQUIRE(flush_once(*log));
+    BOOST_REQUIRE(flush_once(*log));
+    BOOST_TEST(log->durable() == log->end());
+}
+
 BOOST_AUTO_TEST_CASE(begin_flush_stops_at_the_last_record_below_its_limit) {
     MemoryDisk disk;
     const auto log = open_log(disk);
