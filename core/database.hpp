@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 
+#include "base/durability.hpp"
 #include "database_handles.hpp"
 
 namespace syncline {
@@ -29,6 +30,11 @@ struct DatabaseOptions {
     /// Changes wait at most so long in the log alone; it bounds what the next start replays. Time
     /// is looked at when calls come.
     std::uint64_t checkpoint_interval_ms = 5000;
+    /// When a call that writes returns. With `interval` transactions are synced every
+    /// `sync_interval_ms`, and after an end without close() the replica writes as another actor:
+    /// rights to bounded counters that it held before stay with the old one.
+    Durability durability = Durability::always;
+    std::uint64_t sync_interval_ms = 1000;
 };
 
 /// A change of a key that is watched.

@@ -1,5 +1,7 @@
 #include "core/database_engine.hpp"
 
+#include <algorithm>
+#include <chrono>
 #include <utility>
 
 #include "core/base/hash.hpp"
@@ -42,7 +44,10 @@ private:
 // --- Opening
 
 DatabaseEngine::DatabaseEngine(const DatabaseOptions& options)
-    : replicas_(options.replicas), checkpoint_interval_ms_(options.checkpoint_interval_ms) {}
+    : replicas_(options.replicas),
+      checkpoint_interval_ms_(options.checkpoint_interval_ms),
+      durability_(options.durability),
+      sync_interval_ms_(std::max<std::uint64_t>(options.sync_interval_ms, 1)) {}
 
 DatabaseEngine::~DatabaseEngine() {
     SYNCLINE_ASSERT(closed_ || !data_.base);
@@ -84,6 +89,9 @@ Result<void> DatabaseEngine::open_replica() {
     options.replicas = replicas_;
     options.policies = policies_;
     options.checkpoint_interval_ms = checkpoint_interval_ms_;
+    options.durability = durability_;
+    options.sync_interval_ms = sync_interval_ms_;
+    SYNCLINE_TRY(options.new_incarnation, data_.begin_run(durability_));
     SYNCLINE_TRY(replica_, data_.open_replica(std::move(options), Env{clock_, random_}));
     replica_->on_applied = [this](const Event& event, BytesView) {
         const bool local = event.dot.actor.node == data_.identity.node_id;
@@ -93,7 +101,17 @@ Result<void> DatabaseEngine::open_replica() {
         watches_.note_adopted(replica_->log().end());
     };
     jobs_ = std::make_unique<StorageJobs>([this]() { job_done(); });
+    if (durability_ == Durability::interval) timekeeper_ = std::thread([this]() { keep_time(); });
     return {};
+}
+
+/// The only thread that acts without a call: what was written last must be synced, too.
+void DatabaseEngine::keep_time() {
+    Lock lock(mutex_);
+    const auto closing = [this]() { return closing_; };
+    while (!progress_.wait_for(lock, std::chrono::milliseconds(sync_interval_ms_), closing)) {
+        if (!replica_->failure()) turn_end(nullptr);
+    }
 }
 
 // --- Calls
@@ -303,6 +321,7 @@ Result<void> DatabaseEngine::close() {
     const Result<void> result = last_checkpoint(lock);
     std::unique_ptr<StorageJobs> jobs = std::move(jobs_);
     lock.unlock();
+    if (timekeeper_.joinable()) timekeeper_.join();
     jobs.reset();  // waits for the threads, which may want the lock
     lock.lock();
     virgin_.reset();
@@ -323,7 +342,7 @@ Result<void> DatabaseEngine::last_checkpoint(Lock& lock) {
         return replica_->failure() || (jobs_->idle() && replica_->stats().checkpoints > before &&
                                        replica_->log().durable() == replica_->log().end());
     });
-    return replica_->failure() ? Result<void>(*replica_->failure()) : Result<void>();
+    return replica_->failure() ? Result<void>(*replica_->failure()) : data_.end_run();
 }
 
 }  // namespace syncline

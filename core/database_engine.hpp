@@ -116,11 +116,14 @@ private:
     void hand_out(const Committed& committed, Waiter* current);
     void fail_waiters(const Error& error);
     void job_done();
+    void keep_time();
     Result<void> last_checkpoint(Lock& lock);
 
     const std::size_t replicas_;
     KeyPolicies policies_;
     const std::uint64_t checkpoint_interval_ms_;
+    const Durability durability_;
+    const std::uint64_t sync_interval_ms_;
     SystemClock clock_;
     SystemRandom random_;
     WatchList watches_;
@@ -139,6 +142,7 @@ private:
     bool closing_ = false;
     bool closed_ = false;
     std::unique_ptr<StorageJobs> jobs_;  // its threads use everything above
+    std::thread timekeeper_;             // with Durability::interval; as well
 };
 
 }  // namespace syncline

@@ -106,6 +106,8 @@ std::string Server::client_address() const {
 Result<void> Server::open_replica() {
     ReplicaOptions options;
     options.checkpoint_interval_ms = options_.checkpoint_interval_ms;
+    options.durability = options_.durability;
+    options.sync_interval_ms = options_.sync_interval_ms;
     options.replicas = options_.replicas;
     options.policies = options_.policies;
     options.primary_backup.mode = options_.replication;
@@ -116,6 +118,7 @@ Result<void> Server::open_replica() {
     options.primary_backup.peers_configured = static_cast<unsigned>(options_.peers.size());
     options.primary_backup.client_address = client_address();
     options.conflicts.capture_values = options_.conflict_values;
+    SYNCLINE_TRY(options.new_incarnation, data_.begin_run(options.durability));
     SYNCLINE_TRY(replica_, data_.open_replica(std::move(options), env_));
     figures_.cluster = to_string(data_.identity.cluster);
     log(LogLevel::info, "replica.open",
@@ -176,6 +179,8 @@ void Server::describe_settings() {
     figures_.peer_port = peer_port().value_or(0);
     figures_.http_port = http_port().value_or(0);
     if (replica_) replica_->set_client_address(client_address());
+    const bool always = options_.durability == Durability::always;
+    config_.set("appendfsync", always ? "always" : "everysec");
     config_.set("replication", to_string(options_.replication));
     config_.set("port", std::to_string(port()));
     config_.set("bind", options_.bind);
@@ -188,7 +193,8 @@ Result<void> Server::run() {
     if (peers_) peers_->dial(options_.peers);
     loop_->run();
     if (failure_) return *failure_;
-    return {};
+    const bool synced = !replica_ || replica_->log().durable() == replica_->log().end();
+    return synced ? data_.end_run() : Result<void>();
 }
 
 void Server::request_stop() {

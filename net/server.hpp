@@ -37,6 +37,8 @@ struct ServerOptions {
     KeyPolicies policies;                    ///< the same at all replicas
     bool conflict_values = true;             ///< records of conflicts keep values, up to 1 KiB
     std::uint64_t checkpoint_interval_ms = limits::checkpoint_interval_ms;
+    Durability durability = Durability::always;
+    std::uint64_t sync_interval_ms = limits::sync_interval_ms;  ///< of Durability::interval
     ReplicationMode replication = ReplicationMode::multi_master;
     std::optional<unsigned> acks = 0;     ///< backups that must hold a write; nothing: all
     std::uint64_t ack_timeout_ms = 5000;  ///< then the client hears that it is unconfirmed

@@ -170,6 +170,7 @@ void Server::drain() {
     }
     if (phase_ == Phase::flushing) {
         const bool durable = !replica_ || replica_->log().durable() == replica_->log().end();
+        if (!durable) replica_->request_sync();
         if (!durable || !all_replied()) return;
         if (!replica_) return part();
         checkpoints_before_ = replica_->stats().checkpoints;

@@ -40,6 +40,11 @@ public:
 /// never stdio. Errors: Code::io with the path and errno's text, Code::no_space for ENOSPC.
 Result<std::unique_ptr<Disk>> open_posix_disk(const std::string& path);
 
+/// What tells a file from its copies: inode and time of birth, which no tool copies, as 16 bytes.
+/// The same for as long as the file lives and stays in its file system, whatever it is called.
+/// Error io.
+Result<Bytes> file_mark(const std::string& path);
+
 /// A small file as a whole; nothing when there is none.
 Result<std::optional<Bytes>> read_file(Disk& disk, const std::string& name, std::size_t bytes_max);
 /// Replaces a small file, atomically and durably, by way of the file NAME.new.

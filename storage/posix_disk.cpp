@@ -166,4 +166,20 @@ Result<std::unique_ptr<Disk>> open_posix_disk(const std::string& path) {
     return std::unique_ptr<Disk>(std::make_unique<PosixDisk>(std::move(directory), path));
 }
 
+Result<Bytes> file_mark(const std::string& path) {
+    struct statx status {};
+    if (::statx(AT_FDCWD, path.c_str(), 0, STATX_INO | STATX_BTIME, &status) != 0) {
+        return system_error("stat", path, errno);
+    }
+    constexpr std::uint64_t ns_per_s = 1000000000;
+    const bool tells_birth = (status.stx_mask & STATX_BTIME) != 0;
+    Bytes mark;
+    ByteWriter out(mark);
+    out.u64(status.stx_ino);
+    out.u64(tells_birth ? static_cast<std::uint64_t>(status.stx_btime.tv_sec) * ns_per_s +
+                              status.stx_btime.tv_nsec
+                        : 0);
+    return mark;
+}
+
 }  // namespace syncline

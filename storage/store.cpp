@@ -30,6 +30,15 @@ struct Store::Impl {
     std::shared_ptr<Checkpoint::State> flushing;
     Position seen = 0;
 
+    /// The row of the base that was read last: one command looks at a row several times, to learn
+    /// whether the key exists, to read it, and to change it. Good until the base changes.
+    struct Latest {
+        Table table = Table::cells;
+        Bytes key;  ///< empty: none
+        std::optional<Bytes> value;
+    };
+    Latest latest;
+
     void see(const OverlayEntry& entry) { seen = std::max(seen, entry.position); }
 
     [[nodiscard]] OverlayCursor flushing_cursor(Table table, BytesView from, BytesView to,
@@ -37,6 +46,8 @@ struct Store::Impl {
         return flushing ? OverlayCursor(flushing->rows, table, from, to, direction)
                         : OverlayCursor();
     }
+
+    Result<std::optional<Bytes>> get_base(Table table, BytesView key);
 
     using BaseWalk = std::function<Result<void>(const RowVisitor&)>;
     Result<void> scan_merged(Table table, BytesView from, BytesView to, Direction direction,
@@ -50,9 +61,18 @@ Store::~Store() = default;
 Result<std::optional<Bytes>> Store::get(Table table, BytesView key) {
     const OverlayEntry* entry = impl_->active.find(table, key);
     if (entry == nullptr && impl_->flushing) entry = impl_->flushing->rows.find(table, key);
-    if (entry == nullptr) return impl_->base.get(table, key);
+    if (entry == nullptr) return impl_->get_base(table, key);
     impl_->see(*entry);
     return entry->value;
+}
+
+Result<std::optional<Bytes>> Store::Impl::get_base(Table table, BytesView key) {
+    if (latest.key == key && latest.table == table && !key.empty()) return latest.value;
+    latest.key.clear();
+    SYNCLINE_TRY(latest.value, base.get(table, key));
+    latest.table = table;
+    latest.key = key;
+    return latest.value;
 }
 
 /// Base and overlay as one, in either direction: `walk_base` calls its visitor for base rows, which
@@ -169,6 +189,7 @@ std::shared_ptr<const void> Store::finish_checkpoint() {
     SYNCLINE_ASSERT(impl_->flushing != nullptr);
     // A read view from before the commit would lack the rows that only the overlay showed so far.
     impl_->base.end_turn();
+    impl_->latest.key.clear();
     return std::exchange(impl_->flushing, nullptr);
 }
 
@@ -190,6 +211,7 @@ Result<void> Store::commit_base(const BaseChanges& changes) {
     SYNCLINE_ASSERT(overlay_empty());
     SYNCLINE_ASSERT(!impl_->flushing);
     impl_->base.end_turn();
+    impl_->latest.key.clear();
     return impl_->base.commit(changes);
 }
 

@@ -42,6 +42,8 @@ constexpr Choice<LogLevel> log_levels[] = {{"debug", LogLevel::debug},
                                            {"warning", LogLevel::warning},
                                            {"error", LogLevel::error},
                                            {"off", LogLevel::off}};
+constexpr Choice<Durability> durabilities[] = {{"always", Durability::always},
+                                               {"interval", Durability::interval}};
 constexpr Choice<LogFormat> log_formats[] = {{"text", LogFormat::text}, {"json", LogFormat::json}};
 
 /// How a setting is written, and how it is read back for `config print`: no text, not set.
@@ -101,11 +103,9 @@ Result<void> add_peer(ServeSettings& settings, const std::string& text) {
     return {};
 }
 
-Result<void> check_durability(ServeSettings& /*settings*/, const std::string& text) {
-    if (text == "always") return {};
-    return usage("'" + text +
-                 "' is not in this version; every write is durable before its reply: "
-                 "always");
+Result<void> set_durability(ServeSettings& settings, const std::string& text) {
+    SYNCLINE_TRY(settings.server.durability, choose(durabilities, text));
+    return {};
 }
 
 Result<void> set_log_level(ServeSettings& settings, const std::string& text) {
@@ -145,16 +145,16 @@ std::vector<std::string> show_peers(const ServeSettings& settings) {
     return peers;
 }
 
-std::vector<std::string> show_durability(const ServeSettings& /*settings*/) {
-    return {"always"};
-}
-
 template <typename T, std::size_t count>
 std::vector<std::string> name_in(const Choice<T> (&choices)[count], T value) {
     for (const Choice<T>& choice : choices) {
         if (choice.value == value) return {choice.name};
     }
     return {};
+}
+
+std::vector<std::string> show_durability(const ServeSettings& settings) {
+    return name_in(durabilities, settings.server.durability);
 }
 
 std::vector<std::string> show_log_level(const ServeSettings& settings) {
@@ -222,6 +222,12 @@ std::vector<std::string> show_policies(const ServeSettings& settings) {
     return settings.server.policies.texts();
 }
 
+Result<void> set_sync_interval(ServeSettings& settings, const std::string& text) {
+    SYNCLINE_TRY(settings.server.sync_interval_ms, parse_number<std::uint64_t>(text));
+    if (settings.server.sync_interval_ms > 0) return {};
+    return usage("an interval of 0 ms: --durability always syncs before each reply");
+}
+
 Result<void> set_ack_timeout(ServeSettings& settings, const std::string& text) {
     SYNCLINE_TRY(settings.server.ack_timeout_ms, parse_number<std::uint64_t>(text));
     return {};
@@ -285,8 +291,13 @@ constexpr Setting settings_table[] = {
      Access{set_ack_timeout, show<&ServerOptions::ack_timeout_ms>}, Kind::number},
     {"unreplicated", "merge|hold", "What an old primary does with writes nobody else has [merge]",
      Access{set_suffix_policy, show_suffix_policy}},
-    {"durability", "always", "When a write is replied to: when it is durable [always]",
-     Access{check_durability, show_durability}},
+    {"durability", "always|interval",
+     "When a write is replied to: when it is synced, or when the operating system has it [always]",
+     Access{set_durability, show_durability}},
+    {"sync-interval", "MS",
+     "With --durability interval: what a power cut may take; peers get writes when they are synced "
+     "[1000]",
+     Access{set_sync_interval, show<&ServerOptions::sync_interval_ms>}, Kind::number},
     {"conflict-values", "yes|no", "Keep values up to 1 KiB in records of conflicts [yes]",
      boolean<&ServerOptions::conflict_values>, Kind::boolean},
     {"log-level", "LEVEL", "debug, info, warning, error or off [info]",

@@ -45,6 +45,10 @@ constexpr std::uint64_t log_retention_bytes = 1024 * mib;
 /// A checkpoint starts after this much log, or this much time with changes in the overlay.
 constexpr std::uint64_t checkpoint_log_bytes = 64 * mib;
 constexpr std::uint64_t checkpoint_interval_ms = 5000;
+/// With `durability = interval` a power cut takes what was acknowledged for so long.
+constexpr std::uint64_t sync_interval_ms = 1000;
+/// The same while peers are connected: events leave when they are synced.
+constexpr std::uint64_t sync_interval_linked_ms = 20;
 /// Above this many bytes of overlay no more client requests are read until a checkpoint ends.
 constexpr std::size_t overlay_bytes_max = 256 * mib;
 

@@ -11,6 +11,14 @@ namespace syncline {
 
 /// A data directory, locked: file "identity", directories "base" (LMDB) and "log". One process has
 /// it open at a time, whether as a server, as an embedded database, or to look inside.
+/// Who writes says so with begin_run(), and end_run() when all is synced. From these, and from what
+/// the file "identity" says of the base, it is known at the next start whether history may have
+/// been rolled back. Then what is written gets new names, since others may know the old ones:
+///   - a directory that was copied, or put back by a tool for files, is another node;
+///   - one that ended without a clean stop while replies did not wait for the disk begins another
+///     incarnation.
+/// What cannot be seen here (a whole disk put back) peers see: Replica begins another incarnation
+/// when one of them knows more of it than it does.
 /// Members are destroyed from the last to the first: the base, which holds the lock, outlives the
 /// log's directory. Thread-safety: confined to one thread.
 struct DataDirectory {
@@ -28,9 +36,18 @@ struct DataDirectory {
     /// Makes it a member of a cluster: durable before anything is written under it, because rows
     /// are hashed with a seed of the cluster. Error io. Precondition: it is of none.
     Result<void> join_cluster(const Uuid& cluster);
+    /// What follows is written with this durability. True: the replica must begin another
+    /// incarnation. Durable when it returns. Error io.
+    Result<bool> begin_run(Durability durability);
+    /// Everything is synced, and nothing more is written. Error io.
+    Result<void> end_run();
     /// Recovers the replica; `options.identity` is filled in. Errors: those of Replica::open.
     /// Precondition: it is of a cluster. The directory must outlive the replica.
     Result<std::unique_ptr<Replica>> open_replica(ReplicaOptions options, Env env);
+
+private:
+    Result<void> check_original(const std::string& base_path, Random& random);
+    Result<void> note_unsynced(bool unsynced);
 };
 
 }  // namespace syncline

@@ -211,4 +211,17 @@ Result<VersionVector> decode_barrier(BytesView bytes) {
     return vv;
 }
 
+Bytes encode_incarnation(std::uint32_t incarnation) {
+    Bytes bytes;
+    Packer(bytes).uint(incarnation);
+    return bytes;
+}
+
+Result<std::uint32_t> decode_incarnation(BytesView bytes) {
+    Unpacker in(bytes);
+    const std::uint64_t incarnation = in.uint();
+    if (!in.done() || incarnation > UINT32_MAX) return damaged("incarnation");
+    return static_cast<std::uint32_t>(incarnation);
+}
+
 }  // namespace syncline

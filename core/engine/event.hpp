@@ -70,8 +70,12 @@ Result<Dot> peek_dot(BytesView bytes);
 enum class RecordKind : std::uint8_t {
     event = 1,    ///< encode_event
     barrier = 2,  ///< a version vector that was adopted as a whole
+    /// The replica writes as this incarnation from here on. Peers are not told: events name it.
+    incarnation = 3,
 };
 Bytes encode_barrier(const VersionVector& vv);
 Result<VersionVector> decode_barrier(BytesView bytes);
+Bytes encode_incarnation(std::uint32_t incarnation);
+Result<std::uint32_t> decode_incarnation(BytesView bytes);
 
 }  // namespace syncline

@@ -8,7 +8,7 @@
 namespace syncline {
 namespace {
 
-constexpr std::uint64_t identity_version = 1;
+constexpr std::uint64_t identity_version = 2;
 const char* const file_name = "identity";
 constexpr std::size_t file_bytes_max = 4096;
 
@@ -21,8 +21,9 @@ Result<Identity> parse(BytesView bytes) {
     const std::uint64_t checksum = head.u64();
     if (!head.done() || checksum != hash64(bytes.substr(8))) return damaged();
     Unpacker in(bytes.substr(8));
-    in.array_of(4);
-    if (const std::uint64_t version = in.uint(); in.ok() && version != identity_version) {
+    const std::size_t parts = in.array();
+    const std::uint64_t version = in.uint();
+    if (in.ok() && (version < 1 || version > identity_version)) {
         return Error{Code::version, "the file \"identity\" has format " + std::to_string(version) +
                                         ", this build knows " + std::to_string(identity_version)};
     }
@@ -30,7 +31,11 @@ Result<Identity> parse(BytesView bytes) {
     const BytesView node = in.bin();
     Identity identity;
     identity.name = Bytes(in.bin());
-    if (!in.done()) return damaged();
+    if (version > 1) {  // the first one did not tell a copy from the original
+        identity.unsynced = in.boolean();
+        identity.base_mark = Bytes(in.bin());
+    }
+    if (!in.done() || parts != (version == 1 ? 4 : 6)) return damaged();
     SYNCLINE_TRY(identity.cluster, uuid_from(cluster));
     SYNCLINE_TRY(identity.node, uuid_from(node));
     identity.node_id = node_id_of(identity.node);
@@ -89,11 +94,13 @@ Result<Identity> load_identity(Disk& disk, Random& random) {
 Result<void> save_identity(Disk& disk, const Identity& identity) {
     Bytes body;
     Packer out(body);
-    out.array(4);
+    out.array(6);
     out.uint(identity_version);
     out.bin(to_bytes(identity.cluster));
     out.bin(to_bytes(identity.node));
     out.bin(identity.name);
+    out.boolean(identity.unsynced);
+    out.bin(identity.base_mark);
     Bytes bytes;
     ByteWriter(bytes).u64(hash64(body));
     bytes += body;

@@ -28,6 +28,11 @@ struct Identity {
     Uuid node;
     std::uint32_t node_id = 0;
     std::string name;  ///< for people: logs, INFO
+    /// It runs, or ended without a clean stop, with Durability::interval: events that it had
+    /// acknowledged may be gone.
+    bool unsynced = false;
+    /// file_mark() of the base's file; empty: not known.
+    Bytes base_mark;
 };
 
 /// The node id of a uuid; never 0.

@@ -49,6 +49,7 @@ Result<void> Replica::recover(Disk& disk) {
             actor_.incarnation = std::max(actor_.incarnation, entry.first.incarnation);
         }
     }
+    if (options_.new_incarnation) begin_incarnation();
     SYNCLINE_TRY(primary_backup_, PrimaryBackup::open(options_.primary_backup, options_.identity,
                                                       disk, group_->vv(), log_->end()));
     if (stable_cut_.on()) {
@@ -71,6 +72,10 @@ Result<void> Replica::replay() {
             if (group_->vv().covers(vv)) continue;
             return Error{Code::corrupt, "the log at " + std::to_string(record->position) +
                                             " rests on rows that the checkpoint does not hold"};
+        }
+        if (static_cast<RecordKind>(record->kind) == RecordKind::incarnation) {
+            SYNCLINE_TRY(actor_.incarnation, decode_incarnation(record->payload));
+            continue;
         }
         SYNCLINE_TRY(const Event event, decode_event(record->payload));
         SYNCLINE_CHECK(group_->apply(event, record->next));
@@ -130,6 +135,7 @@ Result<void> Replica::apply_foreign(const Event& event, BytesView bytes) {
         return applied.error();
     }
     ++stats_.events_applied;
+    stats_.elements_removed_again = group_->elements_removed_again();
     if (on_applied) on_applied(event, bytes);
     return {};
 }
@@ -142,9 +148,37 @@ Position Replica::append(RecordKind kind, BytesView payload) {
 
 // --- Flushes
 
+Position Replica::acknowledgeable() const {
+    return options_.durability == Durability::always ? log_->durable() : log_->written();
+}
+
+void Replica::write_log() {
+    if (failure_ || options_.durability == Durability::always) return;
+    const Position before = log_->written();
+    if (const Result<void> done = log_->write_buffered(flush_hold_); !done) {
+        return fail(done.error());
+    }
+    if (log_->written() != before) release_replies();
+}
+
+bool Replica::sync_due() const {
+    if (options_.durability == Durability::always) return true;
+    // Somebody waits: a record that only a flush can write, a checkpoint, an adopted snapshot.
+    if (log_->needs_flush() || (prepared_ && log_->durable() < prepared_->position())) return true;
+    if (flush_hold_ || snapshot_wanted_ || checkpoint_requested_ || sync_requested_) return true;
+    const std::uint64_t interval =
+        links_.empty() ? options_.sync_interval_ms
+                       : std::min(options_.sync_interval_ms, limits::sync_interval_linked_ms);
+    return env_.clock.steady_ms() - sync_ms_ >= interval;
+}
+
 std::optional<Log::Flush> Replica::begin_flush() {
-    if (failure_) return std::nullopt;
-    return log_->begin_flush(flush_hold_);
+    if (failure_ || !sync_due()) return std::nullopt;
+    std::optional<Log::Flush> flush = log_->begin_flush(flush_hold_);
+    if (!flush) return flush;
+    sync_ms_ = env_.clock.steady_ms();
+    sync_requested_ = false;
+    return flush;
 }
 
 void Replica::finish_flush(const Log::Flush& flush, const Result<void>& result) {
@@ -251,7 +285,15 @@ void Replica::check_rollback(const VersionVector& peer_vv) {
                   {{"actor", to_string(actor_)},
                    {"own_counter", std::to_string(mine)},
                    {"peer_counter", std::to_string(peer_vv.counter(actor_))}});
+    begin_incarnation();
+}
+
+/// In the log before any event of it: whatever is lost of the log, a name that others may know of
+/// is never used again.
+void Replica::begin_incarnation() {
     ++actor_.incarnation;
+    append(RecordKind::incarnation, encode_incarnation(actor_.incarnation));
+    syncline::log(LogLevel::warning, "identity.new_incarnation", {{"actor", to_string(actor_)}});
 }
 
 void Replica::check_settled(const Uuid& peer, const Ack& ack) {

@@ -7,6 +7,7 @@
 #include <span>
 #include <vector>
 
+#include "core/base/durability.hpp"
 #include "core/base/env.hpp"
 #include "core/engine/group.hpp"
 #include "core/engine/identity.hpp"
@@ -34,6 +35,10 @@ enum class Carrier : std::uint8_t { connection, hand };
 
 struct ReplicaOptions {
     Identity identity;
+    Durability durability = Durability::always;
+    std::uint64_t sync_interval_ms = limits::sync_interval_ms;  ///< of Durability::interval
+    /// This directory may have lost what it had told others of: write as another actor.
+    bool new_incarnation = false;
     unsigned leaf_bits = 16;  ///< a constant of the cluster
     std::uint64_t log_retention_bytes = limits::log_retention_bytes;
     std::uint64_t checkpoint_log_bytes = limits::checkpoint_log_bytes;
@@ -112,7 +117,8 @@ struct ReplicaStats {
     std::uint64_t batches_refused = 0;  ///< of another term
     std::uint64_t replies_unconfirmed = 0;
     std::uint64_t rows_collected = 0;  ///< rows that lost something which every replica has seen go
-    std::uint64_t keys_expired = 0;    ///< removed by this replica because their time had come
+    std::uint64_t elements_removed_again = 0;  ///< Group::elements_removed_again()
+    std::uint64_t keys_expired = 0;  ///< removed by this replica because their time had come
 };
 
 struct PeerStatus {
@@ -192,6 +198,9 @@ public:
     std::vector<FinishedComparison> take_comparisons();
 
     // Storage jobs. At most one flush and one checkpoint are under way at a time.
+    /// With Durability::interval: gives the log's records to the operating system, so that replies
+    /// may leave. At the end of each turn, before begin_flush().
+    void write_log();
     std::optional<Log::Flush> begin_flush();
     void finish_flush(const Log::Flush& flush, const Result<void>& result);
     std::optional<Store::Checkpoint> begin_checkpoint();
@@ -199,6 +208,8 @@ public:
     std::shared_ptr<const void> finish_checkpoint(const Result<void>& result);
     /// Asks for a checkpoint soon, for a clean stop.
     void request_checkpoint() { checkpoint_requested_ = true; }
+    /// The next begin_flush() does not wait for the interval.
+    void request_sync() { sync_requested_ = true; }
 
     /// Everything that may leave now.
     Committed committed();
@@ -271,6 +282,10 @@ private:
     Result<void> apply_foreign(const Event& event, BytesView bytes);
     Position append(RecordKind kind, BytesView payload);
     void advance_durable();
+    [[nodiscard]] bool sync_due() const;
+    /// Replies may leave that rest on records which end here or below.
+    [[nodiscard]] Position acknowledgeable() const;
+    void begin_incarnation();
     void fail(const Error& error);
     void send(LinkId link, std::uint8_t type, Bytes payload);
     void close(LinkId link, Error error);
@@ -367,6 +382,8 @@ private:
     bool snapshot_wanted_ = false;
     /// While an adopted snapshot is on its way into the base, no record after this is flushed.
     std::optional<Position> flush_hold_;
+    std::uint64_t sync_ms_ = 0;  // steady; when the latest flush was begun
+    bool sync_requested_ = false;
     std::optional<VersionVector> pending_barrier_;  // belongs to the checkpoint at flush_hold_
     Position pending_barrier_end_ = 0;
 

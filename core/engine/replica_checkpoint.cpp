@@ -52,9 +52,8 @@ void Replica::prepare_checkpoint(Position position) {
 }
 
 std::shared_ptr<const Snapshot> Replica::take_snapshot(Position position) const {
-    return std::make_shared<const Snapshot>(
-        Snapshot{position, group_->vv(), group_->clock().last(), group_->leaf_sums(),
-                 stable_cut_.cut()});
+    return std::make_shared<const Snapshot>(Snapshot{position, group_->vv(), group_->clock().last(),
+                                                     group_->leaf_sums(), stable_cut_.cut()});
 }
 
 std::shared_ptr<const void> Replica::finish_checkpoint(const Result<void>& result) {
@@ -86,6 +85,7 @@ void Replica::save_meta(RowChanges& meta, Position position) const {
     out.u64(log_->id());
     out.u8(pending_barrier_ ? 1 : 0);
     if (pending_barrier_) write(out, *pending_barrier_);
+    out.varint(actor_.incarnation);
     meta[Bytes(meta_replica)] = std::move(state);
 
     Bytes cursors;
@@ -125,6 +125,7 @@ Result<void> Replica::load_meta() {
     base_position_ = checkpoint_position_ = in.u64();
     checkpoint_log_id_ = in.u64();
     if (in.u8() == 1) pending_barrier_ = read_version_vector(in);
+    if (in.left() > 0) actor_.incarnation = static_cast<std::uint32_t>(in.varint());
     ByteReader cursors_in(*cursors);
     for (std::uint64_t left = cursors_in.varint(); left > 0 && cursors_in.ok(); --left) {
         const Result<Uuid> peer = uuid_from(cursors_in.raw(16));

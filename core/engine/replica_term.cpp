@@ -21,7 +21,7 @@ constexpr std::uint64_t vote_ms_max = 3000;
 void Replica::queue_reply(Client& client, Position own, bool wrote, Bytes bytes) {
     const Position released = primary_backup_->released();
     if (released < base_position_) own = std::max(own, base_position_);
-    const Position free = std::min(log_->durable(), released);
+    const Position free = std::min(acknowledgeable(), released);
     const Position required = std::max(own, client.floor);
     Reply reply{client.id, std::move(bytes)};
     if (required <= free) {
@@ -38,7 +38,7 @@ void Replica::queue_reply(Client& client, Position own, bool wrote, Bytes bytes)
 }
 
 void Replica::release_replies() {
-    const Position durable = log_->durable();
+    const Position durable = acknowledgeable();
     const Position free = std::min(durable, primary_backup_->released());
     const auto confirmed = replies_.upper_bound(free);
     for (auto it = replies_.begin(); it != confirmed; ++it) {

@@ -25,6 +25,7 @@ void StorageJobs::start(Replica& replica) {
         }
         on_done_();
     };
+    replica.write_log();
     if (!flush_ && (flush_ = replica.begin_flush())) {
         log_worker_.post([this, report, flush = *flush_]() mutable {
             Result<void> result = run(flush);

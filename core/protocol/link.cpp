@@ -205,6 +205,8 @@ Result<bool> Link::consume(const LogBatch::Item& item) {
             replica_.request_session(id_);
             return false;
         }
+        case RecordKind::incarnation:
+            break;  // never sent
     }
     return Error{Code::version, "unknown kind of log record " + std::to_string(item.kind)};
 }
@@ -267,6 +269,7 @@ Result<void> Link::stream() {
             SYNCLINE_TRY(std::optional<LogRecord> record, log.read(stream_->read));
             if (!record) break;
             stream_->read = record->next;
+            if (static_cast<RecordKind>(record->kind) == RecordKind::incarnation) continue;
             if (static_cast<RecordKind>(record->kind) == RecordKind::event) {
                 SYNCLINE_TRY(const Dot dot, peek_dot(record->payload));
                 if (peer_vv_.covers(dot)) continue;

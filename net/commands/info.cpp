@@ -158,6 +158,7 @@ void add_replica(const Replica& replica, Group& group, InfoLines& lines) {
         {"session_metadata_bytes", stats.session_metadata_bytes},
         {"session_messages", stats.session_messages},
         {"rows_collected", stats.rows_collected},
+        {"list_elements_removed_again", stats.elements_removed_again},
         {"divergence_alarms", stats.divergence_alarms},
         {"causality_errors", stats.causality_errors},
         {"clock_pauses", stats.clock_pauses},

@@ -99,6 +99,9 @@ void add_replica(Replica& replica, Families& out) {
     out.counter("syncline_checkpoints_total", "Checkpoints finished", stats.checkpoints);
     out.counter("syncline_divergence_alarms_total", "Unequal data at equal version vectors",
                 stats.divergence_alarms);
+    out.counter("syncline_list_elements_removed_again_total",
+                "Removals of list elements that another replica had removed: handed out twice",
+                stats.elements_removed_again);
     out.counter("syncline_causality_errors_total", "Transactions that came before their past",
                 stats.causality_errors);
     out.counter("syncline_clock_pauses_total", "Links paused for a clock too far ahead",

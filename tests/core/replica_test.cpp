@@ -229,6 +229,39 @@ BOOST_AUTO_TEST_CASE(a_peer_that_knows_more_of_me_makes_me_a_new_incarnation) {
     BOOST_TEST(cluster.at(0)->actor().incarnation == before.incarnation + 1);
 }
 
+BOOST_AUTO_TEST_CASE(elements_that_two_replicas_popped_are_counted) {
+    using operations::ListEnd;
+    TestCluster cluster(3);
+    const auto pop = [&](std::size_t at, ListEnd end) {
+        cluster.at(at).run([&](Transaction& txn) -> Result<void> {
+            SYNCLINE_CHECK(operations::list_pop(txn, "l", end, 1));
+            return {};
+        });
+    };
+    cluster.at(0).run([&](Transaction& txn) -> Result<void> {
+        SYNCLINE_CHECK(operations::list_push(txn, "l", ListEnd::back, {"a", "b", "c"}));
+        return {};
+    });
+    add_links(cluster, 3);
+    cluster.pump();
+    cluster.disconnect(0, 1);
+    cluster.disconnect(0, 2);
+    cluster.disconnect(1, 2);
+    for (std::size_t i = 0; i < 3; ++i) pop(i, ListEnd::front);  // all of them "a"
+    pop(0, ListEnd::back);                                       // only here "c"
+    cluster.at(1).run([&](Transaction& txn) -> Result<void> {    // comes and goes unseen
+        SYNCLINE_CHECK(operations::list_push(txn, "m", ListEnd::back, {"x"}));
+        SYNCLINE_CHECK(operations::list_pop(txn, "m", ListEnd::back, 1));
+        return {};
+    });
+    add_links(cluster, 3);
+    cluster.pump();
+    BOOST_TEST(cluster.difference() == "");
+    for (std::size_t i = 0; i < 3; ++i) {
+        BOOST_TEST(cluster.at(i)->stats().elements_removed_again == 2U);
+    }
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace syncline

@@ -83,6 +83,7 @@ Coverage& Coverage::operator+=(const Coverage& other) {
     events += other.events;
     events_applied += other.events_applied;
     frames += other.frames;
+    replies_early += other.replies_early;
     crashes += other.crashes;
     recoveries_checked += other.recoveries_checked;
     sessions_completed += other.sessions_completed;
@@ -132,6 +133,8 @@ std::string to_text(const Coverage& c, double wall_seconds) {
                  wide(c.snapshots_adopted));
     text += line("crashes %llu, recoveries proved on copies %llu, checkpoints %llu\n",
                  wide(c.crashes), wide(c.recoveries_checked), wide(c.checkpoints));
+    text += line("events that were not durable when a reply rested on them %llu\n",
+                 wide(c.replies_early));
     text += line("keys whose time had come %llu, rows that lost what all had seen go %llu\n",
                  wide(c.keys_expired), wide(c.rows_collected));
     text += line("state checks %llu, cells compared %llu, slowest convergence %.1f s\n",
@@ -154,6 +157,8 @@ std::string missing_activity(const Coverage& c) {
     if (c.seeds < 20) return {};  // what follows is left out of some seeds on purpose
     if (c.reads_checked < c.seeds) return "too few reads were checked";
     if (c.crashes < c.seeds) return "too few crashes happened";
+    const std::uint64_t multi_master = c.seeds - c.backed_up_seeds;
+    if (multi_master >= 40 && c.replies_early == 0) return "no reply left before its sync";
     if (c.recoveries_checked < c.seeds) return "too few recoveries were proved";
     if (c.checkpoints < c.seeds) return "too few checkpoints were written";
     if (c.snapshots_adopted < c.seeds) return "too few Merkle sessions led to an adoption";

@@ -80,6 +80,7 @@ struct Coverage {
     std::uint64_t events = 0;          ///< transactions with effects, counted at their origin
     std::uint64_t events_applied = 0;  ///< at other replicas
     std::uint64_t frames = 0;
+    std::uint64_t replies_early = 0;  ///< for each event they rested on that was not durable
     std::uint64_t crashes = 0;
     std::uint64_t recoveries_checked = 0;  ///< on a copy of the disk
     std::uint64_t sessions_completed = 0;

@@ -163,8 +163,16 @@ void History::acknowledged(std::size_t replica, const Dot& dot) {
     }
 }
 
+void History::acknowledged_early(std::size_t replica, const Dot& dot) {
+    views_[replica].written.add(dot);
+}
+
 void History::recovered(std::size_t replica, const VersionVector& vv) {
     View& view = views_[replica];
+    if (!vv.covers(view.written)) {
+        return fail(replica, "came back from the end of its process with " + to_string(vv) +
+                                 " after replies that rested on " + to_string(view.written));
+    }
     if (!vv.covers(view.durable)) {
         return fail(replica, "came back with " + to_string(vv) + " after " +
                                  to_string(view.durable) + " had been durable");

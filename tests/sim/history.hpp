@@ -34,6 +34,10 @@ public:
     void proved_durable(std::size_t replica, const VersionVector& vv);
     /// A client has been told, or has seen, that this event happened.
     void acknowledged(std::size_t replica, const Dot& dot);
+    /// The same where replies do not wait for the disk.
+    void acknowledged_early(std::size_t replica, const Dot& dot);
+    /// What was not durable may be gone.
+    void power_cut(std::size_t replica) { views_[replica].written = {}; }
     /// A replica is back after a crash, with this much.
     void recovered(std::size_t replica, const VersionVector& vv);
 
@@ -64,6 +68,7 @@ private:
         VersionVector vv;
         VersionVector called_durable;  ///< by the replica, which may be late with it
         VersionVector durable;         ///< must survive
+        VersionVector written;         ///< replies left: must survive the end of the process
     };
 
     /// The event, if it was issued and not lost.

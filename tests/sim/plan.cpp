@@ -11,6 +11,7 @@ constexpr std::uint64_t mode_stream = 5;
 constexpr std::uint64_t later_stream = 6;
 constexpr std::uint64_t collection_stream = 7;
 constexpr std::uint64_t policies_stream = 8;
+constexpr std::uint64_t durability_stream = 9;
 /// One seed in so many runs in primary-backup mode.
 constexpr std::uint64_t backed_up_rarity = 4;
 
@@ -141,6 +142,14 @@ void choose_policies(Plan& plan) {
     }
 }
 
+/// Some clusters of many masters do not wait for the disk.
+void choose_durability(Plan& plan) {
+    SimRandom random(plan.seed, durability_stream);
+    if (plan.primary_backup() || !random.one_in(4)) return;
+    plan.replica.durability = Durability::interval;
+    plan.replica.sync_interval_ms = choose<std::uint64_t>(random, {1, 20, 300, 2000});
+}
+
 }  // namespace
 
 Plan make_plan(std::uint64_t seed, const RunOptions& options) {
@@ -164,6 +173,7 @@ Plan make_plan(std::uint64_t seed, const RunOptions& options) {
     choose_mode(plan, options);
     choose_collection(plan);
     choose_policies(plan);
+    choose_durability(plan);
     return plan;
 }
 
@@ -181,6 +191,9 @@ std::string describe(const Plan& plan) {
             std::to_string(plan.replica.log_retention_bytes) + " B, 2^" +
             std::to_string(plan.replica.leaf_bits) + " leaves, fanout " +
             std::to_string(plan.replica.session_fanout);
+    if (plan.interval()) {
+        text += ", synced every " + std::to_string(plan.replica.sync_interval_ms) + " ms";
+    }
     if (!plan.primary_backup()) return text;
     const PrimaryBackupOptions& mode = plan.replica.primary_backup;
     text += "; primary-backup, ack " + (mode.acks ? std::to_string(*mode.acks) : "all") +

@@ -74,6 +74,9 @@ struct Plan {
         return replica.primary_backup.mode == ReplicationMode::primary_backup;
     }
 
+    /// Replies do not wait for the disk.
+    [[nodiscard]] bool interval() const { return replica.durability == Durability::interval; }
+
     [[nodiscard]] bool has(Fault fault) const {
         return faults.test(static_cast<std::size_t>(fault));
     }

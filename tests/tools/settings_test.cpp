@@ -96,7 +96,8 @@ BOOST_AUTO_TEST_CASE(bad_values_name_their_setting) {
     BOOST_TEST(refusal({{"port", {{"x"}}}}).rfind("--port: 'x' is no port", 0) == 0U);
     BOOST_TEST(refusal({{"port", {{"65536"}}}}).rfind("--port: ", 0) == 0U);
     BOOST_TEST(refusal({{"peer", {{"host"}}}}).rfind("--peer: ", 0) == 0U);
-    BOOST_TEST(refusal({{"durability", {{"interval"}}}}).rfind("--durability: ", 0) == 0U);
+    BOOST_TEST(refusal({{"durability", {{"never"}}}}).rfind("--durability: ", 0) == 0U);
+    BOOST_TEST(refusal({{"sync-interval", {{"0"}}}}).rfind("--sync-interval: ", 0) == 0U);
     BOOST_TEST(refusal({{"log-level", {{"loud"}}}}) ==
                "--log-level: 'loud' is none of: debug, info, warning, error, off");
     BOOST_TEST(refusal({{"protected-mode", {{"no"}}}}).empty());
