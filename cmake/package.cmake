@@ -22,7 +22,8 @@ install(TARGETS syncline_package EXPORT syncline DESTINATION ${CMAKE_INSTALL_LIB
 foreach(header
     core/database.hpp core/database_handles.hpp net/node.hpp
     crdt/bounded_counter.hpp crdt/dot.hpp crdt/version_vector.hpp
-    core/base/assert.hpp core/base/bytes.hpp core/base/durability.hpp core/base/pack.hpp core/base/result.hpp)
+    core/base/assert.hpp core/base/bytes.hpp core/base/durability.hpp
+    core/base/pack.hpp core/base/result.hpp)
   cmake_path(GET header PARENT_PATH folder)
   install(FILES ${header} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/syncline/${folder})
 endforeach()

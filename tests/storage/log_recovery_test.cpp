@@ -374,6 +374,33 @@ BOOST_AUTO_TEST_CASE(what_recovery_read_is_durable_even_after_a_failed_sync) {
     }
 }
 
+/// One stage of a flush at a time, so that cuts fall between all of them.
+class FlushSteps {
+public:
+    FlushSteps(Log& log, SeededRandom& random) : log_(log), random_(random) {}
+
+    void step() {
+        if (stage_ == 0) {
+            flush_ = log_.begin_flush();
+            if (!flush_) return;
+        } else if (stage_ == 1) {
+            BOOST_REQUIRE(flush_->write().has_value());
+        } else if (stage_ == 2) {
+            BOOST_REQUIRE(flush_->sync().has_value());
+        } else {
+            log_.finish_flush(*flush_);
+            if (random_.below(2) == 0) BOOST_REQUIRE(flush_->prepare_next().has_value());
+        }
+        stage_ = (stage_ + 1) % 4;
+    }
+
+private:
+    Log& log_;
+    SeededRandom& random_;
+    std::optional<Log::Flush> flush_;
+    int stage_ = 0;
+};
+
 BOOST_AUTO_TEST_CASE(power_cuts_and_kills_anywhere_lose_nothing_durable_and_invent_nothing) {
     // A model run: random appends, flush steps, writes that nothing syncs, trims; then a cut in the
     // midst of it, reopening from a random checkpoint, and the same again on what is left.
@@ -399,8 +426,7 @@ BOOST_AUTO_TEST_CASE(power_cuts_and_kills_anywhere_lose_nothing_durable_and_inve
                 }
                 BOOST_REQUIRE(read_all(*log, checkpoint) == expected);
                 const std::uint64_t steps = random.below(60);
-                std::optional<Log::Flush> flush;
-                int stage = 0;
+                FlushSteps flushes(*log, random);
                 for (std::uint64_t step = 0; step < steps; ++step) {
                     if (random.below(2) == 0) {
                         const auto record = random_record(random, random.below(9) ? 1200 : 9000);
@@ -412,20 +438,7 @@ BOOST_AUTO_TEST_CASE(power_cuts_and_kills_anywhere_lose_nothing_durable_and_inve
                         BOOST_REQUIRE_GE(log->written(), before);
                         BOOST_REQUIRE_LE(log->written(), log->end());
                     }
-                    // One stage of a flush at a time, so that cuts fall between all of them.
-                    if (stage == 0 && (flush = log->begin_flush())) {
-                        stage = 1;
-                    } else if (stage == 1) {
-                        BOOST_REQUIRE(flush->write().has_value());
-                        stage = 2;
-                    } else if (stage == 2) {
-                        BOOST_REQUIRE(flush->sync().has_value());
-                        stage = 3;
-                    } else if (stage == 3) {
-                        log->finish_flush(*flush);
-                        if (random.below(2) == 0) BOOST_REQUIRE(flush->prepare_next().has_value());
-                        stage = 0;
-                    }
+                    flushes.step();
                     if (random.below(10) == 0) {
                         for (const auto& [end, record] : model) {
                             if (end > log->durable()) break;
