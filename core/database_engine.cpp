@@ -21,6 +21,8 @@ Uuid cluster_of(const std::string& name) {
     return *uuid;
 }
 
+constexpr std::uint64_t reads_each_turn = 256;
+
 Error closed_error() {
     return Error{Code::unavailable, "the database is closed"};
 }
@@ -148,7 +150,29 @@ Result<void> DatabaseEngine::read(const Operation& operation) {
     SYNCLINE_CHECK(check_caller());
     Lock lock(mutex_);
     SYNCLINE_CHECK(usable());
-    return replica_ ? run(operation, lock) : read_virgin(operation);
+    return replica_ ? read_replica(operation, lock) : read_virgin(operation);
+}
+
+/// What is durable is answered at once, without a turn; else the call waits for a reply as a write
+/// does, which rests on what this one saw. Now and then a turn is due all the same: nothing but
+/// calls tells the time.
+Result<void> DatabaseEngine::read_replica(const Operation& operation, Lock& lock) {
+    Result<Position> seen = Position{0};
+    {
+        const Holding holding(*this);
+        seen = replica_->read(operation);
+    }
+    SYNCLINE_CHECK(seen);
+    if (*seen <= replica_->acknowledgeable()) {
+        if (++reads_ % reads_each_turn == 0) turn_end(nullptr);
+        return {};
+    }
+    const Position position = *seen;
+    const auto wait = [position](Transaction& txn) -> Result<void> {
+        txn.group().store().see(position);
+        return {};
+    };
+    return run(wait, lock);
 }
 
 Result<void> DatabaseEngine::write(const Operation& operation) {

@@ -105,6 +105,7 @@ private:
     Result<void> open_directory(const DatabaseOptions& options);
     Result<void> open_replica();
     Result<void> run(const Operation& operation, Lock& lock);
+    Result<void> read_replica(const Operation& operation, Lock& lock);
     Result<void> read_virgin(const Operation& operation);
     [[nodiscard]] Result<void> usable() const;
     Result<void> wait_for(Waiter& waiter, Lock& lock);
@@ -139,6 +140,7 @@ private:
     Output output_;                    // for it
     std::map<std::uint64_t, Waiter*> waiters_;
     std::uint64_t next_client_ = 1;
+    std::uint64_t reads_ = 0;
     bool closing_ = false;
     bool closed_ = false;
     std::unique_ptr<StorageJobs> jobs_;  // its threads use everything above

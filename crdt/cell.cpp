@@ -257,6 +257,20 @@ std::optional<Bytes> unpack_value(Unpacker& in, CellType type) {
 
 }  // namespace
 
+Result<std::optional<Bytes>> read_string_value(BytesView bytes) {
+    ByteReader in(bytes);
+    const std::uint8_t form = in.u8();
+    if (form >> dots_count_shift != 1 || (form & with_entries) != 0) {
+        SYNCLINE_TRY(const Cell cell, read_cell(bytes, CellType::string));
+        return string_value(cell);
+    }
+    read_compact_actor(in, form & actor_form_mask);
+    const std::uint64_t counter = in.varint();
+    read_compact_hlc(in);
+    if (in.ok() && counter > 0) return std::optional<Bytes>(in.raw(in.left()));
+    return read_cell(bytes, CellType::string).error();
+}
+
 Result<Cell> read_cell(BytesView bytes, CellType type) {
     ByteReader in(bytes);
     Cell cell;

@@ -135,6 +135,9 @@ struct Cell {
 /// winner is a number (or there is none). Integers add up mod 2^64; where a decimal takes part the
 /// sum is a Decimal. Absent when nothing is live.
 std::optional<Bytes> string_value(const Cell& cell);
+/// The same of the bytes that write() makes of a string's cell, without making the cell where there
+/// is one value and nothing beside it, as nearly always. Error corrupt as read_cell.
+Result<std::optional<Bytes>> read_string_value(BytesView bytes);
 /// What a reader of a cell of any type with values sees, as text. Absent when nothing is live.
 std::optional<Bytes> visible_value(const Cell& cell, CellType type);
 /// One written value of such a cell, as text.

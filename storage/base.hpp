@@ -26,13 +26,15 @@ using BaseChanges = std::array<RowChanges, tables_count>;
 using RowVisitor = std::function<bool(BytesView key, BytesView value)>;
 
 /// The rows as of the last checkpoint. LMDB in production (storage/lmdb.hpp).
-/// Thread-safety: get, scan and end_turn from the owning thread; commit from the checkpoint thread
+/// Thread-safety: get, view, scan and end_turn from the owning thread; commit from the checkpoint thread
 /// at the same time.
 class Base {
 public:
     virtual ~Base() = default;
     /// Errors: io; corrupt when the row fails its checksum (never "absent").
     virtual Result<std::optional<Bytes>> get(Table table, BytesView key) = 0;
+    /// The same without a copy. The view lives until end_turn().
+    virtual Result<std::optional<BytesView>> view(Table table, BytesView key) = 0;
     /// Rows with from <= key, ascending.
     virtual Result<void> scan(Table table, BytesView from, const RowVisitor& visit) = 0;
     /// Rows with key < to (to empty: no bound), descending.

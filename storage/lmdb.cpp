@@ -143,14 +143,19 @@ public:
         : lock_(std::move(lock)), environment_(std::move(environment)), tables_(tables) {}
 
     Result<std::optional<Bytes>> get(Table table, BytesView key) override {
+        SYNCLINE_TRY(const std::optional<BytesView> found, view(table, key));
+        return found ? std::optional<Bytes>(*found) : std::nullopt;
+    }
+
+    Result<std::optional<BytesView>> view(Table table, BytesView key) override {
         SYNCLINE_CHECK(begin_turn());
         MDB_val row_key = to_val(key);
         MDB_val stored{};
         const int answer = mdb_get(reader_.get(), id_of(table), &row_key, &stored);
-        if (answer == MDB_NOTFOUND) return std::optional<Bytes>();
+        if (answer == MDB_NOTFOUND) return std::optional<BytesView>();
         SYNCLINE_CHECK(check("read a row", answer));
         SYNCLINE_TRY(const BytesView payload, verify_row(table, key, to_view(stored)));
-        return std::optional<Bytes>(payload);
+        return std::optional<BytesView>(payload);
     }
 
     Result<void> scan(Table table, BytesView from, const RowVisitor& visit) override {

@@ -66,6 +66,14 @@ Result<std::optional<Bytes>> Store::get(Table table, BytesView key) {
     return entry->value;
 }
 
+Result<std::optional<BytesView>> Store::view(Table table, BytesView key) {
+    const OverlayEntry* entry = impl_->active.find(table, key);
+    if (entry == nullptr && impl_->flushing) entry = impl_->flushing->rows.find(table, key);
+    if (entry == nullptr) return impl_->base.view(table, key);
+    impl_->see(*entry);
+    return entry->value ? std::optional<BytesView>(*entry->value) : std::nullopt;
+}
+
 Result<std::optional<Bytes>> Store::Impl::get_base(Table table, BytesView key) {
     if (latest.key == key && latest.table == table && !key.empty()) return latest.value;
     latest.key.clear();

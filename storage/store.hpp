@@ -33,6 +33,8 @@ public:
 
     /// Overlay first, then base. Errors: those of Base::get.
     Result<std::optional<Bytes>> get(Table table, BytesView key);
+    /// The same without a copy. The view lives until the row changes, or the turn ends.
+    Result<std::optional<BytesView>> view(Table table, BytesView key);
     /// Rows with from <= key < to (to empty: no bound) in key order, overlay merged over base.
     /// The visitor must not change the store.
     Result<void> scan(Table table, BytesView from, BytesView to, const RowVisitor& visit);

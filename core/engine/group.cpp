@@ -106,6 +106,19 @@ Result<Cell> Group::cell(BytesView key, CellType type, std::optional<BytesView> 
     return decode_cell(row_key, value, type);
 }
 
+Result<Group::PlainString> Group::plain_string(BytesView key) {
+    const RowKey counts_key = encode_row_key(key, counts_type, std::nullopt);
+    SYNCLINE_TRY(const std::optional<BytesView> other,
+                 store_.view(Table::counts, counts_key.bytes));
+    const RowKey row_key = row_key_of(key, CellType::string, std::nullopt);
+    if (other || row_key.hashed) return PlainString{true, std::nullopt};
+    SYNCLINE_TRY(const std::optional<BytesView> row, store_.view(Table::cells, row_key.bytes));
+    PlainString found;
+    if (!row) return found;
+    SYNCLINE_TRY(found.value, read_string_value(*row));
+    return found;
+}
+
 Result<Group::Counts> Group::counts(BytesView key) {
     const RowKey row_key = encode_row_key(key, counts_type, std::nullopt);
     SYNCLINE_TRY(const std::optional<Bytes> value, store_.get(Table::counts, row_key.bytes));

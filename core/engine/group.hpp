@@ -63,6 +63,13 @@ public:
 
     /// The cell of a key (and field); an empty cell when there is no row.
     Result<Cell> cell(BytesView key, CellType type, std::optional<BytesView> field);
+    /// What GET shows of a key that can hold nothing but a string, in one look-up: a key of another
+    /// type, or a row that takes longer to read, is `unclear`.
+    struct PlainString {
+        bool unclear = false;
+        std::optional<Bytes> value;
+    };
+    Result<PlainString> plain_string(BytesView key);
     /// Live fields of a hash or members of a set. O(1).
     Result<std::uint64_t> count(BytesView key, CellType type);
     /// The live type with the highest precedence, if any.

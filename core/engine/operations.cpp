@@ -91,6 +91,8 @@ Result<Bytes> increment(Transaction& txn, BytesView key, CellType type,
 }  // namespace
 
 Result<std::optional<Bytes>> string_get(Transaction& txn, BytesView key) {
+    SYNCLINE_TRY(Group::PlainString plain, txn.plain_string(key));
+    if (!plain.unclear) return std::move(plain.value);
     SYNCLINE_TRY(const bool exists, exists_as(txn, key, CellType::string));
     if (!exists) return std::optional<Bytes>();
     SYNCLINE_TRY(const Cell cell, txn.cell(key, CellType::string, std::nullopt));

@@ -102,6 +102,18 @@ Result<void> Replica::execute(Client& client, const Operation& operation) {
     return {};
 }
 
+Result<Position> Replica::read(const std::function<Result<void>(Transaction&)>& operation) {
+    if (failure_) return *failure_;
+    (void)store_.take_seen();  // what earlier readers saw does not concern this one
+    Transaction txn(*group_, actor_, env_.clock.wall_ms());
+    const Result<void> done = operation(txn);
+    SYNCLINE_ASSERT(txn.empty());
+    const Position seen = txn.saw_all() ? log_->end() : store_.take_seen();
+    store_.end_turn();
+    SYNCLINE_CHECK(done);
+    return rests_on(seen);
+}
+
 Result<Position> Replica::apply_local(Transaction& txn) {
     if (primary_backup_->read_only()) return primary_backup_->read_only_error();
     SYNCLINE_CHECK(check_joined());
@@ -149,6 +161,10 @@ Position Replica::append(RecordKind kind, BytesView payload) {
 // --- Flushes
 
 Position Replica::acknowledgeable() const {
+    return std::min(kept(), primary_backup_->released());
+}
+
+Position Replica::kept() const {
     return options_.durability == Durability::always ? log_->durable() : log_->written();
 }
 

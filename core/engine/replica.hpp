@@ -162,6 +162,12 @@ public:
     using Operation = std::function<Result<Bytes>(Transaction&)>;
     Result<void> execute(Client& client, const Operation& operation);
 
+    /// Runs a transaction that writes nothing, without a reply: what it found may be told when
+    /// acknowledgeable() has reached the position that is returned. Ends the turn.
+    Result<Position> read(const std::function<Result<void>(Transaction&)>& operation);
+    /// Replies may leave that rest on records which end here or below.
+    [[nodiscard]] Position acknowledgeable() const;
+
     /// A link exists and its peer has proved its identity. HELLO goes out.
     void link_up(LinkId link, const Uuid& peer, Carrier carrier = Carrier::connection);
     void link_down(LinkId link);
@@ -283,8 +289,8 @@ private:
     Position append(RecordKind kind, BytesView payload);
     void advance_durable();
     [[nodiscard]] bool sync_due() const;
-    /// Replies may leave that rest on records which end here or below.
-    [[nodiscard]] Position acknowledgeable() const;
+    /// The log as far as replies may rest on it, whatever backups have.
+    [[nodiscard]] Position kept() const;
     void begin_incarnation();
     void fail(const Error& error);
     void send(LinkId link, std::uint8_t type, Bytes payload);
@@ -296,6 +302,7 @@ private:
     void check_settled(const Uuid& peer, const Ack& ack);
 
     // Terms and acknowledgement: core/engine/replica_term.cpp
+    [[nodiscard]] Position rests_on(Position seen) const;
     void queue_reply(Client& client, Position own, bool wrote, Bytes bytes);
     /// Lets go of what is durable and confirmed, and of what has waited too long.
     void release_replies();

@@ -18,10 +18,13 @@ constexpr std::uint64_t vote_ms_max = 3000;
 
 /// Rows of the base have no position: they may be as new as the checkpoint, or as the barrier of a
 /// snapshot that it took in, which matters while backups have not confirmed that much.
+Position Replica::rests_on(Position seen) const {
+    return primary_backup_->released() < base_position_ ? std::max(seen, base_position_) : seen;
+}
+
 void Replica::queue_reply(Client& client, Position own, bool wrote, Bytes bytes) {
-    const Position released = primary_backup_->released();
-    if (released < base_position_) own = std::max(own, base_position_);
-    const Position free = std::min(acknowledgeable(), released);
+    own = rests_on(own);
+    const Position free = acknowledgeable();
     const Position required = std::max(own, client.floor);
     Reply reply{client.id, std::move(bytes)};
     if (required <= free) {
@@ -38,8 +41,8 @@ void Replica::queue_reply(Client& client, Position own, bool wrote, Bytes bytes)
 }
 
 void Replica::release_replies() {
-    const Position durable = acknowledgeable();
-    const Position free = std::min(durable, primary_backup_->released());
+    const Position durable = kept();
+    const Position free = acknowledgeable();
     const auto confirmed = replies_.upper_bound(free);
     for (auto it = replies_.begin(); it != confirmed; ++it) {
         outbox_.replies.push_back(std::move(it->second.reply));

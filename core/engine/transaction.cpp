@@ -126,6 +126,11 @@ Result<Cell> Transaction::cell(BytesView key, CellType type, std::optional<Bytes
     return group_.cell(key, type, field);
 }
 
+Result<Group::PlainString> Transaction::plain_string(BytesView key) {
+    if (!empty() || group_.may_expire()) return Group::PlainString{true, std::nullopt};
+    return group_.plain_string(key);
+}
+
 /// As after() would say, without making the cell.
 bool Transaction::lives(const Staged& staged) {
     if (staged.increments || (staged.writes_dots && staged.value)) return true;

@@ -22,6 +22,8 @@ public:
 
     // Reads.
     Result<Cell> cell(BytesView key, CellType type, std::optional<BytesView> field);
+    /// As Group::plain_string, and `unclear` when the transaction has written anything.
+    Result<Group::PlainString> plain_string(BytesView key);
     Result<std::uint64_t> count(BytesView key, CellType type);
     Result<std::optional<CellType>> visible_type(BytesView key);
     /// Live cells of one type of a key, in no particular order.

@@ -2,20 +2,25 @@
 
 namespace syncline::sim {
 
-const MemoryBase::Rows& MemoryBase::view(Table table) {
+const MemoryBase::Rows& MemoryBase::rows_in_view(Table table) {
     if (!view_) view_ = rows_;
     return (*view_)[static_cast<std::size_t>(table)];
 }
 
 Result<std::optional<Bytes>> MemoryBase::get(Table table, BytesView key) {
-    const Rows& rows = view(table);
+    SYNCLINE_TRY(const std::optional<BytesView> found, view(table, key));
+    return found ? std::optional<Bytes>(*found) : std::nullopt;
+}
+
+Result<std::optional<BytesView>> MemoryBase::view(Table table, BytesView key) {
+    const Rows& rows = rows_in_view(table);
     const auto found = rows.find(key);
-    if (found == rows.end()) return std::optional<Bytes>();
-    return std::optional<Bytes>(found->second);
+    if (found == rows.end()) return std::optional<BytesView>();
+    return std::optional<BytesView>(found->second);
 }
 
 Result<void> MemoryBase::scan(Table table, BytesView from, const RowVisitor& visit) {
-    const Rows& rows = view(table);
+    const Rows& rows = rows_in_view(table);
     for (auto row = rows.lower_bound(from); row != rows.end(); ++row) {
         if (!visit(row->first, row->second)) break;
     }
@@ -23,7 +28,7 @@ Result<void> MemoryBase::scan(Table table, BytesView from, const RowVisitor& vis
 }
 
 Result<void> MemoryBase::scan_reverse(Table table, BytesView to, const RowVisitor& visit) {
-    const Rows& rows = view(table);
+    const Rows& rows = rows_in_view(table);
     auto row = to.empty() ? rows.end() : rows.lower_bound(to);
     while (row != rows.begin()) {
         --row;

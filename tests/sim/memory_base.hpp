@@ -14,6 +14,7 @@ public:
     MemoryBase() : rows_(std::make_shared<Tables>()) {}
 
     Result<std::optional<Bytes>> get(Table table, BytesView key) override;
+    Result<std::optional<BytesView>> view(Table table, BytesView key) override;
     Result<void> scan(Table table, BytesView from, const RowVisitor& visit) override;
     Result<void> scan_reverse(Table table, BytesView to, const RowVisitor& visit) override;
     Result<void> commit(const BaseChanges& changes) override;
@@ -26,7 +27,7 @@ private:
     using Rows = std::map<Bytes, Bytes, std::less<>>;
     using Tables = std::array<Rows, tables_count>;
 
-    const Rows& view(Table table);
+    const Rows& rows_in_view(Table table);
 
     std::shared_ptr<Tables> rows_;  // shared with the view of the running turn
     std::shared_ptr<const Tables> view_;
