@@ -1,0 +1,63 @@
+#include "tests/powercut/engine.hpp"
+
+namespace syncline::powercut {
+namespace {
+
+ReplicaOptions small_options(Random& random) {
+    ReplicaOptions options;
+    // Two sizes, so that files are too small or too large to be used again now and then.
+    options.log.segment_bytes = (random.below(4) > 0 ? 12 : 20) * limits::kib;
+    options.log_retention_bytes = random.below(4) * 8 * limits::kib;
+    options.checkpoint_log_bytes = (1 + random.below(4)) * 8 * limits::kib;
+    return options;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Engine>> Engine::open(const std::string& path, std::uint64_t now_ms,
+                                             Random& random) {
+    auto engine = std::make_unique<Engine>();
+    engine->clock_.now_ms = now_ms;
+    SYNCLINE_TRY(engine->data_, DataDirectory::open(path, engine->random_));
+    if (engine->data_.identity.cluster.is_nil()) {
+        SYNCLINE_CHECK(engine->data_.join_cluster(random_uuid(engine->random_)));
+    }
+    SYNCLINE_TRY(
+        engine->replica_,
+        engine->data_.open_replica(small_options(random), Env{engine->clock_, engine->random_}));
+    return engine;
+}
+
+State Engine::state() const {
+    return State{replica_->group().vv(), replica_->group().leaf_sums().root()};
+}
+
+Bytes Engine::identity() const {
+    return to_bytes(data_.identity.node) + to_bytes(data_.identity.cluster);
+}
+
+Result<void> Engine::compare(Model model) {
+    Transaction txn(replica_->group(), replica_->actor(), clock_.now_ms);
+    return model.compare(txn);
+}
+
+Result<void> Engine::settle() {
+    for (bool busy = true; busy;) {
+        busy = false;
+        if (std::optional<Log::Flush> flush = replica_->begin_flush()) {
+            SYNCLINE_CHECK(flush->write());
+            SYNCLINE_CHECK(flush->sync());
+            replica_->finish_flush(*flush, {});
+            SYNCLINE_CHECK(flush->prepare_next());
+            busy = true;
+        }
+        if (std::optional<Store::Checkpoint> checkpoint = replica_->begin_checkpoint()) {
+            replica_->finish_checkpoint(checkpoint->commit());
+            busy = true;
+        }
+    }
+    if (replica_->failure()) return *replica_->failure();
+    return {};
+}
+
+}  // namespace syncline::powercut

@@ -1,0 +1,197 @@
+#include "tests/powercut/life.hpp"
+
+#include <dlfcn.h>
+#include <unistd.h>
+
+#include <condition_variable>
+#include <cstring>
+#include <mutex>
+
+#include "core/base/hash.hpp"
+#include "core/engine/storage_jobs.hpp"
+#include "tests/powercut/engine.hpp"
+#include "tests/support/seeds.hpp"
+
+namespace syncline::powercut {
+namespace {
+
+constexpr std::uint64_t changes_max = 7;
+
+/// The recorder's function for marks; null when it is not there.
+using MarkFunction = void (*)(const char*, std::size_t);
+MarkFunction mark_function() {
+    void* const found = ::dlsym(RTLD_DEFAULT, "syncline_trace_mark");
+    MarkFunction function = nullptr;
+    std::memcpy(&function, &found, sizeof function);
+    return function;
+}
+
+class Life {
+public:
+    Life(const LifeOptions& options, std::unique_ptr<Engine> engine, Model model)
+        : random_(options.seed),
+          mark_(mark_function()),
+          engine_(std::move(engine)),
+          replica_(engine_->replica()),
+          model_(std::move(model)),
+          depth_(1 + random_.below(8)) {}
+
+    void begin() {
+        Mark mark = say(Mark::Kind::opened);
+        mark.state = engine_->state();
+        mark.identity = engine_->identity();
+        put(mark);
+        replica_.on_applied = [this](const Event& event, BytesView bytes) {
+            Mark made = say(Mark::Kind::committed);
+            made.now_ms = txn_ms_;
+            made.state = engine_->state();
+            made.dot = event.dot;
+            made.hash = hash64(bytes);
+            made.changes = changes_;
+            put(made);
+            last_made_ = event.dot;
+        };
+    }
+
+    Result<void> step() {
+        std::uint64_t& now_ms = engine_->clock().now_ms;
+        now_ms += random_.below(200);
+        if (random_.below(40) == 0) {
+            now_ms += 40000;  // keys end
+            changes_.clear();
+            txn_ms_ = now_ms;
+            replica_.tick();
+        }
+        if (random_.below(40) == 0) replica_.request_checkpoint();
+        SYNCLINE_CHECK(commit());
+        return wait_until([this] { return pending_.size() < depth_; });
+    }
+
+    Result<void> close() {
+        const std::uint64_t before = replica_.stats().checkpoints;
+        replica_.request_checkpoint();
+        SYNCLINE_CHECK(wait_until([&] {
+            return jobs_.idle() && pending_.empty() && replica_.stats().checkpoints > before &&
+                   replica_.log().durable() == replica_.log().end();
+        }));
+        return engine_->compare(model_);
+    }
+
+    /// The way a killed process ends.
+    [[noreturn]] void drop() {
+        if (random_.below(3) == 0) replica_.request_checkpoint();
+        turn();
+        ::_exit(0);
+    }
+
+private:
+    [[nodiscard]] Mark say(Mark::Kind kind) const {
+        Mark mark;
+        mark.kind = kind;
+        mark.now_ms = engine_->clock().now_ms;
+        return mark;
+    }
+    void put(const Mark& mark) const {
+        const Bytes bytes = encode(mark);
+        if (mark_ != nullptr) mark_(bytes.data(), bytes.size());
+    }
+
+    Result<void> commit() {
+        Client client{++clients_, 0};
+        changes_.clear();
+        last_made_ = Dot{};
+        const std::uint64_t count = 1 + random_.below(changes_max);
+        const auto operation = [&](Transaction& txn) -> Result<Bytes> {
+            txn_ms_ = txn.now_ms();
+            for (std::uint64_t left = count; left > 0; --left) {
+                const Change change = model_.draw(random_, txn_ms_);
+                SYNCLINE_CHECK(run(txn, change));
+                model_.apply({change}, txn_ms_);
+                changes_.push_back(change);
+            }
+            return Bytes();
+        };
+        SYNCLINE_CHECK(replica_.execute(client, operation));
+        pending_[client.id] = last_made_;
+        return {};
+    }
+
+    /// As the server's: jobs start, and what may leave does.
+    void turn() {
+        jobs_.collect();
+        jobs_.start(replica_);
+        const Committed committed = replica_.committed();
+        const std::uint64_t durable = replica_.durable_vv().counter(replica_.actor());
+        if (durable > told_) {
+            told_ = durable;
+            Mark mark = say(Mark::Kind::durable);
+            mark.dot = Dot{replica_.actor(), durable};
+            put(mark);
+        }
+        for (const Reply& reply : committed.replies) {
+            const auto found = pending_.find(reply.client);
+            // A transaction that changed nothing has no name.
+            if (found->second.counter > 0) {
+                Mark mark = say(Mark::Kind::acknowledged);
+                mark.dot = found->second;
+                put(mark);
+            }
+            pending_.erase(found);
+        }
+    }
+
+    template <typename Condition>
+    Result<void> wait_until(const Condition& condition) {
+        while (true) {
+            turn();
+            if (replica_.failure()) return *replica_.failure();
+            if (condition()) return {};
+            std::unique_lock lock(mutex_);
+            wake_.wait(lock, [this] { return done_; });
+            done_ = false;
+        }
+    }
+
+    test::SeededRandom random_;
+    MarkFunction mark_;
+    std::unique_ptr<Engine> engine_;
+    Replica& replica_;
+    Model model_;
+    std::size_t depth_;  // commits under way at one time
+    std::uint64_t clients_ = 0;
+    std::uint64_t told_ = 0;
+    std::uint64_t txn_ms_ = 0;
+    std::vector<Change> changes_;
+    Dot last_made_;
+    std::map<std::uint64_t, Dot> pending_;
+    std::mutex mutex_;  // guards done_
+    std::condition_variable wake_;
+    bool done_ = false;
+    // Last: its threads use everything above.
+    StorageJobs jobs_{[this] {
+        const std::lock_guard lock(mutex_);
+        done_ = true;
+        wake_.notify_one();
+    }};
+};
+
+}  // namespace
+
+Result<void> live(const LifeOptions& options, const History& history) {
+    if (options.recorded && mark_function() == nullptr) {
+        return Error{Code::unavailable, "nobody records"};
+    }
+    test::SeededRandom random(options.seed);
+    SYNCLINE_TRY(std::unique_ptr<Engine> engine,
+                 Engine::open(options.path, history.now_ms(), random));
+    SYNCLINE_TRY(const std::size_t found, history.find(engine->state()));
+    SYNCLINE_CHECK(engine->replica().group().check());
+    SYNCLINE_CHECK(engine->compare(history.model_of(found)));
+    Life life(options, std::move(engine), history.model_of(found));
+    life.begin();
+    for (std::uint64_t left = options.commits; left > 0; --left) SYNCLINE_CHECK(life.step());
+    if (!options.closes) life.drop();
+    return life.close();
+}
+
+}  // namespace syncline::powercut
