@@ -166,7 +166,9 @@ Result<std::optional<CellType>> Transaction::visible_type(BytesView key) {
     bool takes_away = false;
     auto change = live_changes_.lower_bound({Bytes(key), CellType{}});
     for (; change != live_changes_.end() && change->first.first == key; ++change) {
-        if (change->second > 0) highest = change->first.second;
+        // A deadline, whose number is the highest, is no reason for a key to exist.
+        const CellType type = change->first.second;
+        if (change->second > 0 && makes_key(type)) highest = type;
         takes_away = takes_away || change->second < 0;
     }
     if (!takes_away) {

@@ -112,6 +112,25 @@ BOOST_AUTO_TEST_CASE(a_key_that_a_transaction_empties_and_fills_again_has_no_dea
     });
 }
 
+BOOST_AUTO_TEST_CASE(a_key_can_be_used_in_the_transaction_that_gives_it_a_deadline) {
+    Keys keys(1);
+    keys.cluster.at(0).run([](Transaction& txn) -> Result<void> {
+        SYNCLINE_CHECK(operations::set_add(txn, "s", "one"));
+        SYNCLINE_CHECK(operations::key_expire(txn, "s", txn.now_ms() + 5000));
+        SYNCLINE_CHECK(operations::set_add(txn, "s", "two"));
+        SYNCLINE_CHECK(operations::string_increment(txn, "n", 1));
+        SYNCLINE_CHECK(operations::key_expire(txn, "n", txn.now_ms() + 5000));
+        SYNCLINE_CHECK(operations::string_increment(txn, "n", 1));
+        SYNCLINE_TRY(const std::optional<CellType> type, txn.visible_type("s"));
+        BOOST_TEST((type == CellType::set));
+        return {};
+    });
+    BOOST_TEST(keys.cluster.at(0).members("s").size() == 2U);
+    BOOST_TEST(keys.cluster.at(0).get("n").value() == "2");
+    BOOST_TEST(keys.deadline(0, "s").has_value());
+    BOOST_TEST(keys.deadline(0, "n").has_value());
+}
+
 BOOST_AUTO_TEST_CASE(the_longest_of_concurrent_deadlines_counts) {
     Keys keys(3);
     keys.cluster.at(0).set("k", "v");
