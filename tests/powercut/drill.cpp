@@ -120,7 +120,8 @@ private:
         std::filesystem::create_directories(state);
         test::SeededRandom random(draw);
         SYNCLINE_TRY(const StateFigures built, model_.build(state.string(), random));
-        const Verdict verdict = verify(data_path(state.string()), history_, random.next());
+        const Verdict verdict =
+            verify(data_path(state.string()), history_, options_.mode, random.next());
         ++figures_.states;
         figures_.in_creation += phase_.created ? 0 : 1;
         figures_.in_recovery += phase_.created && phase_.opening ? 1 : 0;

@@ -16,13 +16,13 @@ public:
     /// Opens or makes the directory; a new one becomes a cluster's only member.
     /// How small and how frequent, `random` decides each time.
     static Result<std::unique_ptr<Engine>> open(const std::string& path, std::uint64_t now_ms,
-                                                Random& random);
+                                                Mode mode, Random& random);
 
     [[nodiscard]] State state() const;
     [[nodiscard]] Bytes identity() const;
     /// Whether `model` is what is here. Error corrupt.
     Result<void> compare(Model model);
-    /// Runs storage jobs on this thread until none is due.
+    /// Runs storage jobs on this thread until all is on disk.
     Result<void> settle();
 
     [[nodiscard]] Replica& replica() { return *replica_; }

@@ -49,8 +49,7 @@ Result<Mark> decode_mark(BytesView bytes) {
 
 // --- History
 
-History::History(Mode mode, std::uint64_t interval_ms)
-    : mode_(mode), interval_ms_(interval_ms), commits_(1) {
+History::History(Mode mode) : mode_(mode), commits_(1) {
     by_state_.emplace(to_string(State{}), beginning);
 }
 
@@ -104,7 +103,7 @@ void History::commit(const Mark& mark) {
 
 Result<void> History::let_time_pass(std::uint64_t now_ms) {
     now_ms_ = std::max(now_ms_, now_ms);
-    while (!acknowledged_.empty() && acknowledged_.front().first + interval_ms_ < now_ms_) {
+    while (!acknowledged_.empty() && acknowledged_.front().first + window_ms < now_ms_) {
         SYNCLINE_CHECK(promise(acknowledged_.front().second));
         acknowledged_.pop_front();
     }

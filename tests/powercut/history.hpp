@@ -14,8 +14,15 @@ namespace syncline::powercut {
 /// When commits are acknowledged, and so what a power cut may take.
 enum class Mode : std::uint8_t {
     always,    ///< nothing acknowledged
-    interval,  ///< what was acknowledged in the last interval
+    interval,  ///< what was acknowledged in the last interval, and while the sync after it ran
 };
+
+constexpr std::uint64_t sync_interval_ms = 1000;
+/// A recorded process looks at least so often whether a sync is due, and lets none take longer.
+constexpr std::uint64_t turn_ms_max = 200;
+/// An acknowledgement that is older is a promise in mode interval: it came just after a sync had
+/// begun, the next one began a turn too late and took as long as one may.
+constexpr std::uint64_t window_ms = sync_interval_ms + 3 * turn_ms_max;
 
 /// What a state is, of one replica: which transactions, and the fingerprint of their rows.
 struct State {
@@ -65,8 +72,7 @@ public:
         std::size_t depth = 0;
     };
 
-    /// `interval_ms`: for so long an acknowledgement promises nothing yet, in mode interval.
-    History(Mode mode, std::uint64_t interval_ms);
+    explicit History(Mode mode);
 
     /// Planted fault: a commit counts as acknowledged when it is made.
     void acknowledge_early() { early_ = true; }
@@ -104,7 +110,6 @@ private:
     [[nodiscard]] std::optional<std::size_t> on_this_branch(const Dot& dot) const;
 
     Mode mode_;
-    std::uint64_t interval_ms_;
     bool early_ = false;
     std::vector<Commit> commits_;
     std::multimap<std::string, std::size_t> by_state_;

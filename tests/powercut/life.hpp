@@ -10,7 +10,8 @@ struct LifeOptions {
     std::string path;  ///< of the data directory
     std::uint64_t seed = 0;
     std::uint64_t commits = 100;
-    bool closes = false;   ///< ends with a last checkpoint; else in the middle of everything
+    bool closes = false;  ///< ends with a last checkpoint; else in the middle of everything
+    Mode mode = Mode::always;
     bool recorded = true;  ///< an error if nobody records
 };
 

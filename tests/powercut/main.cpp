@@ -72,7 +72,8 @@ int fail(const Error& error) {
 int run_life(const CommandLine& line) {
     const Result<History> history = history_of(past_of(line), line.durability());
     if (!history) return fail(history.error());
-    const LifeOptions options{line.live, line.life_seed, line.commits, line.closes};
+    const LifeOptions options{line.live, line.life_seed, line.commits, line.closes,
+                              line.durability()};
     const Result<void> lived = live(options, *history);
     return lived ? 0 : fail(lived.error());
 }

@@ -122,7 +122,7 @@ Result<void> record(const Recording& recording, const RecordOptions& options) {
 }
 
 Result<History> history_of(const std::vector<Past>& past, Mode mode) {
-    History history(mode, interval_ms);
+    History history(mode);
     for (const Past& part : past) {
         SYNCLINE_TRY(const Trace trace, Trace::load(part.trace));
         const std::size_t all = trace.records().size();

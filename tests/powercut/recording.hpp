@@ -34,8 +34,6 @@ struct RecordOptions {
     Mode mode = Mode::always;
 };
 
-constexpr std::uint64_t interval_ms = 1000;
-
 std::string data_path(const std::string& root);
 /// Describes what is in the directory, as the first records of the trace.
 Result<void> write_prologue(Recording& recording);

@@ -22,8 +22,8 @@ Error wrong(const std::string& what) {
 
 class Check {
 public:
-    Check(std::string path, const History& history, std::uint64_t seed)
-        : path_(std::move(path)), history_(history), random_(seed) {}
+    Check(std::string path, const History& history, Mode mode, std::uint64_t seed)
+        : path_(std::move(path)), history_(history), mode_(mode), random_(seed) {}
 
     Result<void> run() {
         SYNCLINE_CHECK(first_start());
@@ -35,7 +35,7 @@ public:
 private:
     Result<std::unique_ptr<Engine>> open() {
         ++verdict.opens;
-        auto opened = Engine::open(path_, now_ms_, random_);
+        auto opened = Engine::open(path_, now_ms_, mode_, random_);
         if (!opened) return opened.error().in("does not open");
         return opened;
     }
@@ -122,6 +122,7 @@ private:
 
     std::string path_;
     const History& history_;
+    Mode mode_;
     test::SeededRandom random_;
     std::uint64_t now_ms_ = 0;
     std::optional<State> after_;
@@ -154,8 +155,8 @@ Bytes read_to_end(int in) {
 
 }  // namespace
 
-Verdict verify(const std::string& path, const History& history, std::uint64_t seed) {
-    Check check(path, history, seed);
+Verdict verify(const std::string& path, const History& history, Mode mode, std::uint64_t seed) {
+    Check check(path, history, mode, seed);
     std::array<int, 2> ends{};
     if (::pipe(ends.data()) != 0) return Verdict{"cannot make a pipe", 0, 0, 0, 0};
     const pid_t child = ::fork();

@@ -19,6 +19,6 @@ struct Verdict {
 /// had made; rows, sums, counts and derived rows agree; the model says the same; the log holds
 /// these commits and nothing else; one more commit gets a name that nobody has seen; and a second
 /// start finds it all again.
-Verdict verify(const std::string& path, const History& history, std::uint64_t seed);
+Verdict verify(const std::string& path, const History& history, Mode mode, std::uint64_t seed);
 
 }  // namespace syncline::powercut
