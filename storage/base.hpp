@@ -25,9 +25,22 @@ using BaseChanges = std::array<RowChanges, tables_count>;
 /// Called for rows in key order; false ends the walk. Views die with the call.
 using RowVisitor = std::function<bool(BytesView key, BytesView value)>;
 
+/// How a base fills what it may fill, as of the last commit. In bytes.
+struct BaseSpace {
+    std::uint64_t map_bytes = 0;       ///< how large the file can become; 0: no bound
+    std::uint64_t file_bytes = 0;      ///< of it in use so far
+    std::uint64_t free_bytes = 0;      ///< of these, in pages that hold nothing any more
+    std::uint64_t reserved_bytes = 0;  ///< of the disk, set aside for commits to come
+    bool reserve_short = false;        ///< the disk could not give what should be set aside
+    /// Commits that the oldest read view has outlived. A turn ends soon: 0, seldom 1.
+    std::uint64_t reader_commits = 0;
+
+    [[nodiscard]] std::uint64_t used_bytes() const { return file_bytes - free_bytes; }
+};
+
 /// The rows as of the last checkpoint. LMDB in production (storage/lmdb.hpp).
-/// Thread-safety: get, view, scan and end_turn from the owning thread; commit from the checkpoint thread
-/// at the same time.
+/// Thread-safety: get, view, scan and end_turn from the owning thread; commit from the
+/// checkpoint thread at the same time.
 class Base {
 public:
     virtual ~Base() = default;
@@ -39,10 +52,20 @@ public:
     virtual Result<void> scan(Table table, BytesView from, const RowVisitor& visit) = 0;
     /// Rows with key < to (to empty: no bound), descending.
     virtual Result<void> scan_reverse(Table table, BytesView to, const RowVisitor& visit) = 0;
-    /// One transaction, durable when it returns. Errors: io, no_space.
+    /// One transaction, durable when it returns. Errors: no_space (map or disk is full: nothing has
+    /// changed, and the same commit may be tried again); io, corrupt (final: every later commit
+    /// answers the same).
     virtual Result<void> commit(const BaseChanges& changes) = 0;
     /// Ends the read view that get and scan share, so that no reader outlives a turn.
     virtual void end_turn() = 0;
+
+    /// Thread-safety: any thread. Free.
+    [[nodiscard]] virtual BaseSpace space() const { return {}; }
+    /// Lets the file become so large; less than it is now does nothing. Ends the read view. False:
+    /// a commit is under way, try again when it is done. From the owning thread. Error io.
+    virtual Result<bool> grow(std::uint64_t /*map_bytes*/) { return true; }
+    /// Frees what readers left that died with their process; answers with how many. Error io.
+    virtual Result<unsigned> check_readers() { return 0U; }
 };
 
 }  // namespace syncline

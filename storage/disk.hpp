@@ -22,6 +22,14 @@ public:
     virtual Result<std::uint64_t> size() = 0;
 };
 
+/// Room of the file system under a directory, in bytes, as df counts it.
+struct DiskSpace {
+    std::uint64_t total_bytes = 0;  ///< 0: nothing is known
+    std::uint64_t free_bytes = 0;   ///< what this user may still write
+
+    [[nodiscard]] bool known() const { return total_bytes > 0; }
+};
+
 /// A flat directory of files. Production uses a real one, the simulator one that forgets what was
 /// not synced.
 class Disk {
@@ -34,10 +42,14 @@ public:
     virtual Result<void> rename(const std::string& from, const std::string& to) = 0;
     virtual Result<void> remove(const std::string& name) = 0;
     virtual Result<void> sync_directory() = 0;
+    /// Looks it up, which costs a system call. Thread-safety: any thread.
+    virtual DiskSpace space() { return {}; }
 };
 
 /// A directory of the file system, created (mode 0700) when missing. pread, pwrite, fdatasync;
-/// never stdio. Errors: Code::io with the path and errno's text, Code::no_space for ENOSPC.
+/// never stdio. Errors: Code::io with the path and errno's text; Code::no_space for ENOSPC, but
+/// never of a sync: whoever gets no_space may try again, and a failed sync is final whatever its
+/// reason was.
 Result<std::unique_ptr<Disk>> open_posix_disk(const std::string& path);
 
 /// What tells a file from its copies: inode and time of birth, which no tool copies, as 16 bytes.

@@ -4,11 +4,16 @@
 #include <lmdb.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
+#include <charconv>
 #include <cstring>
+#include <mutex>
+#include <shared_mutex>
 
 #include "core/base/hash.hpp"
 
@@ -20,18 +25,20 @@ namespace {
 // - A read transaction keeps old pages from being reused: one only, ended with every turn.
 // - Keys have 1 to 511 bytes: row keys are at most 500 (limits.hpp).
 // - Pages carry no checksums: every row carries its own.
-// - After a failed data sync LMDB aborts, but would try again with the next commit. The kernel may
-//   have dropped the pages by then, so that the first failure here is the last commit.
+// - After a failed data sync LMDB aborts, but would try again with the next commit. A disk that
+//   failed once is not to be trusted, so that the first failure here is the last commit; want of
+//   space alone is none (see commit()).
+// - The map may only change its size while no transaction is alive: LmdbBase::gate_.
 
-/// Up to version 3 cells were written at more length; no release wrote them, and they are refused.
-constexpr std::uint64_t format_version = 5;
 constexpr const char* format_table = "format";
 constexpr std::string_view format_key = "version";
 constexpr std::array<const char*, tables_count> table_names = {"cells", "counts", "meta",
                                                                "conflicts", "deadlines"};
 constexpr unsigned environment_flags = MDB_NOTLS | MDB_NORDAHEAD;
 constexpr unsigned readers_max = 512;
-constexpr unsigned databases_max = 8;
+constexpr unsigned databases_max = 16;  // with room for those that a migration leaves
+/// A disk with less than this is full: a write that does not fit fails even before nothing is left.
+constexpr std::uint64_t disk_full_bytes = 1ULL << 20;
 constexpr std::size_t checksum_bytes = 8;
 constexpr const char* lock_name = "LOCK";
 
@@ -139,8 +146,14 @@ Result<void> commit_transaction(Transaction transaction) {
 
 class LmdbBase final : public Base {
 public:
-    LmdbBase(Descriptor lock, Environment environment, std::array<MDB_dbi, tables_count> tables)
-        : lock_(std::move(lock)), environment_(std::move(environment)), tables_(tables) {}
+    LmdbBase(Descriptor lock, Environment environment, std::array<MDB_dbi, tables_count> tables,
+             std::uint64_t reserve_bytes)
+        : lock_(std::move(lock)),
+          environment_(std::move(environment)),
+          tables_(tables),
+          reserve_bytes_(reserve_bytes) {
+        measure();
+    }
 
     Result<std::optional<Bytes>> get(Table table, BytesView key) override {
         SYNCLINE_TRY(const std::optional<BytesView> found, view(table, key));
@@ -182,16 +195,49 @@ public:
         return walk(table, cursor.get(), answer, key, stored, MDB_PREV, visit);
     }
 
+    /// Without space for its pages LMDB aborts before it syncs, and the next transaction begins
+    /// from the same durable state: it writes every page that it refers to anew. So that may be
+    /// tried again. If the meta page could not be written LMDB itself answers every later begin
+    /// with MDB_PANIC, which ends this base.
     Result<void> commit(const BaseChanges& changes) override {
+        const std::shared_lock lock(gate_);
         if (failed_) return *failed_;
         Result<void> result = try_commit(changes);
-        if (!result) failed_ = result.error();
+        if (!result && result.error().code != Code::no_space) failed_ = result.error();
+        if (!failed_) measure();
         return result;
     }
 
     void end_turn() override {
         if (reading_) mdb_txn_reset(reader_.get());
         reading_ = false;
+    }
+
+    [[nodiscard]] BaseSpace space() const override {
+        const std::lock_guard lock(space_mutex_);
+        return space_;
+    }
+
+    Result<bool> grow(std::uint64_t map_bytes) override {
+        const std::unique_lock lock(gate_, std::try_to_lock);
+        if (!lock) return false;
+        if (map_bytes <= space().map_bytes) return true;
+        end_turn();  // what is left of the reader keeps no address of the old map
+        if (const int answer = mdb_env_set_mapsize(environment_.get(), map_bytes)) {
+            // The old map is gone, and nothing can be read any more.
+            failed_ = unmapped_ = failure("grow the map", answer);
+            return *unmapped_;
+        }
+        const std::lock_guard space_lock(space_mutex_);
+        space_.map_bytes = map_bytes;
+        return true;
+    }
+
+    Result<unsigned> check_readers() override {
+        int dead_readers = 0;
+        SYNCLINE_CHECK(
+            check("check the readers", mdb_reader_check(environment_.get(), &dead_readers)));
+        return static_cast<unsigned>(dead_readers);
     }
 
 private:
@@ -222,6 +268,7 @@ private:
     /// Makes the read view of this turn, unless it stands.
     Result<void> begin_turn() {
         if (reading_) return {};
+        if (unmapped_) return *unmapped_;
         if (reader_) {
             SYNCLINE_CHECK(check("renew the read view", mdb_txn_renew(reader_.get())));
         } else {
@@ -240,7 +287,104 @@ private:
                                      : erase(transaction.get(), table, key));
             }
         }
-        return commit_transaction(std::move(transaction));
+        const int answer = mdb_txn_commit(transaction.release());
+        // What fits in part only is EIO to LMDB.
+        if (answer == EIO && disk_is_full()) return failure("commit", ENOSPC);
+        return check("commit", answer);
+    }
+
+    [[nodiscard]] bool disk_is_full() const {
+        struct statvfs status {};
+        return ::fstatvfs(file(), &status) == 0 &&
+               status.f_bavail * status.f_frsize < disk_full_bytes;
+    }
+
+    [[nodiscard]] int file() const {
+        mdb_filehandle_t number = -1;
+        (void)mdb_env_get_fd(environment_.get(), &number);  // fails without an environment only
+        return number;
+    }
+
+    /// Finds out what space() tells. Free pages are counted in LMDB's own table of them, one row
+    /// for each commit that freed some.
+    void measure() {
+        MDB_envinfo info{};
+        MDB_stat stat{};
+        (void)mdb_env_info(environment_.get(), &info);  // these two fail without an environment
+        (void)mdb_env_stat(environment_.get(), &stat);
+        BaseSpace space;
+        space.map_bytes = info.me_mapsize;
+        space.file_bytes = (info.me_last_pgno + 1) * stat.ms_psize;
+        space.free_bytes = std::min(free_pages() * stat.ms_psize, space.file_bytes);
+        space.reserved_bytes = keep_reserve(space.file_bytes);
+        space.reader_commits = oldest_reader(info.me_last_txnid);
+        const std::lock_guard lock(space_mutex_);
+        space_ = space;
+    }
+
+    /// 0 when they cannot be read: then the base seems fuller than it is.
+    [[nodiscard]] std::uint64_t free_pages() const {
+        constexpr MDB_dbi table_of_free_pages = 0;
+        const Result<Transaction> transaction = begin(environment_.get(), MDB_RDONLY);
+        MDB_cursor* opened = nullptr;
+        if (!transaction ||
+            mdb_cursor_open(transaction->get(), table_of_free_pages, &opened) != MDB_SUCCESS) {
+            return 0;
+        }
+        const Cursor cursor(opened);
+        std::uint64_t pages = 0;
+        MDB_val key{};
+        MDB_val list{};
+        while (mdb_cursor_get(cursor.get(), &key, &list, MDB_NEXT) == MDB_SUCCESS) {
+            std::size_t count = 0;  // a list begins with its length
+            if (list.mv_size < sizeof count) break;
+            std::memcpy(&count, list.mv_data, sizeof count);
+            pages += count;
+        }
+        return pages;
+    }
+
+    /// Sets blocks of the disk aside behind the end of the file, and in holes before it. Answers
+    /// with how many bytes are there now.
+    std::uint64_t keep_reserve(std::uint64_t file_bytes) {
+        const std::uint64_t wanted = file_bytes + reserve_bytes_;
+        if (reserve_bytes_ > 0 && reserved_end_ < wanted) {
+            // More than needed, so that few commits do this; and never the last of the disk.
+            const std::uint64_t target = wanted + reserve_bytes_ / 4;
+            const std::uint64_t missing = target - std::max(reserved_end_, file_bytes);
+            struct statvfs status {};
+            const bool fits = ::fstatvfs(file(), &status) == 0 &&
+                              status.f_bavail * status.f_frsize > missing + disk_full_bytes;
+            if (fits &&
+                ::fallocate(file(), FALLOC_FL_KEEP_SIZE, 0, static_cast<off_t>(target)) == 0) {
+                reserved_end_ = target;
+            }
+        }
+        return reserved_end_ > file_bytes ? reserved_end_ - file_bytes : 0;
+    }
+
+    /// How many commits behind the last one the oldest view is, of this process or another.
+    [[nodiscard]] std::uint64_t oldest_reader(std::uint64_t last_commit) const {
+        struct Oldest {
+            std::uint64_t last = 0;
+            std::uint64_t commits = 0;
+        } oldest{last_commit, 0};
+        const auto look = [](const char* line, void* context) {
+            // Process, thread, and the commit that the view shows, or a dash.
+            BytesView text(line);
+            while (!text.empty() && text.back() <= ' ') text.remove_suffix(1);
+            const BytesView word = text.substr(text.find_last_of(' ') + 1);
+            std::uint64_t commit = 0;
+            const auto [end, error] =
+                std::from_chars(word.data(), word.data() + word.size(), commit);
+            auto& found = *static_cast<Oldest*>(context);
+            if (error == std::errc() && end == word.data() + word.size() && commit < found.last) {
+                found.commits = std::max(found.commits, found.last - commit);
+            }
+            return 0;
+        };
+        (void)mdb_reader_list(environment_.get(), look, &oldest);  // then nothing is known
+        return oldest.commits;
     }
 
     Result<void> put(MDB_txn* transaction, Table table, BytesView key, BytesView payload) {
@@ -267,9 +411,17 @@ private:
     Descriptor lock_;
     Environment environment_;
     std::array<MDB_dbi, tables_count> tables_;
-    Transaction reader_;           ///< owning thread
-    bool reading_ = false;         ///< owning thread: reader_ has a view
-    std::optional<Error> failed_;  ///< committing thread: the first failure, answered for ever
+    Transaction reader_;             ///< owning thread
+    bool reading_ = false;           ///< owning thread: reader_ has a view
+    std::optional<Error> unmapped_;  ///< owning thread: there is no map any more
+    /// Held, shared, by whoever has a transaction that the owning thread did not begin; alone by
+    /// the owning thread while the map changes.
+    std::shared_mutex gate_;
+    std::optional<Error> failed_;  ///< behind gate_: the first failure, answered for ever
+    const std::uint64_t reserve_bytes_;
+    std::uint64_t reserved_end_ = 0;  ///< behind gate_: up to where the file has its blocks
+    mutable std::mutex space_mutex_;
+    BaseSpace space_;  ///< behind space_mutex_
 };
 
 Result<Environment> open_environment(const std::string& path, const LmdbOptions& options) {
@@ -286,6 +438,14 @@ Result<Environment> open_environment(const std::string& path, const LmdbOptions&
     return environment;
 }
 
+Result<void> write_version(MDB_txn* transaction, MDB_dbi id, std::uint64_t version) {
+    Bytes bytes;
+    ByteWriter(bytes).u64(version);
+    MDB_val key = to_val(format_key);
+    MDB_val value = to_val(bytes);
+    return check("write the format", mdb_put(transaction, id, &key, &value, 0));
+}
+
 /// Writes what makes an environment a base: the tables and the format version.
 Result<void> write_format(const std::string& path, const LmdbOptions& options) {
     SYNCLINE_TRY(const Environment environment, open_environment(path, options));
@@ -297,11 +457,7 @@ Result<void> write_format(const std::string& path, const LmdbOptions& options) {
     }
     SYNCLINE_CHECK(
         check("create a table", mdb_dbi_open(transaction.get(), format_table, MDB_CREATE, &id)));
-    Bytes version;
-    ByteWriter(version).u64(format_version);
-    MDB_val key = to_val(format_key);
-    MDB_val value = to_val(version);
-    SYNCLINE_CHECK(check("write the format", mdb_put(transaction.get(), id, &key, &value, 0)));
+    SYNCLINE_CHECK(write_version(transaction.get(), id, options.format->version));
     return commit_transaction(std::move(transaction));
 }
 
@@ -315,29 +471,81 @@ Result<std::uint64_t> read_format(MDB_txn* transaction, const std::string& path,
         return Error{Code::corrupt, "base: " + path + " holds no format version"};
     }
     SYNCLINE_CHECK(check("read the format", answer));
-    return ByteReader(to_view(value)).u64();
+    ByteReader reader(to_view(value));
+    const std::uint64_t version = reader.u64();
+    if (reader.done() && version > 0) return version;
+    return Error{Code::corrupt, "base: " + path + " has a damaged format version"};
 }
 
-Result<void> check_format(MDB_txn* transaction, const std::string& path) {
-    MDB_dbi id = 0;
-    SYNCLINE_TRY(const std::uint64_t version, read_format(transaction, path, id));
-    if (version != format_version) {
-        std::string message = "base: " + path + " has format version " + std::to_string(version) +
-                              ", this program knows " + std::to_string(format_version);
-        if (version < format_version) {
-            message +=
-                "; the build that made it still reads it: copy the data through its clients into "
-                "a replica with a new directory";
-        }
-        return Error{Code::version, std::move(message)};
+/// The tables of a base while it is brought to this program's version.
+class LmdbMigration final : public MigrationTables {
+public:
+    explicit LmdbMigration(MDB_txn* transaction) : transaction_(transaction) {}
+
+    Result<void> create(const std::string& table) override {
+        SYNCLINE_CHECK(open(table, MDB_CREATE));
+        return {};
     }
-    return {};
+
+    Result<void> scan(const std::string& table, BytesView from, const RowVisitor& visit) override {
+        SYNCLINE_TRY(const MDB_dbi id, open(table, 0));
+        MDB_cursor* opened = nullptr;
+        SYNCLINE_CHECK(check("open a cursor", mdb_cursor_open(transaction_, id, &opened)));
+        const Cursor cursor(opened);
+        MDB_val key = to_val(from);
+        MDB_val stored{};
+        int answer =
+            mdb_cursor_get(cursor.get(), &key, &stored, from.empty() ? MDB_FIRST : MDB_SET_RANGE);
+        while (answer == MDB_SUCCESS && visit(to_view(key), to_view(stored))) {
+            answer = mdb_cursor_get(cursor.get(), &key, &stored, MDB_NEXT);
+        }
+        return answer == MDB_NOTFOUND ? Result<void>() : check("walk rows", answer);
+    }
+
+    Result<void> put(const std::string& table, BytesView key, BytesView stored) override {
+        SYNCLINE_TRY(const MDB_dbi id, open(table, 0));
+        MDB_val row_key = to_val(key);
+        MDB_val row = to_val(stored);
+        return check("write a row", mdb_put(transaction_, id, &row_key, &row, 0));
+    }
+
+    Result<void> erase(const std::string& table, BytesView key) override {
+        SYNCLINE_TRY(const MDB_dbi id, open(table, 0));
+        MDB_val row_key = to_val(key);
+        const int answer = mdb_del(transaction_, id, &row_key, nullptr);
+        return answer == MDB_NOTFOUND ? Result<void>() : check("erase a row", answer);
+    }
+
+private:
+    /// LMDB gives a table that is open already the same number again.
+    Result<MDB_dbi> open(const std::string& table, unsigned flags) {
+        MDB_dbi id = 0;
+        const int answer = mdb_dbi_open(transaction_, table.c_str(), flags, &id);
+        if (answer != MDB_SUCCESS) return failure("open table " + table, answer);
+        return id;
+    }
+
+    MDB_txn* transaction_;
+};
+
+/// Brings the base to the program's version, in one transaction, if it is of an older one.
+Result<void> bring_to_format(MDB_env* environment, const std::string& path,
+                             const BaseFormat& format) {
+    MDB_dbi id = 0;
+    SYNCLINE_TRY(Transaction reading, begin(environment, MDB_RDONLY));
+    SYNCLINE_TRY(const std::uint64_t version, read_format(reading.get(), path, id));
+    reading.reset();
+    if (version == format.version) return {};
+    SYNCLINE_TRY(Transaction transaction, begin(environment, 0));
+    SYNCLINE_TRY(const std::uint64_t unchanged, read_format(transaction.get(), path, id));
+    LmdbMigration tables(transaction.get());
+    SYNCLINE_CHECK(migrate(tables, format, unchanged, path));
+    SYNCLINE_CHECK(write_version(transaction.get(), id, format.version));
+    return commit_transaction(std::move(transaction));
 }
 
-Result<std::array<MDB_dbi, tables_count>> open_tables(MDB_env* environment,
-                                                      const std::string& path) {
+Result<std::array<MDB_dbi, tables_count>> open_tables(MDB_env* environment) {
     SYNCLINE_TRY(Transaction transaction, begin(environment, MDB_RDONLY));
-    SYNCLINE_CHECK(check_format(transaction.get(), path));
     std::array<MDB_dbi, tables_count> tables{};
     for (std::size_t index = 0; index < tables_count; ++index) {
         const int answer = mdb_dbi_open(transaction.get(), table_names[index], 0, &tables[index]);
@@ -411,9 +619,10 @@ Result<std::unique_ptr<Base>> open_lmdb_base(const std::string& path, LmdbOption
         return Error{Code::corrupt, "base: " + path + " has lost its data.mdb"};
     }
     SYNCLINE_TRY(Environment environment, open_environment(path, options));
-    SYNCLINE_TRY(const auto tables, open_tables(environment.get(), path));
-    return std::unique_ptr<Base>(
-        std::make_unique<LmdbBase>(std::move(lock), std::move(environment), tables));
+    SYNCLINE_CHECK(bring_to_format(environment.get(), path, *options.format));
+    SYNCLINE_TRY(const auto tables, open_tables(environment.get()));
+    return std::unique_ptr<Base>(std::make_unique<LmdbBase>(std::move(lock), std::move(environment),
+                                                            tables, options.reserve_bytes));
 }
 
 }  // namespace syncline

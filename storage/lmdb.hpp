@@ -3,11 +3,16 @@
 #include <string>
 
 #include "storage/base.hpp"
+#include "storage/migration.hpp"
 
 namespace syncline {
 
 struct LmdbOptions {
-    std::uint64_t map_bytes = 64ULL << 30;  ///< address space, not memory or disk
+    std::uint64_t map_bytes = 64ULL << 30;  ///< address space, not memory or disk; see Base::grow
+    /// Blocks of the disk that the file keeps behind its end, so that commits still find room when
+    /// others have filled the disk. Where the file system cannot do that, none are kept.
+    std::uint64_t reserve_bytes = 0;
+    const BaseFormat* format = &base_format;  ///< which versions are read; tests have others
 };
 
 /// Opens or creates an LMDB environment under `path` (a directory) as a Base. Creation happens in a

@@ -22,8 +22,6 @@ constexpr std::size_t tail_bytes_max = 8 * limits::mib;
 constexpr std::size_t window_bytes = 256 * limits::kib;
 /// Readers at so many places keep their block each.
 constexpr std::size_t windows_count = 8;
-/// Files kept for recycling.
-constexpr std::size_t free_files_max = 4;
 /// Smaller segments would be header for the most part.
 constexpr std::size_t segment_bytes_min = 2 * segment_header_bytes;
 /// The top bit of a length marks the end of a segment.
@@ -96,6 +94,7 @@ struct Log::Flush::State {
     std::shared_ptr<Segment> segment;
     std::vector<Range> ranges;
     Position end = 0;
+    bool syncs = true;              ///< false: it only makes the next segment ready
     std::shared_ptr<Segment> next;  ///< to be made ready ahead of time; may be null
 };
 
@@ -130,7 +129,9 @@ struct Log::Impl {
     [[nodiscard]] Position place() const;
     [[nodiscard]] bool has_room(std::size_t record_bytes) const;
     void start_segment(std::size_t record_bytes);
-    Result<void> drop_free_files();
+    void prepare_ahead(Flush::State& state);
+    void hand_next(Flush::State& state);
+    Result<void> drop_free_files(std::size_t spare_files);
 
     char* reserve(Position position, std::size_t bytes);
     void put(std::uint32_t length, std::uint8_t kind, BytesView payload);
@@ -177,7 +178,7 @@ Result<std::unique_ptr<Log>> Log::open(Disk& disk, LogOptions options, Random& r
     impl->sequence = recovered.sequence;
     impl->file_number = recovered.file_number;
     impl->free = std::move(recovered.free);
-    SYNCLINE_CHECK(impl->drop_free_files());
+    SYNCLINE_CHECK(impl->drop_free_files(spare_files_max));
     if (recovered.segments.empty()) {
         impl->id = random.next();
         impl->segments.push_back(impl->describe_segment(options.segment_bytes));
@@ -304,12 +305,9 @@ std::optional<Log::Flush> Log::begin_flush(std::optional<Position> limit) {
     if (ranges.empty() && !unsynced) return std::nullopt;
     auto state = std::make_shared<Flush::State>(
         Flush::State{impl_->disk, unsynced ? unsynced : ranges.front().arena->segment,
-                     std::move(ranges), impl_->unsynced_end, nullptr});
+                     std::move(ranges), impl_->unsynced_end, true, nullptr});
     if (!state->ranges.empty()) state->end = state->ranges.back().end();
-    if (impl_->wants_next() && state->segment == impl_->segments.back()) {
-        impl_->next = impl_->describe_segment(impl_->options.segment_bytes);
-        state->next = impl_->next;
-    }
+    impl_->prepare_ahead(*state);
     impl_->flushing = state;
     Flush flush;
     flush.state_ = std::move(state);
@@ -321,7 +319,7 @@ bool Log::Impl::may_write() const {
     if (pending.empty() || (flushing && !flushing->ranges.empty())) return false;
     const std::shared_ptr<Segment>& segment = pending.front().arena->segment;
     const bool goes_on = !unsynced || segment == unsynced;
-    return goes_on && segment->ready.load(std::memory_order_acquire);
+    return goes_on && segment->preparation == Preparation::ready;
 }
 
 Result<void> Log::write_buffered(std::optional<Position> limit) {
@@ -349,6 +347,38 @@ bool Log::needs_flush() const {
            (impl_->unsynced && impl_->wants_next());
 }
 
+std::optional<Log::Flush> Log::begin_preparation() {
+    if (impl_->flushing || !impl_->next || impl_->next->in_hands) return std::nullopt;
+    auto state = std::make_shared<Flush::State>(
+        Flush::State{impl_->disk, impl_->segments.back(), {}, impl_->durable, false, nullptr});
+    impl_->hand_next(*state);
+    impl_->flushing = state;
+    Flush flush;
+    flush.state_ = std::move(state);
+    return flush;
+}
+
+/// Lets the flush make the next segment ready, when its own is more than half full.
+void Log::Impl::prepare_ahead(Flush::State& state) {
+    const SegmentHeader& header = state.segment->header;
+    const bool half_full = state.end - header.base > header.size / 2;
+    if (!half_full || state.segment != segments.back()) return;
+    if (!next) next = describe_segment(options.segment_bytes);
+    if (next->preparation != Preparation::ready && !next->in_hands) hand_next(state);
+}
+
+/// Lets the flush try to make the next segment ready. Precondition: no other one does.
+void Log::Impl::hand_next(Flush::State& state) {
+    if (next->preparation == Preparation::no_space && !free.empty() && free.front().filled) {
+        // Since it was described a file has become free that needs no more room.
+        next->name = std::move(free.front().name);
+        next->recycled = true;
+        free.pop_front();
+    }
+    next->in_hands = true;
+    state.next = next;
+}
+
 /// Waiting records of the first waiting segment, up to `limit`.
 std::vector<Range> Log::Impl::take_pending(std::optional<Position> limit) {
     std::vector<Range> taken;
@@ -374,10 +404,11 @@ std::vector<Range> Log::Impl::take_pending(std::optional<Position> limit) {
 void Log::finish_flush(const Flush& flush) {
     SYNCLINE_ASSERT(flush.state_ != nullptr);
     SYNCLINE_ASSERT(flush.state_ == impl_->flushing);
-    impl_->durable = Impl::records_end(*impl_->flushing->segment, impl_->flushing->end);
+    const std::shared_ptr<Flush::State> done = std::exchange(impl_->flushing, nullptr);
+    if (!done->syncs) return;
+    impl_->durable = Impl::records_end(*done->segment, done->end);
     impl_->written = std::max(impl_->written, impl_->durable);
-    if (impl_->flushing->end >= impl_->unsynced_end) impl_->unsynced = nullptr;
-    impl_->flushing = nullptr;
+    if (done->end >= impl_->unsynced_end) impl_->unsynced = nullptr;
     impl_->forget_old_tail();
 }
 
@@ -387,6 +418,7 @@ Position Log::Impl::records_end(const Segment& segment, Position end) {
 }
 
 Result<void> Log::Flush::write() {
+    if (!state_->syncs) return {};  // prepare_next() is all there is to do
     SYNCLINE_CHECK(state_->segment->prepare(state_->disk));
     for (const Range& range : state_->ranges) {
         SYNCLINE_CHECK(write_range(*state_->segment, range));
@@ -395,7 +427,7 @@ Result<void> Log::Flush::write() {
 }
 
 Result<void> Log::Flush::sync() {
-    return state_->segment->file->sync();
+    return state_->syncs ? state_->segment->file->sync() : Result<void>();
 }
 
 Result<void> Log::Flush::prepare_next() {
@@ -493,7 +525,7 @@ Result<std::optional<LogRecord>> Log::read(Position position) {
 
 // ---- trimming ----
 
-Result<void> Log::trim(Position position) {
+Result<void> Log::trim(Position position, std::size_t spare_files) {
     auto& segments = impl_->segments;
     // A durable record behind a segment proves that the log goes on without it.
     while (segments.size() > 1 && segments.front()->header.end() <= position &&
@@ -503,16 +535,16 @@ Result<void> Log::trim(Position position) {
             FreeFile{segment.name, segment.header.size == impl_->options.segment_bytes});
         segments.pop_front();
     }
-    return impl_->drop_free_files();
+    return impl_->drop_free_files(spare_files);
 }
 
 /// Removes the files that are too many or of another size.
-Result<void> Log::Impl::drop_free_files() {
+Result<void> Log::Impl::drop_free_files(std::size_t spare_files) {
     std::deque<FreeFile> kept;
     while (!free.empty()) {
         FreeFile file = std::move(free.back());
         free.pop_back();
-        if (file.filled && kept.size() < free_files_max) {
+        if (file.filled && kept.size() < spare_files) {
             kept.push_front(std::move(file));
             continue;
         }
@@ -521,6 +553,21 @@ Result<void> Log::Impl::drop_free_files() {
     }
     free = std::move(kept);
     return {};
+}
+
+// ---- space ----
+
+bool Log::short_of_space() const {
+    return (impl_->next && impl_->next->preparation == Preparation::no_space) ||
+           impl_->segments.back()->preparation == Preparation::no_space;
+}
+
+bool Log::has_ready_room(std::size_t payload_bytes) const {
+    const std::size_t bytes = record_header_bytes + payload_bytes;
+    const Segment& last = *impl_->segments.back();
+    if (last.preparation == Preparation::ready && impl_->has_room(bytes)) return true;
+    return impl_->next && impl_->next->preparation == Preparation::ready &&
+           segment_header_bytes + bytes <= impl_->next->header.size;
 }
 
 }  // namespace syncline

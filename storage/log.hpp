@@ -37,10 +37,12 @@ public:
     /// What the log thread works on: consecutive records of one segment.
     class Flush {
     public:
+        /// Error no_space: it may be called again later. Any other is final.
         Result<void> write();
         Result<void> sync();
         /// After sync, off the waiting clients' path: makes the next segment ready when this one
-        /// is more than half full. Optional; else the first write to it does the work.
+        /// is more than half full. Optional; else the first write to it does the work. What fails
+        /// for want of space is tried again by the next flush, see short_of_space().
         Result<void> prepare_next();
         [[nodiscard]] Position end() const;
 
@@ -84,6 +86,9 @@ public:
     /// latter, while the segment they stand in is another. Nothing when all is durable, or a flush
     /// is under way.
     std::optional<Flush> begin_flush(std::optional<Position> limit = std::nullopt);
+    /// For a log that is short of space: a flush without records, which tries to make the next
+    /// segment ready. Nothing unless that is what is missing, and no flush is under way.
+    std::optional<Flush> begin_preparation();
     /// After write() and sync() succeeded.
     void finish_flush(const Flush& flush);
 
@@ -92,8 +97,15 @@ public:
     /// stored bytes fail their checksum or position is not the start of a record.
     Result<std::optional<LogRecord>> read(Position position);
 
-    /// Lets go of whole segments that end at or below `position`; they are recycled.
-    Result<void> trim(Position position);
+    /// Lets go of whole segments that end at or below `position`; up to `spare_files` of them are
+    /// kept to be recycled.
+    Result<void> trim(Position position, std::size_t spare_files = spare_files_max);
+    static constexpr std::size_t spare_files_max = 4;
+
+    /// The disk had no room for the file of the next segment, when last tried.
+    [[nodiscard]] bool short_of_space() const;
+    /// A record with so much payload fits into files that exist: it needs no room on the disk.
+    [[nodiscard]] bool has_ready_room(std::size_t payload_bytes) const;
 
 private:
     struct Impl;

@@ -57,7 +57,7 @@ Result<Found> read_headers(Disk& disk) {
         segment->name = name;
         segment->recycled = true;
         segment->file = std::move(file);
-        segment->ready = true;
+        segment->preparation = Preparation::ready;
         found.segments.push_back(std::move(segment));
     }
     return found;

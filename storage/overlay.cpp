@@ -94,6 +94,12 @@ bool Overlay::empty() const {
                        [](const Rows& table) { return table.rows.empty(); });
 }
 
+std::size_t Overlay::rows_count() const {
+    std::size_t count = 0;
+    for (const Rows& table : tables_) count += table.index.rows();
+    return count;
+}
+
 OverlayCursor::OverlayCursor(const Overlay& overlay, Table table, BytesView from, BytesView to,
                              Direction direction)
     : ascending_(direction == Direction::ascending) {

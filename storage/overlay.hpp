@@ -78,6 +78,7 @@ public:
     void reserve_like(const Overlay& other);
 
     [[nodiscard]] bool empty() const;
+    [[nodiscard]] std::size_t rows_count() const;
     /// Keys, values and what keeping them costs.
     [[nodiscard]] std::size_t bytes() const { return bytes_; }
 

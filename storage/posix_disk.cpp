@@ -1,6 +1,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -16,6 +17,11 @@ namespace {
 Error system_error(const char* action, const std::string& path, int number) {
     const Code code = number == ENOSPC || number == EDQUOT ? Code::no_space : Code::io;
     return Error{code, std::string(action) + " " + path + ": " + std::strerror(number)};
+}
+
+/// Never no_space: what the kernel dropped is lost, however much room there is later.
+Error sync_error(const std::string& path, int number) {
+    return Error{Code::io, "sync " + path + ": " + std::strerror(number)};
 }
 
 class Descriptor {
@@ -73,7 +79,7 @@ public:
         // would report a success that is none.
         if (failed_) return *failed_;
         if (::fdatasync(descriptor_.get()) != 0) {
-            failed_ = system_error("sync", path_, errno);
+            failed_ = sync_error(path_, errno);
             return *failed_;
         }
         return {};
@@ -137,8 +143,16 @@ public:
     }
 
     Result<void> sync_directory() override {
-        if (::fsync(directory_.get()) != 0) return system_error("sync", path_, errno);
+        if (::fsync(directory_.get()) != 0) return sync_error(path_, errno);
         return {};
+    }
+
+    DiskSpace space() override {
+        struct statvfs status {};
+        if (::fstatvfs(directory_.get(), &status) != 0) return {};  // then nothing is known
+        const std::uint64_t taken = status.f_blocks - status.f_bfree;
+        return DiskSpace{(taken + status.f_bavail) * status.f_frsize,
+                         status.f_bavail * status.f_frsize};
     }
 
 private:
@@ -160,7 +174,7 @@ Result<std::unique_ptr<Disk>> open_posix_disk(const std::string& path) {
         const Descriptor parent(
             ::openat(directory.get(), "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
         if (parent.get() < 0 || ::fsync(parent.get()) != 0) {
-            return system_error("sync the parent of", path, errno);
+            return sync_error("the parent of " + path, errno);
         }
     }
     return std::unique_ptr<Disk>(std::make_unique<PosixDisk>(std::move(directory), path));

@@ -149,7 +149,20 @@ std::optional<ParsedRecord> parse_record(BytesView bytes, const SegmentHeader& s
 }
 
 Result<void> Segment::prepare(Disk& disk) {
-    if (file) return {};
+    if (file) {
+        in_hands = false;
+        return {};
+    }
+    const Result<void> made = make_file(disk);
+    const bool no_space = !made && made.error().code == Code::no_space;
+    // What was filled so far is given back: a commit of the base may be waiting for it.
+    if (no_space && !recycled) (void)disk.remove(name);  // it may not even have come to be
+    preparation = made ? Preparation::ready : no_space ? Preparation::no_space : Preparation::none;
+    in_hands = false;
+    return made;
+}
+
+Result<void> Segment::make_file(Disk& disk) {
     SYNCLINE_TRY(auto opened, disk.open(name));
     if (!recycled) SYNCLINE_CHECK(fill_with_zeros(*opened, header.size));
     // Durable before the first record: from here on a damaged header is rot, never a torn write.
@@ -157,7 +170,6 @@ Result<void> Segment::prepare(Disk& disk) {
     SYNCLINE_CHECK(opened->sync());
     if (!recycled) SYNCLINE_CHECK(disk.sync_directory());
     file = std::move(opened);
-    ready.store(true, std::memory_order_release);
     return {};
 }
 

@@ -62,21 +62,32 @@ std::size_t announced_payload_bytes(BytesView bytes);
 std::optional<ParsedRecord> parse_record(BytesView bytes, const SegmentHeader& segment,
                                          Position position);
 
+/// How far the file of a segment is.
+enum class Preparation : std::uint8_t { none, no_space, ready };
+
 /// A segment and its file. `file` is set by prepare() or by recovery.
 struct Segment {
     SegmentHeader header;
     std::string name;
-    bool recycled = false;            ///< the file has its full size from a former life
-    std::unique_ptr<File> file;       ///< open once the header is durable
-    Position mark_end = 0;            ///< behind the mark that this process put at the end; 0: none
-    std::atomic<bool> ready = false;  ///< `file` is there: other threads than the log's may write
+    bool recycled = false;       ///< the file has its full size from a former life
+    std::unique_ptr<File> file;  ///< open once the header is durable
+    Position mark_end = 0;       ///< behind the mark that this process put at the end; 0: none
+    /// Written by prepare() when it is done, read by the log's thread.
+    std::atomic<Preparation> preparation = Preparation::none;
+    /// Set by the log's thread when it hands the segment on to be made ready; reset by prepare().
+    /// While it is set, name and `recycled` stay as they are.
+    std::atomic<bool> in_hands = false;
 
     [[nodiscard]] std::uint64_t offset_of(Position position) const {
         return position - header.base;
     }
     /// Fills a new file with zeros, writes the header, syncs file and name. Does nothing when that
-    /// has been done. Runs on the log thread.
+    /// has been done. Runs on the log thread. After no_space nothing is left of a new file, and it
+    /// may be tried again.
     Result<void> prepare(Disk& disk);
+
+private:
+    Result<void> make_file(Disk& disk);
 };
 
 }  // namespace syncline

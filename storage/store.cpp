@@ -227,12 +227,28 @@ std::size_t Store::overlay_bytes() const {
     return impl_->active.bytes() + (impl_->flushing ? impl_->flushing->rows.bytes() : 0);
 }
 
+std::size_t Store::overlay_rows() const {
+    return impl_->active.rows_count() + (impl_->flushing ? impl_->flushing->rows.rows_count() : 0);
+}
+
 bool Store::overlay_empty() const {
     return impl_->active.empty() && (!impl_->flushing || impl_->flushing->rows.empty());
 }
 
 void Store::end_turn() {
     impl_->base.end_turn();
+}
+
+BaseSpace Store::space() const {
+    return impl_->base.space();
+}
+
+Result<bool> Store::grow(std::uint64_t map_bytes) {
+    return impl_->base.grow(map_bytes);
+}
+
+Result<unsigned> Store::check_readers() {
+    return impl_->base.check_readers();
 }
 
 }  // namespace syncline

@@ -16,7 +16,8 @@ public:
     /// The overlay that is being written into the base, and the meta rows that go with it.
     class Checkpoint {
     public:
-        /// One durable base transaction. Runs on the checkpoint thread.
+        /// One durable base transaction. Runs on the checkpoint thread. Error no_space: it may be
+        /// called again later; any other is final.
         Result<void> commit();
         [[nodiscard]] Position position() const;
 
@@ -74,10 +75,17 @@ public:
 
     /// Memory held by the overlay, both parts, in bytes (estimate).
     [[nodiscard]] std::size_t overlay_bytes() const;
+    /// Rows in it; those in both parts count twice.
+    [[nodiscard]] std::size_t overlay_rows() const;
     /// No row waits for a checkpoint.
     [[nodiscard]] bool overlay_empty() const;
 
     void end_turn();
+
+    /// Of the base.
+    [[nodiscard]] BaseSpace space() const;
+    Result<bool> grow(std::uint64_t map_bytes);
+    Result<unsigned> check_readers();
 
 private:
     struct Impl;
