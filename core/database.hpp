@@ -35,6 +35,9 @@ struct DatabaseOptions {
     /// rights to bounded counters that it held before stay with the old one.
     Durability durability = Durability::always;
     std::uint64_t sync_interval_ms = 1000;
+    /// Bytes that the rows on disk may have; from 85 % of it on, and from 85 % of the disk, writes
+    /// that add something answer no_space, removals do not. 0: as many as the disk takes.
+    std::uint64_t map_bytes = 0;
 };
 
 /// A change of a key that is watched.
@@ -102,6 +105,9 @@ struct DatabaseStats {
 
 /// An embedded replica: all data here, durable, complete without a network.
 ///
+/// With a full disk (or map_bytes) calls that add something answer no_space and do nothing; reads
+/// and removals go on, and so does everything else once there is room. A call whose transaction is
+/// in the log's hands when the disk has no byte left waits for room, or for close().
 /// A call that writes returns when its transaction is on disk; calls of several threads share one
 /// sync. A call that reads returns at once, or when what it saw is on disk.
 /// Thread-safety: all methods, from any threads; not while it is moved or destroyed. The threads of

@@ -49,7 +49,8 @@ DatabaseEngine::DatabaseEngine(const DatabaseOptions& options)
     : replicas_(options.replicas),
       checkpoint_interval_ms_(options.checkpoint_interval_ms),
       durability_(options.durability),
-      sync_interval_ms_(std::max<std::uint64_t>(options.sync_interval_ms, 1)) {}
+      sync_interval_ms_(std::max<std::uint64_t>(options.sync_interval_ms, 1)),
+      map_bytes_(options.map_bytes) {}
 
 DatabaseEngine::~DatabaseEngine() {
     SYNCLINE_ASSERT(closed_ || !data_.base);
@@ -94,6 +95,7 @@ Result<void> DatabaseEngine::open_replica() {
     options.durability = durability_;
     options.sync_interval_ms = sync_interval_ms_;
     SYNCLINE_TRY(options.new_incarnation, data_.begin_run(durability_));
+    options.space.map_bytes = map_bytes_;
     SYNCLINE_TRY(replica_, data_.open_replica(std::move(options), Env{clock_, random_}));
     replica_->on_applied = [this](const Event& event, BytesView) {
         const bool local = event.dot.actor.node == data_.identity.node_id;
@@ -187,6 +189,7 @@ Result<void> DatabaseEngine::write(const Operation& operation) {
     }
     while (replica_->overloaded()) {
         turn_end(nullptr);
+        if (!replica_->overloaded()) break;
         progress_.wait(lock);
         SYNCLINE_CHECK(usable());
     }
@@ -341,7 +344,11 @@ Result<void> DatabaseEngine::close() {
     closing_ = true;
     if (wake_node_) wake_node_();
     progress_.notify_all();
-    progress_.wait(lock, [&]() { return waiters_.empty(); });
+    progress_.wait(lock, [&]() {
+        // What waits for space would wait here for ever; it was never acknowledged.
+        if (replica_ && replica_->waits_for_space()) fail_waiters(*replica_->waits_for_space());
+        return waiters_.empty();
+    });
     const Result<void> result = last_checkpoint(lock);
     std::unique_ptr<StorageJobs> jobs = std::move(jobs_);
     lock.unlock();
@@ -363,10 +370,13 @@ Result<void> DatabaseEngine::last_checkpoint(Lock& lock) {
     replica_->request_checkpoint();
     turn_end(nullptr);
     progress_.wait(lock, [&]() {
-        return replica_->failure() || (jobs_->idle() && replica_->stats().checkpoints > before &&
-                                       replica_->log().durable() == replica_->log().end());
+        return replica_->failure() || replica_->waits_for_space() ||
+               (jobs_->idle() && replica_->stats().checkpoints > before &&
+                replica_->log().durable() == replica_->log().end());
     });
-    return replica_->failure() ? Result<void>(*replica_->failure()) : data_.end_run();
+    if (replica_->failure()) return *replica_->failure();
+    if (const std::optional<Error> waiting = replica_->waits_for_space()) return *waiting;
+    return data_.end_run();
 }
 
 }  // namespace syncline

@@ -125,6 +125,7 @@ private:
     const std::uint64_t checkpoint_interval_ms_;
     const Durability durability_;
     const std::uint64_t sync_interval_ms_;
+    const std::uint64_t map_bytes_;
     SystemClock clock_;
     SystemRandom random_;
     WatchList watches_;

@@ -52,6 +52,22 @@ constexpr std::uint64_t sync_interval_linked_ms = 20;
 /// Above this many bytes of overlay no more client requests are read until a checkpoint ends.
 constexpr std::size_t overlay_bytes_max = 256 * mib;
 
+/// Writes that add are refused when map or disk are filled so far; the rest is for deletes, repair
+/// and replication.
+constexpr unsigned space_stop_percent = 85;
+/// Of large disks no more than this need be free: it is more than checkpoints are likely to take.
+constexpr std::uint64_t disk_free_bytes_wanted = 4 * 1024 * std::uint64_t{mib};
+/// The map, which is address space, grows when the file fills half of it.
+constexpr std::uint64_t map_growth = 2;
+/// How often room on the disk is looked up, and what waits for it is tried again.
+constexpr std::uint64_t space_look_ms = 100;
+constexpr std::size_t space_look_bytes = mib;  ///< or when the overlay has grown by this much
+constexpr std::uint64_t space_retry_ms = 250;
+/// Readers of the base that died with their process are looked for so often.
+constexpr std::uint64_t reader_check_ms = 60000;
+/// A turn, and with it a read view of the base, that takes longer is reported.
+constexpr std::uint64_t turn_ms_max = 1000;
+
 /// Rows of recorded conflicts; the oldest leave first.
 constexpr std::uint64_t conflict_ring_bytes = 64 * mib;
 /// A value in a conflict record; of longer ones length and hash are kept.

@@ -1,5 +1,7 @@
 #include "core/engine/data_directory.hpp"
 
+#include <algorithm>
+
 #include "core/base/log.hpp"
 #include "storage/lmdb.hpp"
 
@@ -15,7 +17,9 @@ const char* const base_file = "/base/data.mdb";
 Result<DataDirectory> DataDirectory::open(const std::string& path, Random& random) {
     DataDirectory data;
     SYNCLINE_TRY(data.disk, open_posix_disk(path));
-    SYNCLINE_TRY(data.base, open_lmdb_base(path + "/base", LmdbOptions{}));
+    LmdbOptions base_options;
+    base_options.reserve_bytes = base_reserve_bytes(data.disk->space());
+    SYNCLINE_TRY(data.base, open_lmdb_base(path + "/base", base_options));
     SYNCLINE_TRY(data.log_disk, open_posix_disk(path + "/log"));
     SYNCLINE_TRY(data.identity, load_identity(*data.disk, random));
     SYNCLINE_CHECK(data.check_original(path + base_file, random));
@@ -84,6 +88,8 @@ Result<void> DataDirectory::join_cluster(const Uuid& cluster) {
 Result<std::unique_ptr<Replica>> DataDirectory::open_replica(ReplicaOptions options, Env env) {
     SYNCLINE_ASSERT(!identity.cluster.is_nil());
     options.identity = identity;
+    options.log.segment_bytes =
+        std::min(options.log.segment_bytes, log_segment_bytes(log_disk->space()));
     return Replica::open(std::move(options), env, *log_disk, *base);
 }
 

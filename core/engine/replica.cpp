@@ -18,7 +18,8 @@ Replica::Replica(ReplicaOptions options, Env env, Base& base)
                                      hash64(to_bytes(options_.identity.cluster)),
                                      options_.conflicts)),
       actor_{options_.identity.node_id, 1},
-      stable_cut_(options_.replicas) {
+      stable_cut_(options_.replicas),
+      space_(options_.space) {
     group_->set_policies(options_.policies);
 }
 
@@ -33,6 +34,7 @@ Result<std::unique_ptr<Replica>> Replica::open(ReplicaOptions options, Env env, 
 }
 
 Result<void> Replica::recover(Disk& disk) {
+    disk_ = &disk;
     SYNCLINE_CHECK(load_meta());
     SYNCLINE_TRY(log_, Log::open(disk, options_.log, env_.random, checkpoint_position_));
     SYNCLINE_CHECK(check_log_id());
@@ -56,8 +58,9 @@ Result<void> Replica::recover(Disk& disk) {
         group_->begin_noting_collectable();
         group_->begin_collection(stable_cut_.cut());
     }
-    checkpoint_ms_ = env_.clock.steady_ms();
+    checkpoint_ms_ = readers_checked_ms_ = env_.clock.steady_ms();
     store_.end_turn();
+    look_at_space();
     return {};
 }
 
@@ -89,6 +92,7 @@ Result<void> Replica::replay() {
 
 Result<void> Replica::execute(Client& client, const Operation& operation) {
     if (failure_) return *failure_;
+    note_turn();
     (void)store_.take_seen();  // what earlier readers saw does not concern this client
     Transaction txn(*group_, actor_, env_.clock.wall_ms());
     SYNCLINE_TRY(Bytes bytes, operation(txn));
@@ -123,6 +127,7 @@ Result<Position> Replica::apply_local(Transaction& txn) {
         return Error{Code::limit, "the transaction has more than " +
                                       std::to_string(limits::transaction_bytes_max) + " bytes"};
     }
+    SYNCLINE_CHECK(check_space(txn.adds(), bytes.size()));
     const Position end = append(RecordKind::event, bytes);
     undurable_.back().dot = event.dot;
     if (const Result<void> applied = group_->apply(event, end); !applied) {
@@ -191,13 +196,17 @@ bool Replica::sync_due() const {
 std::optional<Log::Flush> Replica::begin_flush() {
     if (failure_ || !sync_due()) return std::nullopt;
     std::optional<Log::Flush> flush = log_->begin_flush(flush_hold_);
-    if (!flush) return flush;
+    if (!flush) {
+        if (log_->short_of_space() && preparation_due()) flush = log_->begin_preparation();
+        return flush;
+    }
     sync_ms_ = env_.clock.steady_ms();
     sync_requested_ = false;
     return flush;
 }
 
 void Replica::finish_flush(const Log::Flush& flush, const Result<void>& result) {
+    flush_waits_.reset();
     if (!result) return fail(result.error());
     log_->finish_flush(flush);
     advance_durable();
@@ -221,6 +230,16 @@ void Replica::advance_durable() {
 
 Committed Replica::committed() {
     store_.end_turn();
+    act_on_space();
+    if (turn_began_ms_) {
+        const std::uint64_t took_ms = env_.clock.steady_ms() - *turn_began_ms_;
+        turn_began_ms_.reset();
+        stats_.turn_ms_max = std::max(stats_.turn_ms_max, took_ms);
+        if (took_ms > limits::turn_ms_max) {
+            ++stats_.turns_long;
+            syncline::log(LogLevel::warning, "turn.long", {{"ms", std::to_string(took_ms)}});
+        }
+    }
     Committed out;
     std::swap(out, outbox_);
     return out;
@@ -244,6 +263,7 @@ void Replica::link_down(LinkId link) {
 void Replica::receive(LinkId link_id, std::uint8_t type, BytesView payload) {
     Link* const link = find(link_id);
     if (link == nullptr || failure_) return;
+    note_turn();
     const Result<Message> message = decode_message(type, payload);
     if (!message) return close(link_id, message.error());
     const bool session = type >= static_cast<std::uint8_t>(MessageType::session_open);
@@ -266,6 +286,7 @@ void Replica::receive(LinkId link_id, std::uint8_t type, BytesView payload) {
 
 void Replica::tick() {
     if (failure_) return;
+    note_turn();
     drive_promotion();
     drive_sessions();
     for (auto& [id, link] : links_) link->tick();
@@ -337,8 +358,10 @@ bool Replica::busy(Position position) const {
            (session_wanted_ && !pulling_);
 }
 
-bool Replica::overloaded() const {
-    return store_.overlay_bytes() > limits::overlay_bytes_max;
+/// Reads share one view of the base from the first of a turn to its end: how long that takes is
+/// watched, because pages freed meanwhile cannot be used again.
+void Replica::note_turn() {
+    if (!turn_began_ms_) turn_began_ms_ = env_.clock.steady_ms();
 }
 
 }  // namespace syncline

@@ -11,6 +11,7 @@
 #include "core/base/env.hpp"
 #include "core/engine/group.hpp"
 #include "core/engine/identity.hpp"
+#include "core/engine/space_gate.hpp"
 #include "core/engine/stable_cut.hpp"
 #include "core/engine/transaction.hpp"
 #include "core/merkle/difference.hpp"
@@ -52,7 +53,13 @@ struct ReplicaOptions {
     unsigned session_fanout = 4;  ///< children a Merkle node: 4 or 16
     PrimaryBackupOptions primary_backup;
     LogOptions log;
+    SpaceOptions space;
+    /// Above this much overlay requests and peers' events wait for a checkpoint.
+    std::size_t overlay_bytes_max = limits::overlay_bytes_max;
 };
+
+/// The two kinds of work that storage threads do.
+enum class StorageJob : std::uint8_t { flush, checkpoint };
 
 /// One client's place in the order of replies: no reply overtakes an earlier one.
 struct Client {
@@ -118,7 +125,12 @@ struct ReplicaStats {
     std::uint64_t replies_unconfirmed = 0;
     std::uint64_t rows_collected = 0;  ///< rows that lost something which every replica has seen go
     std::uint64_t elements_removed_again = 0;  ///< Group::elements_removed_again()
-    std::uint64_t keys_expired = 0;  ///< removed by this replica because their time had come
+    std::uint64_t keys_expired = 0;    ///< removed by this replica because their time had come
+    std::uint64_t writes_refused = 0;  ///< for want of space
+    std::uint64_t storage_waits = 0;   ///< attempts of flushes and checkpoints that found no space
+    std::uint64_t turn_ms_max = 0;     ///< the longest turn: no read view of the base lived longer
+    std::uint64_t turns_long = 0;      ///< turns longer than limits::turn_ms_max
+    std::uint64_t readers_freed = 0;   ///< of the base, left behind by dead processes
 };
 
 struct PeerStatus {
@@ -225,8 +237,23 @@ public:
     [[nodiscard]] bool busy(Position position) const;
     /// A storage failure after which nothing may be served any more.
     [[nodiscard]] const std::optional<Error>& failure() const { return failure_; }
-    /// Too much waits for a checkpoint: read no more client requests for now.
+    /// Too much waits for the checkpoint under way: read no more client requests for now. False
+    /// when the checkpoint itself waits for space: then writes are refused, and reads go on.
     [[nodiscard]] bool overloaded() const;
+
+    // Space: core/engine/replica_space.cpp
+    /// A job found no space and will be tried again; nothing it is to make durable is lost or
+    /// acknowledged. Told by whoever runs the jobs, each time.
+    void storage_waits(StorageJob job, const Error& why);
+    /// The job that waits for space, and what it was told.
+    [[nodiscard]] std::optional<Error> waits_for_space() const;
+    /// Why writes that add something are refused now (no_space); nothing when they are taken.
+    [[nodiscard]] std::optional<Error> refuses_growth() const;
+    [[nodiscard]] const SpaceGate& space() const { return space_; }
+    /// What is refused for want of space is so because of map-bytes, not of the disk.
+    [[nodiscard]] bool limited_by_map() const;
+    /// Another limit for the base, at once; 0: none.
+    void set_map_bytes(std::uint64_t map_bytes);
 
     [[nodiscard]] Group& group() { return *group_; }
     [[nodiscard]] const Identity& identity() const { return options_.identity; }
@@ -293,6 +320,7 @@ private:
     [[nodiscard]] Position kept() const;
     void begin_incarnation();
     void fail(const Error& error);
+    void note_turn();
     void send(LinkId link, std::uint8_t type, Bytes payload);
     void close(LinkId link, Error error);
     Link* find(LinkId link);
@@ -326,6 +354,16 @@ private:
     // Keys that end: core/engine/replica_expiry.cpp
     void expire_keys();
     void remove_expired(std::span<const Bytes> keys, std::uint64_t now_ms);
+
+    // Space: core/engine/replica_space.cpp
+    void look_at_space();
+    void act_on_space();
+    [[nodiscard]] bool preparation_due();
+    [[nodiscard]] bool overlay_full() const;
+    /// Nothing at all can be written: not even this many bytes of log.
+    [[nodiscard]] bool exhausted(std::size_t log_bytes) const;
+    [[nodiscard]] Result<void> check_space(bool adds, std::size_t log_bytes);
+    [[nodiscard]] std::uint64_t log_retention_bytes() const;
 
     // Checkpoints: core/engine/replica_checkpoint.cpp
     void prepare_checkpoint(Position position);
@@ -363,10 +401,20 @@ private:
     Store store_;
     std::unique_ptr<Group> group_;
     std::unique_ptr<Log> log_;
+    Disk* disk_ = nullptr;  // of the log; outlives this
     Actor actor_;
     std::unique_ptr<PrimaryBackup> primary_backup_;
     StableCut stable_cut_;
     std::optional<Error> failure_;
+
+    SpaceGate space_;
+    std::uint64_t space_ms_ = 0;           // steady; when the disk was looked at
+    std::size_t space_overlay_bytes_ = 0;  // then
+    std::uint64_t prepared_ms_ = 0;        // when a segment of the log was last tried
+    std::uint64_t readers_checked_ms_ = 0;
+    std::optional<Error> flush_waits_;       // for space
+    std::optional<Error> checkpoint_waits_;  // for space
+    std::optional<std::uint64_t> turn_began_ms_;
 
     VersionVector durable_vv_;
     std::deque<Undurable> undurable_;

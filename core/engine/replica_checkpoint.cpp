@@ -1,6 +1,8 @@
 /// Checkpoints of a replica: when one is due, what it holds, what a snapshot is, what it lets the
 /// log forget. A checkpoint is handed to its thread only when the log is durable up to its
 /// position: the base never holds what the log could lose.
+#include <algorithm>
+
 #include "core/base/log.hpp"
 #include "core/engine/replica_state.hpp"
 #include "core/protocol/link.hpp"
@@ -19,7 +21,11 @@ constexpr std::size_t samples_max = 128;
 
 bool Replica::checkpoint_due() const {
     if (checkpoint_requested_ || snapshot_wanted_) return true;
-    if (log_->end() - checkpoint_position_ >= options_.checkpoint_log_bytes) return true;
+    std::uint64_t log_bytes = options_.checkpoint_log_bytes;
+    if (space_.disk_low())
+        log_bytes = std::min<std::uint64_t>(log_bytes, options_.log.segment_bytes);
+    if (log_->end() - checkpoint_position_ >= log_bytes) return true;
+    if (space_.pressed() && !store_.overlay_empty()) return true;
     // Rows that backups have not confirmed stay in the overlay, where readers see their positions.
     if (primary_backup_->released() < log_->end()) return false;
     return !store_.overlay_empty() &&
@@ -58,11 +64,13 @@ std::shared_ptr<const Snapshot> Replica::take_snapshot(Position position) const 
 
 std::shared_ptr<const void> Replica::finish_checkpoint(const Result<void>& result) {
     SYNCLINE_ASSERT(checkpointing_.has_value());
+    checkpoint_waits_.reset();
     if (!result) {
         fail(result.error());
         return nullptr;
     }
     std::shared_ptr<const void> flushed = store_.finish_checkpoint();
+    look_at_space();
     ++stats_.checkpoints;
     base_position_ = checkpoint_position_ = checkpointing_->position;
     checkpointing_.reset();
@@ -162,14 +170,16 @@ VersionVector Replica::base_vv() const {
 }
 
 void Replica::trim_log() {
-    if (log_->end() > options_.log_retention_bytes) {
-        const Position wanted = log_->end() - options_.log_retention_bytes;
+    const std::uint64_t retention = log_retention_bytes();
+    if (log_->end() > retention) {
+        const Position wanted = log_->end() - retention;
         Position target = 0;
         for (const Sample& sample : samples_) {
             if (sample.position <= std::min(wanted, checkpoint_position_)) target = sample.position;
         }
         if (target > log_->base()) {
-            if (const Result<void> trimmed = log_->trim(target); !trimmed) {
+            const std::size_t spare = space_.disk_low() ? 1 : Log::spare_files_max;
+            if (const Result<void> trimmed = log_->trim(target, spare); !trimmed) {
                 return fail(trimmed.error());
             }
         }

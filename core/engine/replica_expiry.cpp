@@ -53,6 +53,8 @@ void Replica::remove_expired(std::span<const Bytes> keys, std::uint64_t now_ms) 
     const Result<Position> applied = apply_local(txn);
     if (applied) {
         stats_.keys_expired += keys.size();
+    } else if (applied.error().code == Code::no_space) {
+        expiry_pause_ms_ = env_.clock.steady_ms() + limits::space_retry_ms;
     } else if (applied.error().code != Code::limit) {
         fail(applied.error());
     } else if (keys.size() > 1) {

@@ -313,6 +313,7 @@ Result<void> Transaction::put(BytesView key, CellType type, std::optional<BytesV
                               Bytes value) {
     SYNCLINE_CHECK(begin_anew(key, type));
     SYNCLINE_TRY(Staged* const staged, stage(key, type, field));
+    adds_ = adds_ || type != CellType::expiry;
     change(Bytes(key), type, *staged, [&] {
         staged->writes_dots = true;
         staged->value = std::move(value);
@@ -328,6 +329,7 @@ Result<void> Transaction::increment(BytesView key, CellType type, std::optional<
                                     const Amount& amount) {
     SYNCLINE_CHECK(begin_anew(key, type));
     SYNCLINE_TRY(Staged* const staged, stage(key, type, field));
+    adds_ = true;
     change(Bytes(key), type, *staged, [&] {
         staged->increments = true;
         staged->amount = staged->amount + amount;
@@ -392,6 +394,7 @@ bool append_to(TextOp& last, const TextOp& next) {
 
 Result<void> Transaction::edit_text(BytesView key, const Dot& generation, TextOp op) {
     SYNCLINE_CHECK(group_.edit_text(key, generation, op, dot_));
+    adds_ = adds_ || std::holds_alternative<TextInsertion>(op);
     std::vector<TextOp>& edits = text_edits_[TextName{Bytes(key), generation}];
     if (edits.empty() || !append_to(edits.back(), op)) edits.push_back(std::move(op));
     return {};

@@ -65,6 +65,9 @@ public:
     /// The event, on the group's present version vector.
     Result<Event> finish(Hlc hlc);
 
+    /// Something of it takes room: a value, an amount, text. A deadline is not counted, or what
+    /// would end by itself could not be told to.
+    [[nodiscard]] bool adds() const { return adds_; }
     /// It read something that every row bears on (the number of keys).
     [[nodiscard]] bool saw_all() const { return saw_all_; }
 
@@ -112,6 +115,7 @@ private:
     std::map<TextName, std::vector<TextOp>> text_edits_;
     std::vector<Op> bucket_ops_;
     bool saw_all_ = false;
+    bool adds_ = false;
     std::uint64_t now_ms_;
     std::map<Bytes, bool, std::less<>> expired_;  ///< keys that were asked for
     std::set<Bytes, std::less<>> prepared_;       ///< keys that clear_remains() has looked at
