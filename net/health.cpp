@@ -63,6 +63,10 @@ const char* status_name(Health::Status status) {
 Health assess(const Condition& condition) {
     Health health;
     assess_replica(condition, health);
+    if (condition.space) {
+        health.reasons.push_back(
+            {"space", "", "Writes that add something are refused: map or disk are full."});
+    }
     if (condition.divergence_alarms > 0) {
         health.reasons.push_back(
             {"diverged", "", "Data differed at equal version vectors; the log has the alarm."});

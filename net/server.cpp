@@ -110,6 +110,7 @@ Result<void> Server::open_replica() {
     options.sync_interval_ms = options_.sync_interval_ms;
     options.replicas = options_.replicas;
     options.policies = options_.policies;
+    options.space = options_.space;
     options.primary_backup.mode = options_.replication;
     options.primary_backup.acks = options_.acks;
     options.primary_backup.ack_timeout_ms = options_.ack_timeout_ms;
@@ -182,6 +183,8 @@ void Server::describe_settings() {
     const bool always = options_.durability == Durability::always;
     config_.set("appendfsync", always ? "always" : "everysec");
     config_.set("replication", to_string(options_.replication));
+    config_.set("map-bytes", std::to_string(options_.space.map_bytes));
+    config_.set("space-stop", std::to_string(options_.space.stop_percent));
     config_.set("port", std::to_string(port()));
     config_.set("bind", options_.bind);
     config_.set("dir", options_.data_dir);
@@ -244,6 +247,14 @@ void Server::kill(ClientState& client, bool at_once) {
     } else {
         found->second->end_gently();
     }
+}
+
+void Server::setting_changed(BytesView name, BytesView value) {
+    if (name != "map-bytes") return;
+    options_.space.map_bytes = parse_memory(value).value_or(options_.space.map_bytes);
+    if (replica_) replica_->set_map_bytes(options_.space.map_bytes);
+    log(LogLevel::info, "server.map_bytes",
+        {{"map_bytes", std::to_string(options_.space.map_bytes)}});
 }
 
 std::vector<PeerView> Server::peers() {

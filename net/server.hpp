@@ -39,6 +39,7 @@ struct ServerOptions {
     std::uint64_t checkpoint_interval_ms = limits::checkpoint_interval_ms;
     Durability durability = Durability::always;
     std::uint64_t sync_interval_ms = limits::sync_interval_ms;  ///< of Durability::interval
+    SpaceOptions space;  ///< how far map and disk may be filled
     ReplicationMode replication = ReplicationMode::multi_master;
     std::optional<unsigned> acks = 0;     ///< backups that must hold a write; nothing: all
     std::uint64_t ack_timeout_ms = 5000;  ///< then the client hears that it is unconfirmed
@@ -116,6 +117,7 @@ private:
     void kill(ClientState& client, bool at_once) override;
     std::vector<PeerView> peers() override;
     Health health() override;
+    void setting_changed(BytesView name, BytesView value) override;
     ReplicationView replication() override;
     Result<void> set_link(BytesView peer, bool up) override;
     Result<void> request_session(BytesView peer) override;

@@ -58,6 +58,7 @@ Health Server::health() {
     condition.caught_up = caught_up_;
     if (replica_) {
         condition.overloaded = replica_->overloaded();
+        condition.space = replica_->refuses_growth().has_value();
         condition.divergence_alarms = replica_->stats().divergence_alarms;
         if (replica_->failure()) condition.storage_failure = replica_->failure()->message;
     }

@@ -163,7 +163,9 @@ bool Server::all_replied() const {
 }
 
 void Server::drain() {
-    const bool late = phase_ != Phase::running && loop_->now_ms() > stop_deadline_ms_;
+    // What waits for space may wait for ever; nobody was told that it is durable.
+    const bool waits = replica_ && replica_->waits_for_space();
+    const bool late = phase_ != Phase::running && (waits || loop_->now_ms() > stop_deadline_ms_);
     if (late && phase_ != Phase::parting) {
         log(LogLevel::warning, "server.stop_late");
         part();

@@ -227,8 +227,13 @@ std::size_t Store::overlay_bytes() const {
     return impl_->active.bytes() + (impl_->flushing ? impl_->flushing->rows.bytes() : 0);
 }
 
-std::size_t Store::overlay_rows() const {
-    return impl_->active.rows_count() + (impl_->flushing ? impl_->flushing->rows.rows_count() : 0);
+Store::Amount Store::active_amount() const {
+    return Amount{impl_->active.bytes(), impl_->active.rows_count()};
+}
+
+Store::Amount Store::flushing_amount() const {
+    if (!impl_->flushing) return {};
+    return Amount{impl_->flushing->rows.bytes(), impl_->flushing->rows.rows_count()};
 }
 
 bool Store::overlay_empty() const {

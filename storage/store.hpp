@@ -75,8 +75,13 @@ public:
 
     /// Memory held by the overlay, both parts, in bytes (estimate).
     [[nodiscard]] std::size_t overlay_bytes() const;
-    /// Rows in it; those in both parts count twice.
-    [[nodiscard]] std::size_t overlay_rows() const;
+    struct Amount {
+        std::size_t bytes = 0;
+        std::size_t rows = 0;
+    };
+    /// The part that collects changes, and the one that a checkpoint writes.
+    [[nodiscard]] Amount active_amount() const;
+    [[nodiscard]] Amount flushing_amount() const;
     /// No row waits for a checkpoint.
     [[nodiscard]] bool overlay_empty() const;
 

@@ -10,6 +10,7 @@
 #include <sstream>
 #include <type_traits>
 
+#include "net/commands/config.hpp"
 #include "net/endpoint.hpp"
 
 namespace syncline {
@@ -242,6 +243,32 @@ std::vector<std::string> show_suffix_policy(const ServeSettings& settings) {
     return name_in(suffix_policies, settings.server.hold_suffix);
 }
 
+Result<void> set_map_bytes(ServeSettings& settings, const std::string& text) {
+    const std::optional<std::uint64_t> bytes = parse_memory(text);
+    if (!bytes) return usage("'" + text + "' is no size; 500mb or 20gb are");
+    settings.server.space.map_bytes = *bytes;
+    return {};
+}
+
+std::vector<std::string> show_map_bytes(const ServeSettings& settings) {
+    return {std::to_string(settings.server.space.map_bytes)};
+}
+
+Result<void> set_space_stop(ServeSettings& settings, const std::string& text) {
+    constexpr unsigned percent_min = 50;
+    constexpr unsigned percent_max = 99;
+    const Result<unsigned> percent = parse_number<unsigned>(text);
+    if (!percent || *percent < percent_min || *percent > percent_max) {
+        return usage("'" + text + "' is no percentage from 50 to 99");
+    }
+    settings.server.space.stop_percent = *percent;
+    return {};
+}
+
+std::vector<std::string> show_space_stop(const ServeSettings& settings) {
+    return {std::to_string(settings.server.space.stop_percent)};
+}
+
 template <auto ServerOptions::*member>
 constexpr Access text{set_text<member>, show<member>};
 template <auto ServerOptions::*member>
@@ -298,6 +325,12 @@ constexpr Setting settings_table[] = {
      "With --durability interval: what a power cut may take; peers get writes when they are synced "
      "[1000]",
      Access{set_sync_interval, show<&ServerOptions::sync_interval_ms>}, Kind::number},
+    {"map-bytes", "SIZE",
+     "How large the rows on disk may become, as 20gb; 0: as the disk allows [0]",
+     Access{set_map_bytes, show_map_bytes}},
+    {"space-stop", "PERCENT",
+     "How full map-bytes or the disk may get before only removals are taken [85]",
+     Access{set_space_stop, show_space_stop}, Kind::number},
     {"conflict-values", "yes|no", "Keep values up to 1 KiB in records of conflicts [yes]",
      boolean<&ServerOptions::conflict_values>, Kind::boolean},
     {"log-level", "LEVEL", "debug, info, warning, error or off [info]",

@@ -360,6 +360,7 @@ private:
     void act_on_space();
     [[nodiscard]] bool preparation_due();
     [[nodiscard]] bool overlay_full() const;
+    [[nodiscard]] bool checkpoint_at_hand() const;
     /// Nothing at all can be written: not even this many bytes of log.
     [[nodiscard]] bool exhausted(std::size_t log_bytes) const;
     [[nodiscard]] Result<void> check_space(bool adds, std::size_t log_bytes);

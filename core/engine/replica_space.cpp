@@ -31,7 +31,7 @@ void Replica::look_at_space() {
     space_overlay_bytes_ = store_.overlay_bytes();
     const SpaceGate::Closed before = space_.closed();
     const bool low_before = space_.disk_low();
-    SpaceUse use{store_.space(), disk_->space(), store_.overlay_bytes(), store_.overlay_rows()};
+    SpaceUse use{store_.space(), disk_->space(), store_.flushing_amount(), store_.active_amount()};
     const std::uint64_t wanted =
         limits::map_growth * (use.base.file_bytes + SpaceGate::checkpoint_bytes(use));
     if (use.base.map_bytes > 0 && wanted > use.base.map_bytes) {
@@ -85,7 +85,12 @@ bool Replica::overlay_full() const {
 
 bool Replica::overloaded() const {
     if (checkpoint_waits_) return false;
-    return overlay_full() || (space_.tight() && checkpointing_);
+    return overlay_full() || (space_.tight() && checkpoint_at_hand());
+}
+
+/// One is under way, or begins with the next turn, which then has reason to.
+bool Replica::checkpoint_at_hand() const {
+    return checkpointing_ || snapshot_.expired();
 }
 
 bool Replica::exhausted(std::size_t log_bytes) const {
@@ -100,7 +105,7 @@ std::optional<Error> Replica::refuses_growth() const {
     if (log_->short_of_space()) {
         return Error{Code::no_space, "the disk has no room for the log; removals are still taken"};
     }
-    if (space_.closed() != SpaceGate::Closed::no || (space_.tight() && !checkpointing_)) {
+    if (space_.closed() != SpaceGate::Closed::no || (space_.tight() && !checkpoint_at_hand())) {
         return space_.error();
     }
     return std::nullopt;

@@ -31,9 +31,13 @@ std::string megabytes(std::uint64_t bytes) {
 }  // namespace
 
 std::uint64_t SpaceGate::checkpoint_bytes(const SpaceUse& use) {
-    const std::uint64_t rewritten =
-        std::min(use.overlay_rows * row_pages_bytes, use.base.used_bytes() + use.overlay_bytes);
-    const std::uint64_t needed = use.overlay_bytes + rewritten;
+    std::uint64_t base = use.base.used_bytes();
+    std::uint64_t needed = 0;
+    for (const Store::Amount& part : {use.flushing, use.active}) {
+        base += part.bytes;
+        needed += part.bytes + std::min<std::uint64_t>(part.rows * row_pages_bytes, base);
+        base += part.bytes;  // pages are half empty after random insertions
+    }
     return needed - std::min(needed, use.base.free_bytes);
 }
 
@@ -56,8 +60,9 @@ void SpaceGate::look_at_map() {
     map_closed_ = limit > 0 && used >= percent_of(limit, percent);
     if (limit == 0 || map_closed_) return;
     const std::uint64_t left = limit - used;
-    pressed_ = use_.overlay_bytes > left / 2;
-    tight_ = use_.overlay_bytes > left;
+    const std::uint64_t waiting = use_.flushing.bytes + use_.active.bytes;
+    pressed_ = waiting > left / 2;
+    tight_ = waiting > left;
 }
 
 void SpaceGate::look_at_disk() {
@@ -68,10 +73,10 @@ void SpaceGate::look_at_disk() {
     const std::uint64_t usable = usable_bytes(use_);
     const std::uint64_t stop = disk_stop_bytes();
     const std::uint64_t enough = stop + stop / 4;
-    disk_low_ = usable < enough;
-    disk_closed_ = disk_closed_ ? disk_low_ : usable < stop;
     const std::uint64_t room = use_.disk.free_bytes + use_.base.reserved_bytes;
-    const std::uint64_t needed = use_.overlay_rows > 0 ? checkpoint_bytes(use_) : 0;
+    disk_low_ = room < enough;
+    disk_closed_ = usable < (disk_closed_ ? enough : stop);
+    const std::uint64_t needed = checkpoint_bytes(use_);
     pressed_ = pressed_ || needed > room / 2;
     tight_ = tight_ || needed > room;
 }

@@ -2,8 +2,8 @@
 #include <cstdint>
 
 #include "core/base/limits.hpp"
-#include "storage/base.hpp"
 #include "storage/disk.hpp"
+#include "storage/store.hpp"
 
 namespace syncline {
 
@@ -18,8 +18,8 @@ struct SpaceOptions {
 struct SpaceUse {
     BaseSpace base;
     DiskSpace disk;
-    std::size_t overlay_bytes = 0;  ///< rows that wait for a checkpoint
-    std::size_t overlay_rows = 0;
+    Store::Amount flushing;  ///< rows that the checkpoint under way writes
+    Store::Amount active;    ///< rows for the one after it
 };
 
 /// Decides from figures when writes that add something are refused, so that deletes, expiry, repair
@@ -45,7 +45,7 @@ public:
     [[nodiscard]] bool disk_low() const { return disk_low_; }
     /// A checkpoint now still finds room; one that waits until it is due may not.
     [[nodiscard]] bool pressed() const { return pressed_; }
-    /// The next checkpoint may find no room.
+    /// A checkpoint may find no room, if the overlay grows any more.
     [[nodiscard]] bool tight() const { return tight_; }
     [[nodiscard]] const SpaceOptions& options() const { return options_; }
     [[nodiscard]] const SpaceUse& use() const { return use_; }
@@ -55,8 +55,9 @@ public:
     /// For a refused write: no_space, and how full it is.
     [[nodiscard]] Error error() const;
 
-    /// New pages that a checkpoint of the overlay may need, in bytes, at most: each row may lie on
-    /// a page of its own, and LMDB writes pages anew. Those that are free in the base count.
+    /// New pages that the checkpoint under way and the one after it may need, in bytes, at most:
+    /// each row may lie on a page of its own, and LMDB writes pages anew, the second time those of
+    /// the first. Pages that are free in the base count.
     static std::uint64_t checkpoint_bytes(const SpaceUse& use);
     /// The disk is closed when less than this is free.
     [[nodiscard]] std::uint64_t disk_stop_bytes() const;

@@ -170,6 +170,8 @@ public:
     virtual std::vector<PeerView> peers() = 0;
     /// How the replica is.
     virtual Health health() = 0;
+    /// CONFIG SET gave a setting another value, which its kind allows.
+    virtual void setting_changed(BytesView /*name*/, BytesView /*value*/) {}
     /// Who has whose writes, as known here.
     virtual ReplicationView replication() = 0;
     /// Closes and refuses the links to a peer, by name, uuid or address, or allows them again.

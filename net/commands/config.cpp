@@ -3,7 +3,10 @@
 #include <algorithm>
 #include <charconv>
 #include <iterator>
+#include <limits>
+#include <utility>
 
+#include "core/base/limits.hpp"
 #include "net/commands/arguments.hpp"
 #include "net/commands/glob.hpp"
 #include "net/commands/table.hpp"
@@ -30,6 +33,7 @@ constexpr Default defaults[] = {
     {"dir", Kind::fixed, ""},
     {"hash-max-listpack-entries", Kind::number, "128"},
     {"latency-monitor-threshold", Kind::number, "0"},
+    {"map-bytes", Kind::memory, "0"},
     {"maxclients", Kind::fixed, "10000"},
     {"maxmemory", Kind::memory, "0"},
     {"maxmemory-policy", Kind::text, "noeviction"},
@@ -42,21 +46,13 @@ constexpr Default defaults[] = {
     {"set-max-intset-entries", Kind::number, "512"},
     {"slowlog-log-slower-than", Kind::number, "10000"},
     {"slowlog-max-len", Kind::number, "128"},
+    {"space-stop", Kind::fixed, "85"},
     {"tcp-keepalive", Kind::fixed, "300"},
     {"timeout", Kind::number, "0"},
 };
 
 bool is_number(BytesView text) {
     return text == "-1" || (parse_integer(text).has_value() && text[0] != '-');
-}
-
-/// "100", "100b", "1k", "1kb", "1mb", "1gb".
-bool is_memory(BytesView text) {
-    const std::size_t digits = std::min(text.find_first_not_of("0123456789"), text.size());
-    constexpr BytesView units[] = {"", "b", "k", "kb", "m", "mb", "g", "gb"};
-    return digits > 0 && std::any_of(std::begin(units), std::end(units), [&](BytesView unit) {
-               return equal_nocase(text.substr(digits), unit);
-           });
 }
 
 Result<void> get_command(CommandContext& context) {
@@ -108,6 +104,8 @@ Result<void> set_command(CommandContext& context) {
     }
     for (std::size_t i = 2; i < context.count(); i += 2) {
         context.host.config().set(context.argument(i), context.argument(i + 1));
+        context.host.setting_changed(context.host.config().find(context.argument(i))->name,
+                                     context.argument(i + 1));
     }
     context.reply.simple("OK");
     return {};
@@ -138,11 +136,29 @@ constexpr Command subcommands[] = {
     {"resetstat", 2, admin, {}, group, "2.0.0", "O(1)", "Sets counters of INFO to zero",
      resetstat_command, {}},
     {"set", -4, admin, {}, group, "2.0.0", "O(N) with N settings",
-     "Notes settings of Redis; none of them changes what the server does", set_command, {}},
+     "Notes settings of Redis, and changes map-bytes", set_command, {}},
 };
 // clang-format on
 
 }  // namespace
+
+std::optional<std::uint64_t> parse_memory(BytesView text) {
+    constexpr std::pair<BytesView, std::uint64_t> units[] = {
+        {"", 1},           {"b", 1},
+        {"k", 1000},       {"kb", limits::kib},
+        {"m", 1000000},    {"mb", limits::mib},
+        {"g", 1000000000}, {"gb", 1024 * limits::mib}};
+    const std::size_t digits = std::min(text.find_first_not_of("0123456789"), text.size());
+    std::uint64_t number = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + digits, number);
+    if (digits == 0 || error != std::errc()) return std::nullopt;
+    for (const auto& [name, bytes] : units) {
+        if (!equal_nocase(text.substr(digits), name)) continue;
+        if (number > std::numeric_limits<std::uint64_t>::max() / bytes) return std::nullopt;
+        return number * bytes;
+    }
+    return std::nullopt;
+}
 
 ConfigTable::ConfigTable() {
     for (const Default& entry : defaults) {
@@ -164,7 +180,7 @@ std::string ConfigTable::refusal(const Entry& entry, BytesView value) {
         case Kind::number:
             return is_number(value) ? "" : "argument couldn't be parsed into an integer";
         case Kind::memory:
-            return is_memory(value) ? "" : "argument must be a memory value";
+            return parse_memory(value) ? "" : "argument must be a memory value";
         case Kind::text:
             break;
     }

@@ -1,4 +1,5 @@
 #pragma once
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -6,8 +7,13 @@
 
 namespace syncline {
 
-/// What CONFIG GET and CONFIG SET show: the settings of Redis that clients and tools ask for. Those
-/// that may be set are remembered and reported; none of them changes what the server does.
+/// A size as Redis's settings have it: "100", "100b", "1k" (1000), "1kb" (1024), "1mb", "1gb".
+/// Nothing when it is none, or too large for 64 bits.
+std::optional<std::uint64_t> parse_memory(BytesView text);
+
+/// What CONFIG GET and CONFIG SET show: the settings of Redis that clients and tools ask for, and
+/// our own. Those that may be set are remembered and reported; of them map-bytes alone changes what
+/// the server does.
 /// Thread-safety: confined to one thread.
 class ConfigTable {
 public:

@@ -74,6 +74,10 @@ void Dispatcher::run(ClientState& client, Arguments arguments) {
         } else if (name.command->has(command_flag::write) &&
                    host_.replica()->primary_backup().read_only()) {
             error = error_reply(host_.replica()->primary_backup().read_only_error());
+        } else if (name.command->has(command_flag::denyoom)) {
+            if (const std::optional<Error> refused = host_.replica()->refuses_growth()) {
+                error = error_reply(*refused, host_.replica());
+            }
         }
     }
     if (!error.empty()) {
@@ -99,7 +103,7 @@ void Dispatcher::resume(ClientState& client, std::uint64_t budget_ms) {
         };
         const Result<std::size_t> replied = execute(client, sliced.arguments, body);
         const bool over = !replied || *replied > 0;
-        if (!replied) refuse(client, error_reply(replied.error()));
+        if (!replied) refuse(client, error_reply(replied.error(), host_.replica()));
         if (over || ++client.sliced->next == slices_count) {
             client.sliced.reset();
         } else if (host_.env().clock.steady_ms() - start_ms >= budget_ms) {
@@ -116,7 +120,7 @@ void Dispatcher::resume_promotion(ClientState& client) {
 
 void Dispatcher::run_now(ClientState& client, const CommandName& name, const Arguments& arguments) {
     const Result<std::size_t> replied = execute(client, arguments, name.command->handler);
-    if (!replied) refuse(client, error_reply(replied.error()));
+    if (!replied) refuse(client, error_reply(replied.error(), host_.replica()));
 }
 
 void Dispatcher::enqueue(ClientState& client, const CommandName& name, Arguments arguments) {

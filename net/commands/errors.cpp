@@ -16,7 +16,7 @@ constexpr ErrorText error_texts[] = {
     {Code::overflow, "ERR increment or decrement would overflow", false},
     {Code::invalid_argument, error_text::not_integer, false},
     {Code::limit, "ERR ", true},
-    {Code::no_space, "OOM command not allowed: ", true},
+    {Code::no_space, "MISCONF no space: ", true},
     {Code::unavailable, "LOADING ", true},
     {Code::unauthorized, "NOPERM ", true},
     {Code::no_rights, "NORIGHTS ", true},
@@ -34,6 +34,12 @@ std::string error_reply(const Error& error) {
         return std::string(entry.text) + (entry.with_message ? error.message : std::string());
     }
     return "ERR " + std::string(code_name(error.code)) + ": " + error.message;
+}
+
+std::string error_reply(const Error& error, const Replica* replica) {
+    const bool map =
+        error.code == Code::no_space && replica != nullptr && replica->limited_by_map();
+    return map ? "OOM command not allowed: " + error.message : error_reply(error);
 }
 
 std::string outcome_error(Outcome outcome) {

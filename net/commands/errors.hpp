@@ -25,6 +25,10 @@ namespace syncline {
 /// message. Never holds a value of a user.
 std::string error_reply(const Error& error);
 
+/// The same of a replica, which knows what is full: OOM when map-bytes is reached, MISCONF when the
+/// disk is full. It may be null.
+std::string error_reply(const Error& error, const Replica* replica);
+
 /// The error for a reply whose ground backups did not confirm. Precondition: not done.
 std::string outcome_error(Outcome outcome);
 

@@ -80,6 +80,23 @@ void memory_section(const CommandContext& context, InfoLines& lines) {
     }
 }
 
+void add_space(const Replica& replica, InfoLines& lines) {
+    const SpaceUse& use = replica.space().use();
+    lines.add("space_closed_by", name_of(replica.space().closed()));
+    lines.add("space_waits", replica.waits_for_space() ? 1 : 0);
+    lines.add("map_bytes_max", replica.space().options().map_bytes);
+    lines.add("map_bytes", use.base.map_bytes);
+    lines.add("map_file_bytes", use.base.file_bytes);
+    lines.add("map_used_bytes", use.base.used_bytes());
+    lines.add("map_reserved_bytes", use.base.reserved_bytes);
+    lines.add("disk_bytes", use.disk.total_bytes);
+    lines.add("disk_free_bytes", use.disk.free_bytes);
+    lines.add("oldest_reader_commits", use.base.reader_commits);
+    lines.add("readers_freed", replica.stats().readers_freed);
+    lines.add("turn_ms_max", replica.stats().turn_ms_max);
+    lines.add("writes_refused", replica.stats().writes_refused);
+}
+
 void persistence_section(const CommandContext& context, InfoLines& lines) {
     Replica* const replica = context.host.replica();
     lines.title("Persistence");
@@ -87,7 +104,8 @@ void persistence_section(const CommandContext& context, InfoLines& lines) {
     lines.add("rdb_bgsave_in_progress", 0);
     lines.add("aof_enabled", 1);
     lines.add("aof_rewrite_in_progress", 0);
-    lines.add("aof_last_write_status", "ok");
+    const bool waits = replica != nullptr && replica->waits_for_space();
+    lines.add("aof_last_write_status", waits ? "err" : "ok");
     if (replica == nullptr) return;
     lines.add("checkpoint_in_progress", replica->group().store().checkpoint_under_way() ? 1 : 0);
     lines.add("checkpoints", replica->stats().checkpoints);
@@ -95,6 +113,7 @@ void persistence_section(const CommandContext& context, InfoLines& lines) {
     lines.add("log_end", replica->log().end());
     lines.add("log_durable", replica->log().durable());
     lines.add("log_flushes", context.host.figures().flushes);
+    add_space(*replica, lines);
 }
 
 void stats_section(const CommandContext& context, InfoLines& lines) {

@@ -114,6 +114,32 @@ void add_replica(Replica& replica, Families& out) {
               group.store().overlay_bytes());
 }
 
+void add_space(const Replica& replica, Families& out) {
+    const SpaceUse& use = replica.space().use();
+    out.gauge("syncline_space_closed", "1 while writes that add something are refused",
+              replica.refuses_growth() ? 1 : 0);
+    out.gauge("syncline_map_bytes_max", "Limit of the rows on disk (map-bytes); 0: none",
+              replica.space().options().map_bytes);
+    out.gauge("syncline_map_bytes", "Address space for the rows on disk", use.base.map_bytes);
+    out.gauge("syncline_map_used_bytes", "Rows on disk, pages that hold something",
+              use.base.used_bytes());
+    out.gauge("syncline_map_reserved_bytes", "Disk set aside for the rows",
+              use.base.reserved_bytes);
+    out.gauge("syncline_disk_bytes", "Size of the data directory's file system",
+              use.disk.total_bytes);
+    out.gauge("syncline_disk_free_bytes", "Free on the data directory's file system",
+              use.disk.free_bytes);
+    out.gauge("syncline_oldest_reader_commits",
+              "Commits that the oldest read view of the rows outlived, at the last one",
+              use.base.reader_commits);
+    out.counter("syncline_turns_long_total", "Turns of more than a second",
+                replica.stats().turns_long);
+    out.counter("syncline_writes_refused_total", "Writes refused for want of space",
+                replica.stats().writes_refused);
+    out.counter("syncline_storage_waits_total", "Flushes and checkpoints that found no space",
+                replica.stats().storage_waits);
+}
+
 struct PeerSeries {
     const char* name;
     MetricType type;
@@ -200,6 +226,7 @@ Bytes metrics_text(CommandHost& host, const HttpFigures& http) {
     add_server(host, http, families);
     if (Replica* const replica = host.replica(); replica != nullptr) {
         add_replica(*replica, families);
+        add_space(*replica, families);
     }
     add_peers(host, families);
     add_lags(host, families);

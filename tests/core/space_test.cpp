@@ -172,29 +172,33 @@ BOOST_AUTO_TEST_CASE(gate_closes_at_85_percent_of_a_small_disk) {
     SpaceUse use = use_of(5000, 3000, 1000000);
     use.base.free_bytes = 3000 * mib;
     gate.look(use);
-    BOOST_TEST(state(gate) == "none");
+    BOOST_TEST(state(gate) == "none low");
     // Nothing known: nothing refused.
     gate.look(use_of(10, 0, 0));
     BOOST_TEST(state(gate) == "none");
 }
 
-BOOST_AUTO_TEST_CASE(gate_presses_for_a_checkpoint_that_still_fits) {
+BOOST_AUTO_TEST_CASE(gate_presses_for_checkpoints_that_still_fit) {
     SpaceGate gate(SpaceOptions{});
     SpaceUse use = use_of(100, 40, 100);
-    use.overlay_bytes = 5 * mib;
-    use.overlay_rows = 1000;
+    use.active = {5 * mib, 1000};
     BOOST_TEST(SpaceGate::checkpoint_bytes(use) == 5 * mib + 1000 * 8192);
     gate.look(use);
     BOOST_TEST(state(gate) == "none");
-    use.overlay_rows = 3000;
+    use.active.rows = 3000;
     gate.look(use);
     BOOST_TEST(state(gate) == "none pressed");
-    use.overlay_rows = 6000;
+    use.active.rows = 6000;
     gate.look(use);
     BOOST_TEST(state(gate) == "none pressed tight");
     use.base.free_bytes = 50 * mib;
     gate.look(use);
     BOOST_TEST(state(gate) == "none");
+    // The second checkpoint writes the pages of the first anew.
+    use = use_of(0, 40, 100);
+    use.flushing = {8 * mib, 8000};
+    use.active = {2 * mib, 2000};
+    BOOST_TEST(SpaceGate::checkpoint_bytes(use) == (8 + 8 + 2) * mib + 2000 * 8192);
 }
 
 BOOST_AUTO_TEST_CASE(small_disks_get_small_pieces) {
