@@ -46,11 +46,15 @@ public:
     virtual DiskSpace space() { return {}; }
 };
 
+/// Whether files may be changed, and made.
+enum class DiskAccess : std::uint8_t { write, read };
+
 /// A directory of the file system, created (mode 0700) when missing. pread, pwrite, fdatasync;
-/// never stdio. Errors: Code::io with the path and errno's text; Code::no_space for ENOSPC, but
-/// never of a sync: whoever gets no_space may try again, and a failed sync is final whatever its
-/// reason was.
-Result<std::unique_ptr<Disk>> open_posix_disk(const std::string& path);
+/// never stdio. Only to be read it must be there, and may be on a disk that cannot be written.
+/// Errors: Code::io with the path and errno's text; Code::no_space for ENOSPC, but never of a sync:
+/// whoever gets no_space may try again, and a failed sync is final whatever its reason was.
+Result<std::unique_ptr<Disk>> open_posix_disk(const std::string& path,
+                                              DiskAccess access = DiskAccess::write);
 
 /// What tells a file from its copies: inode and time of birth, which no tool copies, as 16 bytes.
 /// The same for as long as the file lives and stays in its file system, whatever it is called.

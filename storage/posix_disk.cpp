@@ -99,8 +99,8 @@ private:
 
 class PosixDisk final : public Disk {
 public:
-    PosixDisk(Descriptor directory, std::string path)
-        : directory_(std::move(directory)), path_(std::move(path)) {}
+    PosixDisk(Descriptor directory, std::string path, DiskAccess access)
+        : directory_(std::move(directory)), path_(std::move(path)), access_(access) {}
 
     Result<std::vector<std::string>> list() override {
         DIR* const stream = ::opendir(path_.c_str());
@@ -122,8 +122,8 @@ public:
     }
 
     Result<std::unique_ptr<File>> open(const std::string& name) override {
-        const int number =
-            ::openat(directory_.get(), name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+        const int mode = access_ == DiskAccess::read ? O_RDONLY : O_RDWR | O_CREAT;
+        const int number = ::openat(directory_.get(), name.c_str(), mode | O_CLOEXEC, 0600);
         if (number < 0) return system_error("open", path_of(name), errno);
         return std::unique_ptr<File>(
             std::make_unique<PosixFile>(Descriptor(number), path_of(name)));
@@ -160,13 +160,15 @@ private:
 
     Descriptor directory_;
     std::string path_;
+    DiskAccess access_;
 };
 
 }  // namespace
 
-Result<std::unique_ptr<Disk>> open_posix_disk(const std::string& path) {
-    const bool created = ::mkdir(path.c_str(), 0700) == 0;
-    if (!created && errno != EEXIST) return system_error("create", path, errno);
+Result<std::unique_ptr<Disk>> open_posix_disk(const std::string& path, DiskAccess access) {
+    const bool make = access == DiskAccess::write;
+    const bool created = make && ::mkdir(path.c_str(), 0700) == 0;
+    if (make && !created && errno != EEXIST) return system_error("create", path, errno);
     Descriptor directory(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (directory.get() < 0) return system_error("open", path, errno);
     if (created) {
@@ -177,7 +179,7 @@ Result<std::unique_ptr<Disk>> open_posix_disk(const std::string& path) {
             return sync_error("the parent of " + path, errno);
         }
     }
-    return std::unique_ptr<Disk>(std::make_unique<PosixDisk>(std::move(directory), path));
+    return std::unique_ptr<Disk>(std::make_unique<PosixDisk>(std::move(directory), path, access));
 }
 
 Result<Bytes> file_mark(const std::string& path) {

@@ -52,6 +52,26 @@ Hash128 hash128(BytesView a, BytesView b, std::uint64_t seed) {
     return from_xxhash(XXH3_128bits_digest(&state));
 }
 
+struct Hasher128::State {
+    XXH3_state_t state;
+};
+
+Hasher128::Hasher128() : state_(std::make_unique<State>()) {
+    XXH3_128bits_reset_withSeed(&state_->state, 0);
+}
+
+Hasher128::~Hasher128() = default;
+Hasher128::Hasher128(Hasher128&& other) noexcept = default;
+Hasher128& Hasher128::operator=(Hasher128&& other) noexcept = default;
+
+void Hasher128::add(BytesView bytes) {
+    XXH3_128bits_update(&state_->state, bytes.data(), bytes.size());
+}
+
+Hash128 Hasher128::hash() const {
+    return from_xxhash(XXH3_128bits_digest(&state_->state));
+}
+
 std::string to_hex(const Hash128& hash) {
     Bytes bytes;
     ByteWriter out(bytes);

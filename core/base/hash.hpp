@@ -1,6 +1,7 @@
 #pragma once
 #include <compare>
 #include <cstdint>
+#include <memory>
 
 #include "core/base/bytes.hpp"
 
@@ -23,6 +24,23 @@ struct Hash128 {
 
 /// XXH3 with 128 bits over the concatenation of a and b, without copying them together.
 Hash128 hash128(BytesView a, BytesView b, std::uint64_t seed);
+
+/// XXH3 with 128 bits and seed 0 over bytes that come in pieces.
+class Hasher128 {
+public:
+    Hasher128();
+    ~Hasher128();
+    Hasher128(Hasher128&& other) noexcept;
+    Hasher128& operator=(Hasher128&& other) noexcept;
+
+    void add(BytesView bytes);
+    /// Of all bytes so far.
+    [[nodiscard]] Hash128 hash() const;
+
+private:
+    struct State;
+    std::unique_ptr<State> state_;
+};
 
 std::string to_hex(const Hash128& hash);
 

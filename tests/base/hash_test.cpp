@@ -51,6 +51,21 @@ BOOST_AUTO_TEST_CASE(what_is_added_twice_does_not_cancel_out) {
     BOOST_TEST((row + row - row == row));
 }
 
+BOOST_AUTO_TEST_CASE(pieces_hash_as_the_whole) {
+    test::SeededRandom random(1);
+    const Bytes bytes = test::random_bytes(random, 5000);
+    Hasher128 hasher;
+    std::size_t begin = 0;
+    while (begin < bytes.size()) {
+        const std::size_t count = std::min<std::size_t>(random.below(700), bytes.size() - begin);
+        hasher.add(BytesView(bytes).substr(begin, count));
+        begin += count;
+        BOOST_TEST((hasher.hash() == hash128(BytesView(bytes).substr(0, begin), {}, 0)));
+    }
+    const Hasher128 none;
+    BOOST_TEST((none.hash() == hash128({}, {}, 0)));
+}
+
 BOOST_AUTO_TEST_CASE(sums_form_a_group) {
     for (const std::uint64_t seed : test::seeds(100)) {
         test::SeededRandom random(seed);

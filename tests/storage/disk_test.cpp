@@ -65,6 +65,23 @@ BOOST_AUTO_TEST_CASE(failures_name_the_path_and_the_reason) {
     BOOST_TEST(!(*disk)->rename("absent", "other").has_value());
 }
 
+BOOST_AUTO_TEST_CASE(what_is_only_to_be_read_is_neither_made_nor_changed) {
+    const TemporaryDirectory directory;
+    BOOST_TEST(!open_posix_disk(directory.path("none"), DiskAccess::read).has_value());
+    {
+        auto disk = open_posix_disk(directory.path("disk"));
+        BOOST_REQUIRE((*(*disk)->open("a"))->write_at(0, "hello").has_value());
+    }
+    auto disk = open_posix_disk(directory.path("disk"), DiskAccess::read);
+    BOOST_REQUIRE(disk.has_value());
+    auto file = (*disk)->open("a");
+    BOOST_REQUIRE(file.has_value());
+    BOOST_TEST((*file)->read_at(0, 10).value() == "hello");
+    BOOST_TEST(!(*file)->write_at(0, "x").has_value());
+    BOOST_TEST(!(*disk)->open("b").has_value());
+    BOOST_TEST((*disk)->list().value().size() == 1U);
+}
+
 BOOST_AUTO_TEST_CASE(full_device_is_no_space) {
     // The kernel's own full device; writes to it fail with ENOSPC.
     auto disk = open_posix_disk("/dev");
