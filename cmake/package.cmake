@@ -20,7 +20,7 @@ target_link_libraries(syncline_package
 install(TARGETS syncline_package EXPORT syncline DESTINATION ${CMAKE_INSTALL_LIBDIR})
 # The public headers include each other by relative paths, so that they are installed as they are.
 foreach(header
-    core/database.hpp core/database_handles.hpp net/node.hpp
+    core/database.hpp core/database_handles.hpp core/backup/progress.hpp net/node.hpp
     crdt/bounded_counter.hpp crdt/dot.hpp crdt/version_vector.hpp
     core/base/assert.hpp core/base/bytes.hpp core/base/durability.hpp
     core/base/pack.hpp core/base/result.hpp)

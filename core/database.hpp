@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 
+#include "backup/progress.hpp"
 #include "base/durability.hpp"
 #include "database_handles.hpp"
 
@@ -163,6 +164,15 @@ public:
     Result<DatabaseStats> stats() const;
     /// One line of it, for logs.
     Result<std::string> describe() const;
+
+    /// Copies the database into a new directory, in the state it is in when the copy is done, while
+    /// other threads read and write; `syncline verify` and `restore` take it. It runs on the
+    /// caller's thread. `told` is called after each piece, and ends the backup by answering false;
+    /// what is there then is no backup. Errors: invalid_argument (`path` is not empty), unavailable
+    /// (another backup is under way, it was cancelled, or there is nothing yet), io, no_space,
+    /// corrupt.  O(rows), and the log that was written meanwhile.
+    Result<void> backup(const std::string& path,
+                        const std::function<bool(const BackupProgress&)>& told = {}) const;
 
     /// Waits for calls under way, makes a last checkpoint, and lets go of the directory. A second
     /// time does nothing. Errors: the storage's; what was acknowledged is durable all the same.

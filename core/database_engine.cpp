@@ -347,7 +347,7 @@ Result<void> DatabaseEngine::close() {
     progress_.wait(lock, [&]() {
         // What waits for space would wait here for ever; it was never acknowledged.
         if (replica_ && replica_->waits_for_space()) fail_waiters(*replica_->waits_for_space());
-        return waiters_.empty();
+        return waiters_.empty() && !backing_up_;
     });
     const Result<void> result = last_checkpoint(lock);
     std::unique_ptr<StorageJobs> jobs = std::move(jobs_);

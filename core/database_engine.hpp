@@ -45,6 +45,8 @@ public:
     Result<void> read(const Operation& operation) override;
     Result<void> write(const Operation& operation) override;
     Result<DatabaseStats> stats();
+    Result<void> backup(const std::string& path,
+                        const std::function<bool(const BackupProgress&)>& told);
     Result<void> close();
 
     Result<std::optional<Bytes>> next_message(const std::string& peer);
@@ -100,6 +102,7 @@ private:
         Group group;
     };
     class Holding;
+    class BackingUp;
     using Lock = std::unique_lock<std::mutex>;
 
     Result<void> open_directory(const DatabaseOptions& options);
@@ -142,6 +145,7 @@ private:
     std::map<std::uint64_t, Waiter*> waiters_;
     std::uint64_t next_client_ = 1;
     std::uint64_t reads_ = 0;
+    bool backing_up_ = false;
     bool closing_ = false;
     bool closed_ = false;
     std::unique_ptr<StorageJobs> jobs_;  // its threads use everything above

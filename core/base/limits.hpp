@@ -92,6 +92,13 @@ constexpr std::uint64_t clock_offset_ms_max = 10000;
 /// later deadline to arrive.
 constexpr std::uint64_t expiry_grace_ms = 2 * clock_offset_ms_max + 5000;
 
+/// What a backup reads in one turn, one block of its files; a text is read whole.
+constexpr std::size_t backup_piece_bytes_target = 512 * kib;
+/// A backup gives up when so much log waits to be copied.
+constexpr std::uint64_t backup_log_held_bytes_max = 4096 * std::uint64_t{mib};
+/// A backup goes on in another file from here on, so that copies of it can be made side by side.
+constexpr std::uint64_t backup_file_bytes_target = 256 * mib;
+
 /// Rows of a Merkle session held in memory until they are verified.
 constexpr std::size_t session_staged_bytes_max = 512 * mib;
 /// The same for a comparison, which is only told: more than this is a repair's work.

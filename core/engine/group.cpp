@@ -606,11 +606,29 @@ void Group::save(RowChanges& meta) {
     out.varint(leaf_sums_.bits());
     meta[Bytes(meta_state)] = std::move(state);
     conflicts_.save(meta);
-    for (auto& [page, bytes] : leaf_sums_.take_dirty_pages()) {
+    save_leaf_sums(leaf_sums_, meta);
+}
+
+void Group::save_leaf_sums(LeafSums& sums, RowChanges& meta) {
+    for (auto& [page, bytes] : sums.take_dirty_pages()) {
         Bytes key(meta_leaf_prefix);
         ByteWriter(key).u32(page);
         meta[std::move(key)] = std::move(bytes);
     }
+}
+
+Result<void> Group::read_base(VersionVector& vv, Hlc& hlc) {
+    SYNCLINE_TRY(const std::optional<Bytes> vv_row, store_.get_base(Table::meta, meta_vv));
+    SYNCLINE_TRY(const std::optional<Bytes> state, store_.get_base(Table::meta, meta_state));
+    if (!vv_row || !state) {
+        return Error{Code::corrupt, "the checkpoint lacks its version vector"};
+    }
+    ByteReader vv_in(*vv_row);
+    vv = read_version_vector(vv_in);
+    ByteReader in(*state);
+    hlc = Hlc{in.u64()};
+    if (vv_in.done() && in.ok()) return {};
+    return Error{Code::corrupt, "the checkpoint is damaged"};
 }
 
 Result<void> Group::load() {

@@ -165,6 +165,10 @@ public:
     /// Meta rows that describe this state, for a checkpoint; and the way back.
     void save(RowChanges& meta);
     Result<void> load();
+    /// Of it the leaf sums that changed.
+    static void save_leaf_sums(LeafSums& sums, RowChanges& meta);
+    /// Version vector and clock of the base's checkpoint. Error corrupt: it has none.
+    Result<void> read_base(VersionVector& vv, Hlc& hlc);
 
     /// Recomputes leaf sums, counts and keys from the rows and compares: error corrupt names the
     /// first difference. For tests, the simulator and audits. O(rows).

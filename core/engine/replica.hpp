@@ -147,6 +147,13 @@ struct PeerStatus {
     std::string describe;
 };
 
+/// What the base says of the checkpoint that it holds, read in one view with its rows.
+struct BaseMark {
+    Position position = 0;  ///< in the log
+    VersionVector vv;
+    Hlc hlc;
+};
+
 /// What became of a comparison, for whoever asked for it.
 struct FinishedComparison {
     std::uint64_t asker = 0;
@@ -214,6 +221,19 @@ public:
     /// take_comparisons(), with the asker's number. Errors: unavailable (no link, another one).
     Result<void> begin_comparison(LinkId link, DifferenceQuestion question, std::uint64_t asker);
     std::vector<FinishedComparison> take_comparisons();
+
+    // For backups (core/backup): core/engine/replica_checkpoint.cpp
+    /// Which checkpoint scan_base() of the store reads in this turn. It may be one that was written
+    /// already and not reported yet. Nothing before the first one. Errors: of the base, corrupt.
+    Result<std::optional<BaseMark>> base_mark();
+    /// As Log::read.
+    Result<std::optional<LogRecord>> read_log(Position position) { return log_->read(position); }
+    /// Keeps the log from this position on, or not any longer. One holder at a time.
+    void hold_log(std::optional<Position> from) { log_hold_ = from; }
+    /// Meta rows of a base whose rows were not born in its log, which is empty: all that `vv`
+    /// covers, collected under `cut`. The first start appends the barrier.
+    static void describe_restored(RowChanges& meta, std::uint64_t log_id, const VersionVector& vv,
+                                  const VersionVector& cut);
 
     // Storage jobs. At most one flush and one checkpoint are under way at a time.
     /// With Durability::interval: gives the log's records to the operating system, so that replies
@@ -425,6 +445,7 @@ private:
     std::map<LinkId, std::unique_ptr<Link>> links_;
     std::map<Uuid, Cursor> cursors_;
     std::vector<Sample> samples_;  // ascending by position
+    std::optional<Position> log_hold_;
 
     bool checkpoint_requested_ = false;
     Position checkpoint_position_ = 0;  // of the last finished one

@@ -155,6 +155,36 @@ Result<void> Replica::load_meta() {
     return group_->load();
 }
 
+Result<std::optional<BaseMark>> Replica::base_mark() {
+    SYNCLINE_TRY(const std::optional<Bytes> state, store_.get_base(Table::meta, meta_replica));
+    if (!state) return std::optional<BaseMark>();
+    BaseMark mark;
+    ByteReader in(*state);
+    mark.position = in.u64();
+    if (!in.ok()) return Error{Code::corrupt, "the checkpoint's description is damaged"};
+    SYNCLINE_CHECK(group_->read_base(mark.vv, mark.hlc));
+    return std::optional(std::move(mark));
+}
+
+void Replica::describe_restored(RowChanges& meta, std::uint64_t log_id, const VersionVector& vv,
+                                const VersionVector& cut) {
+    Bytes state;
+    ByteWriter out(state);
+    out.u64(0);  // where an empty log ends
+    out.u64(log_id);
+    out.u8(1);
+    write(out, vv);
+    meta[Bytes(meta_replica)] = std::move(state);
+    meta[Bytes(meta_cursors)] = Bytes(1, '\0');
+    meta[Bytes(meta_samples)] = Bytes(1, '\0');
+    StableCut stable(1);
+    (void)stable.adopt(cut);  // false: it is empty
+    Bytes cut_bytes;
+    ByteWriter cut_out(cut_bytes);
+    stable.write(cut_out);
+    meta[Bytes(meta_cut)] = std::move(cut_bytes);
+}
+
 Result<void> Replica::check_log_id() const {
     if (!checkpoint_log_id_ || *checkpoint_log_id_ == log_->id()) return {};
     return Error{Code::corrupt, "the log and the checkpoint come from different data directories"};
@@ -172,7 +202,8 @@ VersionVector Replica::base_vv() const {
 void Replica::trim_log() {
     const std::uint64_t retention = log_retention_bytes();
     if (log_->end() > retention) {
-        const Position wanted = log_->end() - retention;
+        const Position wanted =
+            std::min(log_->end() - retention, log_hold_.value_or(log_->end()));
         Position target = 0;
         for (const Sample& sample : samples_) {
             if (sample.position <= std::min(wanted, checkpoint_position_)) target = sample.position;

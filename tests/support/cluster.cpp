@@ -122,12 +122,24 @@ std::vector<Bytes> TestReplica::members(BytesView key) {
 
 // --- TestCluster
 
-TestCluster::TestCluster(std::size_t count, const std::function<void(ReplicaOptions&)>& adjust) {
-    SystemRandom random;
-    const Uuid cluster = random_uuid(random);
-    for (std::size_t i = 0; i < count; ++i) {
-        replicas_.push_back(std::make_unique<TestReplica>(scratch_.path() / std::to_string(i),
-                                                          cluster, clock_, adjust));
+TestCluster::TestCluster(std::size_t count, const std::function<void(ReplicaOptions&)>& adjust)
+    : cluster_(random_uuid(random_)), adjust_(adjust) {
+    for (std::size_t i = 0; i < count; ++i) add(scratch_.path() / std::to_string(i));
+}
+
+std::size_t TestCluster::add(const std::filesystem::path& directory) {
+    replicas_.push_back(std::make_unique<TestReplica>(directory, cluster_, clock_, adjust_));
+    return replicas_.size() - 1;
+}
+
+void TestCluster::remove(std::size_t index) {
+    for (std::size_t other = 0; other < replicas_.size(); ++other) {
+        if (other != index) disconnect(index, other);
+    }
+    replicas_.erase(replicas_.begin() + static_cast<std::ptrdiff_t>(index));
+    for (auto& [link, wire] : wires_) {
+        if (wire.a > index) --wire.a;
+        if (wire.b > index) --wire.b;
     }
 }
 

@@ -72,6 +72,12 @@ public:
                          const std::function<void(ReplicaOptions&)>& adjust = {});
 
     TestReplica& at(std::size_t index) { return *replicas_[index]; }
+    /// One more, of a data directory that is there already or is made. Its place.
+    std::size_t add(const std::filesystem::path& directory);
+    /// Ends one and takes it out; the places of those behind it become one less.
+    void remove(std::size_t index);
+    [[nodiscard]] const std::filesystem::path& directory() const { return scratch_.path(); }
+    [[nodiscard]] Env env() { return Env{clock_, random_}; }
     void connect(std::size_t a, std::size_t b);
     void disconnect(std::size_t a, std::size_t b);
     void restart(std::size_t index);
@@ -96,6 +102,9 @@ private:
 
     ScratchDirectory scratch_;
     ManualClock clock_;
+    SystemRandom random_;
+    Uuid cluster_;
+    std::function<void(ReplicaOptions&)> adjust_;
     std::vector<std::unique_ptr<TestReplica>> replicas_;
     std::map<LinkId, Wire> wires_;
     LinkId next_link_ = 1;
