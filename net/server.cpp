@@ -280,6 +280,10 @@ Result<void> Server::begin_comparison(BytesView peer, DifferenceQuestion questio
     return replica_->begin_comparison(link, std::move(question), client.order.id);
 }
 
+Result<void> Server::begin_backup(const std::string& path, std::uint64_t rate_bytes) {
+    return backup_.start(*replica_, path, rate_bytes, env_);
+}
+
 // --- Peers
 
 PeerLink::Self Server::self() {

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "core/backup/job.hpp"
 #include "core/engine/data_directory.hpp"
 #include "core/engine/storage_jobs.hpp"
 #include "net/commands/command.hpp"
@@ -123,6 +124,9 @@ private:
     Result<void> request_session(BytesView peer) override;
     Result<void> begin_comparison(BytesView peer, DifferenceQuestion question,
                                   const ClientState& client) override;
+    Result<void> begin_backup(const std::string& path, std::uint64_t rate_bytes) override;
+    BackupStatus backup_status() override { return backup_.status(); }
+    Result<void> cancel_backup() override { return backup_.cancel(); }
     // SessionOwner
     Dispatcher& dispatcher() override { return dispatcher_; }
     bool may_run() override;
@@ -146,7 +150,9 @@ private:
     DataDirectory data_;
     std::unique_ptr<Replica> replica_;  // null: the cluster is not known yet
     Wake jobs_wake_{*loop_, [this]() { jobs_.collect(); }};
-    StorageJobs jobs_{[this]() { jobs_wake_.wake(); }};  // uses the replica
+    StorageJobs jobs_{[this]() { jobs_wake_.wake(); }};    // uses the replica
+    Wake backup_wake_{*loop_, []() {}};                    // the turn that follows goes on with it
+    BackupJob backup_{[this]() { backup_wake_.wake(); }};  // uses the replica
 
     std::uint64_t next_client_ = 1;
     std::map<std::uint64_t, std::unique_ptr<ClientSession>> sessions_;

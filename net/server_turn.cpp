@@ -55,6 +55,7 @@ void Server::turn_end() {
     run_sessions();
     for (const Reply& reply : dispatcher_.take_replies()) deliver(reply);
     if (replica_) {
+        backup_.turn(env_.clock.steady_ms());
         jobs_.start(*replica_);
         Committed committed = replica_->committed();
         if (replica_->failure()) return fail(*replica_->failure());

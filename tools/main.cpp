@@ -7,11 +7,13 @@
 #include <string>
 
 #include "syncline_version.hpp"
+#include "tools/backup.hpp"
 #include "tools/compare.hpp"
 #include "tools/completion.hpp"
 #include "tools/config.hpp"
 #include "tools/demo.hpp"
 #include "tools/exit_codes.hpp"
+#include "tools/export.hpp"
 #include "tools/inspect.hpp"
 #include "tools/serve.hpp"
 #include "tools/suffix.hpp"
@@ -58,6 +60,45 @@ constexpr Subcommand subcommands[] = {
      "  syncline inspect status --connect host-a:7379,host-b:7379\n"
      "  syncline inspect key cart:7",
      syncline::add_inspect},
+    {"backup", "Copy the data of a replica, running or not, into a new directory",
+     "The copy is of one state, the one at its end; a replica that runs is not held up by it.\n"
+     "Examples:\n"
+     "  syncline backup /backups/monday --connect 127.0.0.1:7379 --rate 50000000\n"
+     "  syncline backup /backups/monday --data /var/lib/syncline",
+     syncline::add_backup},
+    {"verify", "Read a backup and check every byte of it",
+     "Exit code 0 if it is sound, 1 if not, 2 if there is none.\n"
+     "Example:\n"
+     "  syncline verify /backups/monday",
+     syncline::add_verify},
+    {"restore", "Make a new data directory of a backup",
+     "The replica in it is a new one, whatever became of the old one.\n"
+     "--as merge: it is of the same cluster. Its peers give it what came since, and take what "
+     "they\n"
+     "  lack; nothing is undone, nothing is counted twice.\n"
+     "--as rollback: everything since the backup is undone. It is the first replica of a new\n"
+     "  cluster; replicas of the old one refuse it, and join it with emptied data directories "
+     "only.\n"
+     "Examples:\n"
+     "  syncline restore /backups/monday --data /var/lib/syncline\n"
+     "  syncline restore /backups/monday --data /var/lib/syncline --as rollback",
+     syncline::add_restore},
+    {"export", "Write the values of keys as lines of JSON, or as commands for redis-cli --pipe",
+     "Values as clients read them, key after key while others write; a backup is of one state.\n"
+     "Bytes that are no UTF-8 are {\"hex\": ...}. Of concurrent values of a multi-value commands\n"
+     "write the latest.\n"
+     "Examples:\n"
+     "  syncline export keys.jsonl --connect 127.0.0.1:7379 --prefix cart:\n"
+     "  syncline export --data /var/lib/syncline --format resp | redis-cli -p 6379 --pipe",
+     syncline::add_export},
+    {"import", "Send what `syncline export` wrote to a replica",
+     "A key's first line replaces the key, so that lines may be sent again; of a bounded counter\n"
+     "what is lacking is added. A stream of commands adds to bounded counters each time.\n"
+     "Exit code 1 if a line failed; its number and what is wrong are told on standard error.\n"
+     "Examples:\n"
+     "  syncline import keys.jsonl --connect 127.0.0.1:7379\n"
+     "  syncline import keys.resp --format resp --skip 5000 --stop",
+     syncline::add_import},
     {"suffix", "Take writes out of an old primary that nobody else has",
      "Examples:\n"
      "  syncline suffix export --data data --output suffix.jsonl",

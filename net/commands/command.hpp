@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "core/backup/progress.hpp"
 #include "core/base/env.hpp"
 #include "core/engine/replica.hpp"
 #include "net/commands/config.hpp"
@@ -183,6 +184,12 @@ public:
     /// Errors: invalid_argument (no such peer), unavailable.
     virtual Result<void> begin_comparison(BytesView peer, DifferenceQuestion question,
                                           const ClientState& client);
+    /// Backs up to a new directory; `rate_bytes` a second at most, 0: no bound. Errors: unavailable
+    /// (one is under way), invalid_argument (the directory is not empty), io, no_space.
+    virtual Result<void> begin_backup(const std::string& path, std::uint64_t rate_bytes);
+    virtual BackupStatus backup_status();
+    /// Error unavailable: none is under way.
+    virtual Result<void> cancel_backup();
 };
 
 /// One run of one command.

@@ -29,6 +29,7 @@ constexpr Family families[] = {
     set_algebra_commands,
     sorted_set_algebra_commands,
     bounded_counter_commands,
+    backup_commands,
 };
 
 /// Longer names than any command has are not looked up.

@@ -31,6 +31,7 @@ std::span<const Command> flag_commands();
 std::span<const Command> multi_value_commands();
 std::span<const Command> text_commands();
 std::span<const Command> bounded_counter_commands();
+std::span<const Command> backup_commands();
 
 /// Lines "name:value" of INFO.
 class InfoLines {
