@@ -159,7 +159,7 @@ Result<std::optional<BackupPiece>> BackupSource::read_log() {
                 SYNCLINE_CHECK(begin_anew());
                 return std::optional<BackupPiece>();
             }
-        } else {
+        } else if (static_cast<RecordKind>(record->kind) == RecordKind::event) {
             SYNCLINE_TRY(const Dot dot, peek_dot(record->payload));
             writer.add(record->next, record->payload);
             copied_.add(dot);

@@ -56,6 +56,9 @@ public:
     Result<std::optional<Bytes>> get(Table table, BytesView key) override {
         return base_->get(table, key);
     }
+    Result<std::optional<BytesView>> view(Table table, BytesView key) override {
+        return base_->view(table, key);
+    }
     Result<void> scan(Table table, BytesView from, const RowVisitor& visit) override {
         return base_->scan(table, from, visit);
     }
