@@ -63,8 +63,8 @@ struct KeyPage {
 /// (Error unavailable). A handle may outlive its Database: then too it answers unavailable.
 /// Errors of every call, besides those named: wrong_type (the key holds another type), limit (key,
 /// field or value too long), unavailable (closed, or called from inside a callback of the
-/// database), and the storage's: io, no_space, corrupt. After a storage failure every call returns
-/// it.
+/// database), no_space (of calls that add something: disk or map_bytes are full, nothing was done),
+/// and the storage's: io, corrupt. After one of these every call returns it.
 /// Thread-safety: as where it comes from; a Database's handles may be used by many threads.
 class Handle {
 public:

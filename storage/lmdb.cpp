@@ -36,7 +36,8 @@ constexpr std::array<const char*, tables_count> table_names = {"cells", "counts"
                                                                "conflicts", "deadlines"};
 constexpr unsigned environment_flags = MDB_NOTLS | MDB_NORDAHEAD;
 constexpr unsigned readers_max = 512;
-constexpr unsigned databases_max = 16;  // with room for those that a migration leaves
+constexpr std::uint64_t map_step_bytes = 1ULL << 16;  ///< whole pages of any kernel
+constexpr unsigned databases_max = 16;                // with room for those that a migration leaves
 /// A disk with less than this is full: a write that does not fit fails even before nothing is left.
 constexpr std::uint64_t disk_full_bytes = 1ULL << 20;
 constexpr std::size_t checksum_bytes = 8;
@@ -144,9 +145,15 @@ Result<void> commit_transaction(Transaction transaction) {
     return check("commit", mdb_txn_commit(transaction.release()));
 }
 
+/// LMDB's numbers of the tables.
+struct Tables {
+    std::array<MDB_dbi, tables_count> rows{};
+    MDB_dbi format = 0;
+};
+
 class LmdbBase final : public Base {
 public:
-    LmdbBase(Descriptor lock, Environment environment, std::array<MDB_dbi, tables_count> tables,
+    LmdbBase(Descriptor lock, Environment environment, const Tables& tables,
              std::uint64_t reserve_bytes)
         : lock_(std::move(lock)),
           environment_(std::move(environment)),
@@ -197,12 +204,17 @@ public:
 
     /// Without space for its pages LMDB aborts before it syncs, and the next transaction begins
     /// from the same durable state: it writes every page that it refers to anew. So that may be
-    /// tried again. If the meta page could not be written LMDB itself answers every later begin
-    /// with MDB_PANIC, which ends this base.
+    /// tried again. Pages that the commit before has freed are kept by LMDB for one commit more, in
+    /// which it falls back on that one's forerunner after a power cut: one that changes nothing
+    /// makes them available. If the meta page could not be written LMDB itself answers every later
+    /// begin with MDB_PANIC, which ends this base.
     Result<void> commit(const BaseChanges& changes) override {
         const std::shared_lock lock(gate_);
         if (failed_) return *failed_;
         Result<void> result = try_commit(changes);
+        if (!result && result.error().code == Code::no_space && commit_nothing()) {
+            result = try_commit(changes);
+        }
         if (!result && result.error().code != Code::no_space) failed_ = result.error();
         if (!failed_) measure();
         return result;
@@ -223,6 +235,7 @@ public:
         if (!lock) return false;
         if (map_bytes <= space().map_bytes) return true;
         end_turn();  // what is left of the reader keeps no address of the old map
+        map_bytes += map_step_bytes - map_bytes % map_step_bytes;
         if (const int answer = mdb_env_set_mapsize(environment_.get(), map_bytes)) {
             // The old map is gone, and nothing can be read any more.
             failed_ = unmapped_ = failure("grow the map", answer);
@@ -242,7 +255,7 @@ public:
 
 private:
     [[nodiscard]] MDB_dbi id_of(Table table) const {
-        return tables_[static_cast<std::size_t>(table)];
+        return tables_.rows[static_cast<std::size_t>(table)];
     }
 
     /// In this turn's read view.
@@ -287,6 +300,24 @@ private:
                                      : erase(transaction.get(), table, key));
             }
         }
+        return finish(std::move(transaction));
+    }
+
+    /// Writes a row as it is.
+    Result<void> commit_nothing() {
+        SYNCLINE_TRY(Transaction transaction, begin(environment_.get(), 0));
+        MDB_val key = to_val(format_key);
+        MDB_val stored{};
+        SYNCLINE_CHECK(
+            check("read the format", mdb_get(transaction.get(), tables_.format, &key, &stored)));
+        const Bytes version(to_view(stored));  // the page is about to be copied
+        stored = to_val(version);
+        SYNCLINE_CHECK(check("write the format",
+                             mdb_put(transaction.get(), tables_.format, &key, &stored, 0)));
+        return finish(std::move(transaction));
+    }
+
+    Result<void> finish(Transaction transaction) {
         const int answer = mdb_txn_commit(transaction.release());
         // What fits in part only is EIO to LMDB.
         if (answer == EIO && disk_is_full()) return failure("commit", ENOSPC);
@@ -410,7 +441,7 @@ private:
     // Destroyed from the last to the first: reader, environment, lock.
     Descriptor lock_;
     Environment environment_;
-    std::array<MDB_dbi, tables_count> tables_;
+    Tables tables_;
     Transaction reader_;             ///< owning thread
     bool reading_ = false;           ///< owning thread: reader_ has a view
     std::optional<Error> unmapped_;  ///< owning thread: there is no map any more
@@ -544,11 +575,14 @@ Result<void> bring_to_format(MDB_env* environment, const std::string& path,
     return commit_transaction(std::move(transaction));
 }
 
-Result<std::array<MDB_dbi, tables_count>> open_tables(MDB_env* environment) {
+Result<Tables> open_tables(MDB_env* environment) {
     SYNCLINE_TRY(Transaction transaction, begin(environment, MDB_RDONLY));
-    std::array<MDB_dbi, tables_count> tables{};
+    Tables tables;
+    SYNCLINE_CHECK(check("open table format",
+                         mdb_dbi_open(transaction.get(), format_table, 0, &tables.format)));
     for (std::size_t index = 0; index < tables_count; ++index) {
-        const int answer = mdb_dbi_open(transaction.get(), table_names[index], 0, &tables[index]);
+        const int answer =
+            mdb_dbi_open(transaction.get(), table_names[index], 0, &tables.rows[index]);
         if (answer != MDB_SUCCESS) {
             return failure(std::string("open table ") + table_names[index], answer);
         }

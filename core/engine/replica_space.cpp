@@ -33,7 +33,7 @@ void Replica::look_at_space() {
     const bool low_before = space_.disk_low();
     SpaceUse use{store_.space(), disk_->space(), store_.flushing_amount(), store_.active_amount()};
     const std::uint64_t wanted =
-        limits::map_growth * (use.base.file_bytes + SpaceGate::checkpoint_bytes(use));
+        limits::map_growth * (use.base.used_bytes() + SpaceGate::checkpoint_bytes(use));
     if (use.base.map_bytes > 0 && wanted > use.base.map_bytes) {
         // While a commit is under way it is put off to the next look.
         const Result<bool> grown = store_.grow(limits::map_growth * wanted);

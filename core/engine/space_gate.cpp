@@ -10,6 +10,8 @@ namespace {
 constexpr std::uint64_t row_pages_bytes = 2 * 4 * limits::kib;
 /// The gate opens when this much more is free than at which it closed, so that it does not flap.
 constexpr unsigned reopen_percent = 5;
+/// A checkpoint of less than this is not worth its syncs.
+constexpr std::uint64_t pressed_bytes_min = 512 * limits::kib;
 constexpr std::uint64_t reserve_bytes_max = 64 * limits::mib;
 constexpr std::uint64_t reserve_disk_share = 16;
 constexpr std::uint64_t segment_disk_share = 64;
@@ -38,7 +40,7 @@ std::uint64_t SpaceGate::checkpoint_bytes(const SpaceUse& use) {
         needed += part.bytes + std::min<std::uint64_t>(part.rows * row_pages_bytes, base);
         base += part.bytes;  // pages are half empty after random insertions
     }
-    return needed - std::min(needed, use.base.free_bytes);
+    return needed;
 }
 
 std::uint64_t SpaceGate::disk_stop_bytes() const {
@@ -59,10 +61,10 @@ void SpaceGate::look_at_map() {
     const unsigned percent = options_.stop_percent - (map_closed_ ? reopen_percent : 0);
     map_closed_ = limit > 0 && used >= percent_of(limit, percent);
     if (limit == 0 || map_closed_) return;
-    const std::uint64_t left = limit - used;
-    const std::uint64_t waiting = use_.flushing.bytes + use_.active.bytes;
-    pressed_ = waiting > left / 2;
-    tight_ = waiting > left;
+    // On disk they take about twice as much: pages are half empty after random insertions.
+    const std::uint64_t waiting = 2 * (use_.flushing.bytes + use_.active.bytes);
+    pressed_ = waiting > std::max(percent_of(limit, percent) - used, pressed_bytes_min);
+    tight_ = waiting > limit - used;
 }
 
 void SpaceGate::look_at_disk() {
@@ -77,8 +79,8 @@ void SpaceGate::look_at_disk() {
     disk_low_ = room < enough;
     disk_closed_ = usable < (disk_closed_ ? enough : stop);
     const std::uint64_t needed = checkpoint_bytes(use_);
-    pressed_ = pressed_ || needed > room / 2;
-    tight_ = tight_ || needed > room;
+    pressed_ = pressed_ || needed > usable / 2;
+    tight_ = tight_ || needed > usable;
 }
 
 bool SpaceGate::by_map() const {

@@ -57,7 +57,7 @@ public:
 
     /// New pages that the checkpoint under way and the one after it may need, in bytes, at most:
     /// each row may lie on a page of its own, and LMDB writes pages anew, the second time those of
-    /// the first. Pages that are free in the base count.
+    /// the first.
     static std::uint64_t checkpoint_bytes(const SpaceUse& use);
     /// The disk is closed when less than this is free.
     [[nodiscard]] std::uint64_t disk_stop_bytes() const;
