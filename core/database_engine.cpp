@@ -113,7 +113,8 @@ Result<void> DatabaseEngine::open_replica() {
 void DatabaseEngine::keep_time() {
     Lock lock(mutex_);
     const auto closing = [this]() { return closing_; };
-    while (!progress_.wait_for(lock, std::chrono::milliseconds(sync_interval_ms_), closing)) {
+    const std::chrono::milliseconds pause(std::max<std::uint64_t>(sync_interval_ms_ / 4, 1));
+    while (!progress_.wait_for(lock, pause, closing)) {
         if (!replica_->failure()) turn_end(nullptr);
     }
 }

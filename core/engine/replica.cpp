@@ -190,7 +190,8 @@ bool Replica::sync_due() const {
     const std::uint64_t interval =
         links_.empty() ? options_.sync_interval_ms
                        : std::min(options_.sync_interval_ms, limits::sync_interval_linked_ms);
-    return env_.clock.steady_ms() - sync_ms_ >= interval;
+    // Whoever asks does so now and then only, and the next time must not be too late.
+    return env_.clock.steady_ms() - sync_ms_ >= interval - interval / 4;
 }
 
 std::optional<Log::Flush> Replica::begin_flush() {
