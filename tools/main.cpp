@@ -68,7 +68,7 @@ constexpr Subcommand subcommands[] = {
      syncline::add_backup},
     {"verify", "Read a backup and check every byte of it",
      "Exit code 0 if it is sound, 1 if not, 2 if there is none.\n"
-     "Example:\n"
+     "Examples:\n"
      "  syncline verify /backups/monday",
      syncline::add_verify},
     {"restore", "Make a new data directory of a backup",

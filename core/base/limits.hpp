@@ -61,7 +61,8 @@ constexpr std::uint64_t disk_free_bytes_wanted = 4 * 1024 * std::uint64_t{mib};
 constexpr std::uint64_t map_growth = 2;
 /// How often room on the disk is looked up, and what waits for it is tried again.
 constexpr std::uint64_t space_look_ms = 100;
-constexpr std::size_t space_look_bytes = mib;  ///< or when the overlay has grown by this much
+/// Or when the overlay has grown by this much: some hundred rows, which may need a page each.
+constexpr std::size_t space_look_bytes = 64 * kib;
 constexpr std::uint64_t space_retry_ms = 250;
 /// Readers of the base that died with their process are looked for so often.
 constexpr std::uint64_t reader_check_ms = 60000;
