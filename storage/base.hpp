@@ -30,6 +30,7 @@ struct BaseSpace {
     std::uint64_t map_bytes = 0;       ///< how large the file can become; 0: no bound
     std::uint64_t file_bytes = 0;      ///< of it in use so far
     std::uint64_t free_bytes = 0;      ///< of these, in pages that hold nothing any more
+    std::uint64_t fresh_bytes = 0;     ///< of these, freed by the last commit: no use to the next
     std::uint64_t reserved_bytes = 0;  ///< of the disk, set aside for commits to come
     bool reserve_short = false;        ///< the disk could not give what should be set aside
     /// Commits that the oldest read view has outlived. A turn ends soon: 0, seldom 1.

@@ -346,27 +346,30 @@ private:
         BaseSpace space;
         space.map_bytes = info.me_mapsize;
         space.file_bytes = (info.me_last_pgno + 1) * stat.ms_psize;
-        space.free_bytes =
-            std::min(free_pages(info.me_last_txnid) * stat.ms_psize, space.file_bytes);
+        const FreePages free = free_pages(info.me_last_txnid);
+        space.free_bytes = std::min(free.all * stat.ms_psize, space.file_bytes);
+        space.fresh_bytes = std::min(free.fresh * stat.ms_psize, space.free_bytes);
         space.reserved_bytes = keep_reserve(space.file_bytes);
         space.reader_commits = oldest_reader(info.me_last_txnid);
         const std::lock_guard lock(space_mutex_);
         space_ = space;
     }
 
-    /// Those that the next commit can use: what the last one freed its own readers may still see,
-    /// and the next leaves it alone. 0 when they cannot be read: then the base seems fuller than it
-    /// is.
-    [[nodiscard]] std::uint64_t free_pages(std::size_t last_commit) const {
+    struct FreePages {
+        std::uint64_t all = 0;
+        std::uint64_t fresh = 0;  ///< freed by the last commit: the next leaves them alone
+    };
+    /// 0 when they cannot be read: then the base seems fuller than it is.
+    [[nodiscard]] FreePages free_pages(std::size_t last_commit) const {
         constexpr MDB_dbi table_of_free_pages = 0;
         const Result<Transaction> transaction = begin(environment_.get(), MDB_RDONLY);
         MDB_cursor* opened = nullptr;
         if (!transaction ||
             mdb_cursor_open(transaction->get(), table_of_free_pages, &opened) != MDB_SUCCESS) {
-            return 0;
+            return {};
         }
         const Cursor cursor(opened);
-        std::uint64_t pages = 0;
+        FreePages pages;
         MDB_val key{};
         MDB_val list{};
         while (mdb_cursor_get(cursor.get(), &key, &list, MDB_NEXT) == MDB_SUCCESS) {
@@ -374,9 +377,9 @@ private:
             std::size_t count = 0;  // a list begins with its length
             if (key.mv_size != sizeof freed_by || list.mv_size < sizeof count) break;
             std::memcpy(&freed_by, key.mv_data, sizeof freed_by);
-            if (freed_by >= last_commit) break;  // in ascending order
             std::memcpy(&count, list.mv_data, sizeof count);
-            pages += count;
+            pages.all += count;
+            if (freed_by >= last_commit) pages.fresh += count;
         }
         return pages;
     }

@@ -21,9 +21,11 @@ std::uint64_t percent_of(std::uint64_t bytes, unsigned percent) {
     return bytes / 100 * percent + bytes % 100 * percent / 100;
 }
 
-/// What the base and the log can still use: free on the disk, set aside for the base, free in it.
+/// What the next checkpoint and the log can use: free on the disk, set aside for the base, free in
+/// it.
 std::uint64_t usable_bytes(const SpaceUse& use) {
-    return use.disk.free_bytes + use.base.reserved_bytes + use.base.free_bytes;
+    return use.disk.free_bytes + use.base.reserved_bytes + use.base.free_bytes -
+           use.base.fresh_bytes;
 }
 
 std::string megabytes(std::uint64_t bytes) {
