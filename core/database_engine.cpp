@@ -189,6 +189,8 @@ Result<void> DatabaseEngine::write(const Operation& operation) {
         SYNCLINE_CHECK(open_replica());
     }
     while (replica_->overloaded()) {
+        // A turn may find out at its end that a checkpoint is due; the next one begins it.
+        turn_end(nullptr);
         turn_end(nullptr);
         if (!replica_->overloaded()) break;
         progress_.wait(lock);

@@ -1,7 +1,9 @@
 /// Map and disk that fill up: when the gate closes, what still passes, and that memory stays
 /// bounded.
 #include <boost/test/unit_test.hpp>
+#include <thread>
 
+#include "core/database.hpp"
 #include "core/engine/space_gate.hpp"
 #include "core/engine/storage_jobs.hpp"
 #include "tests/storage/memory_disk.hpp"
@@ -379,6 +381,49 @@ BOOST_AUTO_TEST_CASE(full_log_takes_removals_while_they_fit_and_goes_on_with_roo
     BOOST_TEST(put(*one.replica, "after", 1000).has_value());
     one.settle();
     BOOST_TEST(one.replica->log().durable() == one.replica->log().end());
+}
+
+BOOST_AUTO_TEST_CASE(embedded_database_answers_no_space_and_takes_removals) {
+    const ScratchDirectory scratch;
+    DatabaseOptions options;
+    options.path = (scratch.path() / "db").string();
+    options.map_bytes = 8 * mib;  // of which the sums of buckets take a share
+    options.checkpoint_interval_ms = 1;
+    Result<Database> db = Database::open(options);
+    BOOST_REQUIRE(db.has_value());
+    const auto key_of = [](int number) { return "key " + std::to_string(number); };
+    int keys = 0;
+    Result<void> last;
+    while (last && keys < 2000) {
+        last = db->string(key_of(keys)).set(Bytes(4000, 'v'));
+        if (last) ++keys;
+    }
+    BOOST_TEST(no_space(last));
+    BOOST_TEST(keys > 100);
+    BOOST_TEST(db->string(key_of(0)).get()->has_value());
+    BOOST_TEST(!*db->exists(key_of(keys)));
+    const Result<void> both = db->batch([&](Batch& batch) -> Result<void> {
+        SYNCLINE_CHECK(batch.remove(key_of(0)));
+        return batch.string("new").set("x");
+    });
+    BOOST_TEST(no_space(both));
+    BOOST_TEST(*db->exists(key_of(0)));
+    for (int number = 0; number < keys * 3 / 4; ++number) {
+        BOOST_REQUIRE(db->remove(key_of(number)).value());
+    }
+    // The gate opens with the checkpoint of the removals, on another thread.
+    bool taken = false;
+    for (int attempt = 0; !taken && attempt < 1'000'000; ++attempt) {
+        last = db->string("new").set("y");
+        taken = last.has_value();
+        if (!taken) std::this_thread::yield();
+    }
+    BOOST_TEST(taken, keys << " keys: " << (last ? "" : last.error().message));
+    BOOST_TEST(db->close().has_value());
+    db = Database::open(options);
+    BOOST_REQUIRE(db.has_value());
+    BOOST_TEST(db->string("new").get()->value() == "y");
+    BOOST_TEST(db->size().value() == static_cast<std::uint64_t>(keys - keys * 3 / 4 + 1));
 }
 
 BOOST_AUTO_TEST_CASE(long_turns_are_counted) {
