@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/base/bytes.hpp"
+#include "storage/tables.hpp"
 
 namespace syncline {
 
@@ -39,6 +40,13 @@ struct BaseSpace {
     [[nodiscard]] std::uint64_t used_bytes() const { return file_bytes - free_bytes; }
 };
 
+/// Rows to be removed wherever they stand, whether or not they can be read: all of a range, and all
+/// of the table that fail their checksum.
+struct Purge {
+    Table table = Table::cells;
+    std::optional<RowRange> range;
+};
+
 /// The rows as of the last checkpoint. LMDB in production (storage/lmdb.hpp).
 /// Thread-safety: get, view, scan and end_turn from the owning thread; commit from the
 /// checkpoint thread at the same time.
@@ -49,14 +57,29 @@ public:
     virtual Result<std::optional<Bytes>> get(Table table, BytesView key) = 0;
     /// The same without a copy. The view lives until end_turn().
     virtual Result<std::optional<BytesView>> view(Table table, BytesView key) = 0;
-    /// Rows with from <= key, ascending.
-    virtual Result<void> scan(Table table, BytesView from, const RowVisitor& visit) = 0;
-    /// Rows with key < to (to empty: no bound), descending.
-    virtual Result<void> scan_reverse(Table table, BytesView to, const RowVisitor& visit) = 0;
+    /// Rows with from <= key < to (to empty: no bound), ascending. Damaged rows beyond do not
+    /// matter.
+    virtual Result<void> scan(Table table, BytesView from, BytesView to,
+                              const RowVisitor& visit) = 0;
+    /// The same rows, descending.
+    virtual Result<void> scan_reverse(Table table, BytesView from, BytesView to,
+                                      const RowVisitor& visit) = 0;
+    /// As scan(), and sees to it that keys ascend and that a look-up finds rows where the walk
+    /// meets them: error corrupt.
+    virtual Result<void> scan_checked(Table table, BytesView from, BytesView to,
+                                      const RowVisitor& visit) {
+        return scan(table, from, to, visit);
+    }
+    Result<void> scan(Table table, BytesView from, const RowVisitor& visit) {
+        return scan(table, from, {}, visit);
+    }
     /// One transaction, durable when it returns. Errors: no_space (map or disk is full: nothing has
     /// changed, and the same commit may be tried again); io, corrupt (final: every later commit
     /// answers the same).
     virtual Result<void> commit(const BaseChanges& changes) = 0;
+    /// One transaction, durable when it returns. Errors: io, no_space, corrupt. Cost: reads every
+    /// row of these tables.
+    virtual Result<void> purge(const std::vector<Purge>& purges) = 0;
     /// Ends the read view that get and scan share, so that no reader outlives a turn.
     virtual void end_turn() = 0;
 

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "storage/base.hpp"
+#include "storage/lmdb_pages.hpp"
 #include "storage/migration.hpp"
 
 namespace syncline {
@@ -21,5 +22,10 @@ struct LmdbOptions {
 /// MDB_NORDAHEAD. Takes an exclusive lock for the process.
 /// Errors: locked (another process has it), version, corrupt, io, no_space.
 Result<std::unique_ptr<Base>> open_lmdb_base(const std::string& path, LmdbOptions options);
+
+/// Looks at every page and every row of a base that nobody has open, without LMDB: what is wrong
+/// with it stands in the report. Changes nothing. Errors: locked (somebody has it), io, corrupt
+/// (there is nothing to walk), unavailable (`progress` gave up). Reads the whole file.
+Result<PageReport> check_lmdb_base(const std::string& path, const PageProgress& progress);
 
 }  // namespace syncline

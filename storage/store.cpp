@@ -19,6 +19,7 @@ struct Store::Checkpoint::State {
     Overlay rows;  ///< read by both threads, changed by none until finish_checkpoint
     RowChanges meta;
     Position position;
+    std::vector<Purge> purges;
 };
 
 struct Store::Impl {
@@ -29,6 +30,15 @@ struct Store::Impl {
     /// Shared with the Checkpoint that is under way, whose thread reads it.
     std::shared_ptr<Checkpoint::State> flushing;
     Position seen = 0;
+    bool damage = false;
+
+    /// Rows of these tables are what answers are made of.
+    template <typename T>
+    Result<T> noted(Table table, Result<T> result) {
+        const bool shown = table == Table::cells || table == Table::counts;
+        if (!result && result.error().code == Code::corrupt && shown) damage = true;
+        return result;
+    }
 
     /// The row of the base that was read last: one command looks at a row several times, to learn
     /// whether the key exists, to read it, and to change it. Good until the base changes.
@@ -69,7 +79,7 @@ Result<std::optional<Bytes>> Store::get(Table table, BytesView key) {
 Result<std::optional<BytesView>> Store::view(Table table, BytesView key) {
     const OverlayEntry* entry = impl_->active.find(table, key);
     if (entry == nullptr && impl_->flushing) entry = impl_->flushing->rows.find(table, key);
-    if (entry == nullptr) return impl_->base.view(table, key);
+    if (entry == nullptr) return impl_->noted(table, impl_->base.view(table, key));
     impl_->see(*entry);
     return entry->value ? std::optional<BytesView>(*entry->value) : std::nullopt;
 }
@@ -77,7 +87,7 @@ Result<std::optional<BytesView>> Store::view(Table table, BytesView key) {
 Result<std::optional<Bytes>> Store::Impl::get_base(Table table, BytesView key) {
     if (latest.key == key && latest.table == table && !key.empty()) return latest.value;
     latest.key.clear();
-    SYNCLINE_TRY(latest.value, base.get(table, key));
+    SYNCLINE_TRY(latest.value, noted(table, base.get(table, key)));
     latest.table = table;
     latest.key = key;
     return latest.value;
@@ -119,24 +129,34 @@ Result<void> Store::Impl::scan_merged(Table table, BytesView from, BytesView to,
 }
 
 Result<void> Store::scan(Table table, BytesView from, BytesView to, const RowVisitor& visit) {
-    return impl_->scan_merged(
-        table, from, to, Direction::ascending, visit,
-        [&](const RowVisitor& visit_base) { return impl_->base.scan(table, from, visit_base); });
+    const auto walk = [&](const RowVisitor& visit_base) {
+        return impl_->base.scan(table, from, to, visit_base);
+    };
+    return impl_->noted(table,
+                        impl_->scan_merged(table, from, to, Direction::ascending, visit, walk));
+}
+
+Result<void> Store::scan_checked(Table table, BytesView from, BytesView to,
+                                 const RowVisitor& visit) {
+    const auto walk = [&](const RowVisitor& visit_base) {
+        return impl_->base.scan_checked(table, from, to, visit_base);
+    };
+    return impl_->noted(table,
+                        impl_->scan_merged(table, from, to, Direction::ascending, visit, walk));
 }
 
 Result<void> Store::scan_reverse(Table table, BytesView from, BytesView to,
                                  const RowVisitor& visit) {
-    return impl_->scan_merged(table, from, to, Direction::descending, visit,
-                              [&](const RowVisitor& visit_base) {
-                                  return impl_->base.scan_reverse(table, to, visit_base);
-                              });
+    const auto walk = [&](const RowVisitor& visit_base) {
+        return impl_->base.scan_reverse(table, from, to, visit_base);
+    };
+    return impl_->noted(table,
+                        impl_->scan_merged(table, from, to, Direction::descending, visit, walk));
 }
 
 Result<void> Store::scan_base(Table table, BytesView from, BytesView to, const RowVisitor& visit) {
     if (empty_range(from, to)) return {};
-    return impl_->base.scan(table, from, [&](BytesView key, BytesView value) {
-        return (to.empty() || key < to) && visit(key, value);
-    });
+    return impl_->base.scan(table, from, to, visit);
 }
 
 void Store::put(Table table, BytesView key, Bytes value, Position position) {
@@ -163,10 +183,12 @@ void Store::see(Position position) {
     impl_->seen = std::max(impl_->seen, position);
 }
 
-Store::Checkpoint Store::begin_checkpoint(Position position, RowChanges meta) {
+Store::Checkpoint Store::begin_checkpoint(Position position, RowChanges meta,
+                                          std::vector<Purge> purges) {
     SYNCLINE_ASSERT(!impl_->flushing);
-    impl_->flushing = std::make_shared<Checkpoint::State>(Checkpoint::State{
-        impl_->base, std::exchange(impl_->active, Overlay{}), std::move(meta), position});
+    impl_->flushing = std::make_shared<Checkpoint::State>(
+        Checkpoint::State{impl_->base, std::exchange(impl_->active, Overlay{}), std::move(meta),
+                          position, std::move(purges)});
     // The next part will be about as large: its index need not grow step by step.
     impl_->active.reserve_like(impl_->flushing->rows);
     Checkpoint checkpoint;
@@ -186,6 +208,7 @@ Result<void> Store::Checkpoint::commit() {
     }
     RowChanges& meta = changes[static_cast<std::size_t>(Table::meta)];
     for (const auto& [key, value] : state_->meta) meta.insert_or_assign(key, value);
+    if (!state_->purges.empty()) SYNCLINE_CHECK(state_->base.purge(state_->purges));
     return state_->base.commit(changes);
 }
 
@@ -221,6 +244,10 @@ Result<void> Store::commit_base(const BaseChanges& changes) {
     impl_->base.end_turn();
     impl_->latest.key.clear();
     return impl_->base.commit(changes);
+}
+
+bool Store::take_damage() {
+    return std::exchange(impl_->damage, false);
 }
 
 std::size_t Store::overlay_bytes() const {

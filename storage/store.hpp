@@ -39,6 +39,8 @@ public:
     /// Rows with from <= key < to (to empty: no bound) in key order, overlay merged over base.
     /// The visitor must not change the store.
     Result<void> scan(Table table, BytesView from, BytesView to, const RowVisitor& visit);
+    /// The same, with the checks of Base::scan_checked.
+    Result<void> scan_checked(Table table, BytesView from, BytesView to, const RowVisitor& visit);
     /// The same in descending order.
     Result<void> scan_reverse(Table table, BytesView from, BytesView to, const RowVisitor& visit);
     /// As scan() over the base alone: rows of the last finished checkpoint.
@@ -62,7 +64,8 @@ public:
 
     /// Moves the overlay aside and couples it with `meta` rows and the log position they describe.
     /// Precondition: no checkpoint is under way.
-    Checkpoint begin_checkpoint(Position position, RowChanges meta);
+    /// What `purges` say is removed from the base before.
+    Checkpoint begin_checkpoint(Position position, RowChanges meta, std::vector<Purge> purges = {});
     /// After Checkpoint::commit succeeded: the base now holds it, the overlay part is dropped.
     /// Returns what is left of it: freeing takes time in proportion to its rows, so hand it to
     /// another thread, or ignore it.
@@ -72,6 +75,9 @@ public:
     /// Writes rows that were not born in the log straight to the base, in one durable transaction.
     /// Precondition: overlay empty, no checkpoint under way.
     Result<void> commit_base(const BaseChanges& changes);
+
+    /// A row of tables `cells` or `counts` failed its checksum since the last call.
+    bool take_damage();
 
     /// Memory held by the overlay, both parts, in bytes (estimate).
     [[nodiscard]] std::size_t overlay_bytes() const;

@@ -61,15 +61,21 @@ public:
     Result<std::optional<BytesView>> view(Table table, BytesView key) override {
         return base_->view(table, key);
     }
-    Result<void> scan(Table table, BytesView from, const RowVisitor& visit) override {
-        return base_->scan(table, from, visit);
+    using Base::scan;
+    Result<void> scan(Table table, BytesView from, BytesView to, const RowVisitor& visit) override {
+        return base_->scan(table, from, to, visit);
     }
-    Result<void> scan_reverse(Table table, BytesView to, const RowVisitor& visit) override {
-        return base_->scan_reverse(table, to, visit);
+    Result<void> scan_reverse(Table table, BytesView from, BytesView to,
+                              const RowVisitor& visit) override {
+        return base_->scan_reverse(table, from, to, visit);
     }
     Result<void> commit(const BaseChanges& changes) override {
         if (full) return Error{Code::no_space, "test: no room"};
         return base_->commit(changes);
+    }
+    Result<void> purge(const std::vector<Purge>& purges) override {
+        if (full) return Error{Code::no_space, "test: no room"};
+        return base_->purge(purges);
     }
     void end_turn() override { base_->end_turn(); }
 

@@ -19,20 +19,21 @@ Result<std::optional<BytesView>> MemoryBase::view(Table table, BytesView key) {
     return std::optional<BytesView>(found->second);
 }
 
-Result<void> MemoryBase::scan(Table table, BytesView from, const RowVisitor& visit) {
+Result<void> MemoryBase::scan(Table table, BytesView from, BytesView to, const RowVisitor& visit) {
     const Rows& rows = rows_in_view(table);
     for (auto row = rows.lower_bound(from); row != rows.end(); ++row) {
-        if (!visit(row->first, row->second)) break;
+        if ((!to.empty() && row->first >= to) || !visit(row->first, row->second)) break;
     }
     return {};
 }
 
-Result<void> MemoryBase::scan_reverse(Table table, BytesView to, const RowVisitor& visit) {
+Result<void> MemoryBase::scan_reverse(Table table, BytesView from, BytesView to,
+                                      const RowVisitor& visit) {
     const Rows& rows = rows_in_view(table);
     auto row = to.empty() ? rows.end() : rows.lower_bound(to);
     while (row != rows.begin()) {
         --row;
-        if (!visit(row->first, row->second)) break;
+        if (row->first < from || !visit(row->first, row->second)) break;
     }
     return {};
 }
@@ -48,6 +49,18 @@ Result<void> MemoryBase::commit(const BaseChanges& changes) {
                 rows.erase(key);
             }
         }
+    }
+    return {};
+}
+
+Result<void> MemoryBase::purge(const std::vector<Purge>& purges) {
+    if (rows_.use_count() > 1) rows_ = std::make_shared<Tables>(*rows_);
+    for (const Purge& purge : purges) {
+        if (!purge.range) continue;  // no row fails its checksum here
+        Rows& rows = (*rows_)[static_cast<std::size_t>(purge.table)];
+        const auto end =
+            purge.range->last.empty() ? rows.end() : rows.lower_bound(purge.range->last);
+        rows.erase(rows.lower_bound(purge.range->first), end);
     }
     return {};
 }

@@ -15,9 +15,12 @@ public:
 
     Result<std::optional<Bytes>> get(Table table, BytesView key) override;
     Result<std::optional<BytesView>> view(Table table, BytesView key) override;
-    Result<void> scan(Table table, BytesView from, const RowVisitor& visit) override;
-    Result<void> scan_reverse(Table table, BytesView to, const RowVisitor& visit) override;
+    using Base::scan;
+    Result<void> scan(Table table, BytesView from, BytesView to, const RowVisitor& visit) override;
+    Result<void> scan_reverse(Table table, BytesView from, BytesView to,
+                              const RowVisitor& visit) override;
     Result<void> commit(const BaseChanges& changes) override;
+    Result<void> purge(const std::vector<Purge>& purges) override;
     void end_turn() override { view_.reset(); }
 
     /// Another base with the same committed rows.

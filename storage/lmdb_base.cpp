@@ -1,0 +1,555 @@
+#include "storage/lmdb_base.hpp"
+
+#include <fcntl.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <cstring>
+#include <mutex>
+#include <shared_mutex>
+
+#include "core/base/hash.hpp"
+
+namespace syncline::lmdb {
+namespace {
+
+// Caveats of LMDB that this file answers for:
+// - One environment per file and process, never used after fork: the lock file below.
+// - A read transaction keeps old pages from being reused: one only, ended with every turn.
+// - Keys have 1 to 511 bytes: row keys are at most 500 (limits.hpp).
+// - Pages carry no checksums: every row carries its own.
+// - After a failed data sync LMDB aborts, but would try again with the next commit. A disk that
+//   failed once is not to be trusted, so that the first failure here is the last commit; want of
+//   space alone is none (see commit()).
+// - The map may only change its size while no transaction is alive: LmdbBase::gate_.
+
+constexpr std::uint64_t map_step_bytes = 1ULL << 16;  ///< whole pages of any kernel
+/// A disk with less than this is full: a write that does not fit fails even before nothing is left.
+constexpr std::uint64_t disk_full_bytes = 1ULL << 20;
+constexpr std::uintptr_t page_bytes = 4096;
+
+Code code_of(int answer) {
+    switch (answer) {
+        case MDB_MAP_FULL:
+        case ENOSPC:
+        case EDQUOT:
+            return Code::no_space;
+        case MDB_CORRUPTED:
+        case MDB_PAGE_NOTFOUND:
+        case MDB_INVALID:
+        case MDB_NOTFOUND:  // where absence is an answer, the caller has taken it
+        case MDB_BAD_TXN:
+            return Code::corrupt;
+        case MDB_VERSION_MISMATCH:
+            return Code::version;
+        default:
+            return Code::io;
+    }
+}
+
+const char* name_of(Table table) {
+    return table_names[static_cast<std::size_t>(table)];
+}
+
+}  // namespace
+
+Error failure(const std::string& action, int answer) {
+    std::string message = "base: " + action + ": " + mdb_strerror(answer);
+    if (answer == MDB_MAP_FULL) message += " (the map has no free page left)";
+    return Error{code_of(answer), std::move(message)};
+}
+
+Result<void> check(const char* action, int answer) {
+    if (answer == MDB_SUCCESS) return {};
+    return failure(action, answer);
+}
+
+MDB_val to_val(BytesView bytes) {
+    // LMDB takes keys through a pointer to mutable bytes and leaves them alone.
+    return MDB_val{bytes.size(), const_cast<char*>(bytes.data())};
+}
+
+BytesView to_view(const MDB_val& value) {
+    return BytesView(static_cast<const char*>(value.mv_data), value.mv_size);
+}
+
+std::uint64_t row_checksum(Table table, BytesView key, BytesView payload) {
+    return hash64(payload, hash64(key, static_cast<std::uint64_t>(table)));
+}
+
+Result<BytesView> verify_row(Table table, BytesView key, BytesView stored) {
+    if (stored.size() >= checksum_bytes) {
+        const BytesView payload = stored.substr(0, stored.size() - checksum_bytes);
+        const std::uint64_t checksum = ByteReader(stored.substr(payload.size())).u64();
+        if (row_checksum(table, key, payload) == checksum) return payload;
+    }
+    return Error{Code::corrupt, std::string("base: row ") + printable(key) + " of table " +
+                                    name_of(table) + " fails its checksum"};
+}
+
+Result<Transaction> begin(MDB_env* environment, unsigned flags) {
+    MDB_txn* transaction = nullptr;
+    SYNCLINE_CHECK(
+        check("begin a transaction", mdb_txn_begin(environment, nullptr, flags, &transaction)));
+    return Transaction(transaction);
+}
+
+Result<void> commit_transaction(Transaction transaction) {
+    return check("commit", mdb_txn_commit(transaction.release()));
+}
+
+namespace {
+
+class LmdbBase final : public Base {
+public:
+    using Base::scan;
+
+    explicit LmdbBase(Parts parts)
+        : marker_(std::move(parts.marker)),
+          data_file_(std::move(parts.data_file)),
+          lock_(std::move(parts.lock)),
+          data_(std::move(parts.data)),
+          environment_(std::move(parts.environment)),
+          tables_(parts.tables),
+          reserve_bytes_(parts.reserve_bytes) {
+        measure();
+    }
+
+    ~LmdbBase() override { clear_marker(); }
+    LmdbBase(const LmdbBase&) = delete;
+    LmdbBase& operator=(const LmdbBase&) = delete;
+
+    Result<std::optional<Bytes>> get(Table table, BytesView key) override {
+        SYNCLINE_TRY(const std::optional<BytesView> found, view(table, key));
+        return found ? std::optional<Bytes>(*found) : std::nullopt;
+    }
+
+    Result<std::optional<BytesView>> view(Table table, BytesView key) override {
+        SYNCLINE_CHECK(begin_turn());
+        MDB_val row_key = to_val(key);
+        MDB_val stored{};
+        const int answer = mdb_get(reader_.get(), id_of(table), &row_key, &stored);
+        if (answer == MDB_NOTFOUND) return std::optional<BytesView>();
+        SYNCLINE_CHECK(check("read a row", answer));
+        SYNCLINE_TRY(const BytesView payload, verify(table, key, to_view(stored)));
+        return std::optional<BytesView>(payload);
+    }
+
+    Result<void> scan(Table table, BytesView from, BytesView to, const RowVisitor& visit) override {
+        SYNCLINE_TRY(const Cursor cursor, open_cursor(table));
+        MDB_val key = to_val(from);
+        MDB_val stored{};
+        // LMDB knows no empty key.
+        int answer =
+            mdb_cursor_get(cursor.get(), &key, &stored, from.empty() ? MDB_FIRST : MDB_SET_RANGE);
+        const auto beyond = [&](BytesView name) { return !to.empty() && name >= to; };
+        return walk(table, cursor.get(), answer, key, stored, MDB_NEXT, beyond, visit);
+    }
+
+    /// Keys in the pages above the rows are not covered by any checksum. Where they are damaged,
+    /// rows at the beginning or the end of a page cannot be looked up; so these are.
+    Result<void> scan_checked(Table table, BytesView from, BytesView to,
+                              const RowVisitor& visit) override {
+        Bytes last;
+        std::uintptr_t last_page = 0;
+        Result<void> sound;
+        const auto checked = [&](BytesView key, BytesView payload) {
+            const auto page = reinterpret_cast<std::uintptr_t>(key.data()) / page_bytes;
+            if (key < from || key <= BytesView(last)) sound = out_of_place(table, key);
+            if (page != last_page) {
+                if (sound && !last.empty()) sound = look_up(table, last);
+                if (sound) sound = look_up(table, key);
+            }
+            last.assign(key);
+            last_page = page;
+            return sound.has_value() && visit(key, payload);
+        };
+        SYNCLINE_CHECK(scan(table, from, to, checked));
+        if (sound && !last.empty()) sound = look_up(table, last);
+        return sound;
+    }
+
+    Result<void> scan_reverse(Table table, BytesView from, BytesView to,
+                              const RowVisitor& visit) override {
+        SYNCLINE_TRY(const Cursor cursor, open_cursor(table));
+        MDB_val key = to_val(to);
+        MDB_val stored{};
+        int answer = MDB_NOTFOUND;
+        if (!to.empty()) answer = mdb_cursor_get(cursor.get(), &key, &stored, MDB_SET_RANGE);
+        // The row before the first that is too large; the last one if there is none such.
+        if (answer == MDB_SUCCESS || answer == MDB_NOTFOUND) {
+            answer = mdb_cursor_get(cursor.get(), &key, &stored,
+                                    answer == MDB_SUCCESS ? MDB_PREV : MDB_LAST);
+        }
+        const auto beyond = [&](BytesView name) { return name < from; };
+        return walk(table, cursor.get(), answer, key, stored, MDB_PREV, beyond, visit);
+    }
+
+    /// Without space for its pages LMDB aborts before it syncs, and the next transaction begins
+    /// from the same durable state: it writes every page that it refers to anew. So that may be
+    /// tried again. Pages that the commit before has freed are kept by LMDB for one commit more, in
+    /// which it falls back on that one's forerunner after a power cut: one that changes nothing
+    /// makes them available. If the meta page could not be written LMDB itself answers every later
+    /// begin with MDB_PANIC, which ends this base.
+    Result<void> commit(const BaseChanges& changes) override {
+        const std::shared_lock lock(gate_);
+        if (failed_) return *failed_;
+        Result<void> result = try_commit(changes);
+        if (!result && result.error().code == Code::no_space && commit_nothing()) {
+            result = try_commit(changes);
+        }
+        if (!result && result.error().code != Code::no_space) failed_ = result.error();
+        if (result) clear_marker();
+        if (!failed_) measure();
+        return result;
+    }
+
+    Result<void> purge(const std::vector<Purge>& purges) override {
+        const std::shared_lock lock(gate_);
+        if (failed_) return *failed_;
+        Result<void> result = try_purge(purges);
+        if (!result && result.error().code == Code::no_space && commit_nothing()) {
+            result = try_purge(purges);
+        }
+        if (!result && result.error().code != Code::no_space) failed_ = result.error();
+        if (!failed_) measure();
+        return result;
+    }
+
+    void end_turn() override {
+        if (reading_) mdb_txn_reset(reader_.get());
+        reading_ = false;
+    }
+
+    [[nodiscard]] BaseSpace space() const override {
+        const std::lock_guard lock(space_mutex_);
+        return space_;
+    }
+
+    Result<bool> grow(std::uint64_t map_bytes) override {
+        const std::unique_lock lock(gate_, std::try_to_lock);
+        if (!lock) return false;
+        if (map_bytes <= space().map_bytes) return true;
+        end_turn();  // what is left of the reader keeps no address of the old map
+        map_bytes += map_step_bytes - map_bytes % map_step_bytes;
+        if (const int answer = mdb_env_set_mapsize(environment_.get(), map_bytes)) {
+            // The old map is gone, and nothing can be read any more.
+            failed_ = unmapped_ = failure("grow the map", answer);
+            return *unmapped_;
+        }
+        Result<MappedFile> moved = MappedFile::find(data_file_);
+        if (!moved) {
+            failed_ = unmapped_ = moved.error();
+            return *unmapped_;
+        }
+        data_ = std::move(*moved);
+        const std::lock_guard space_lock(space_mutex_);
+        space_.map_bytes = map_bytes;
+        return true;
+    }
+
+    Result<unsigned> check_readers() override {
+        int dead_readers = 0;
+        SYNCLINE_CHECK(
+            check("check the readers", mdb_reader_check(environment_.get(), &dead_readers)));
+        return static_cast<unsigned>(dead_readers);
+    }
+
+private:
+    [[nodiscard]] MDB_dbi id_of(Table table) const {
+        return tables_.rows[static_cast<std::size_t>(table)];
+    }
+
+    /// LMDB believes what a page says of a row's length. Where it leads out of the file nobody may
+    /// look: the process would die of it.
+    Result<BytesView> verify(Table table, BytesView key, BytesView stored) {
+        if (data_.holds(stored)) return verify_row(table, key, stored);
+        return Error{Code::corrupt, std::string("base: row ") + printable(key) + " of table " +
+                                        name_of(table) + " reaches out of the data file"};
+    }
+
+    static Error out_of_place(Table table, BytesView key) {
+        return Error{Code::corrupt, std::string("base: row ") + printable(key) + " of table " +
+                                        name_of(table) + " is out of place"};
+    }
+
+    /// Whether a row that a walk has met is found by its key.
+    Result<void> look_up(Table table, BytesView key) {
+        MDB_val row_key = to_val(key);
+        MDB_val stored{};
+        const int answer = mdb_get(reader_.get(), id_of(table), &row_key, &stored);
+        if (answer == MDB_NOTFOUND) return out_of_place(table, key);
+        return check("look a row up", answer);
+    }
+
+    /// In this turn's read view.
+    Result<Cursor> open_cursor(Table table) {
+        SYNCLINE_CHECK(begin_turn());
+        MDB_cursor* opened = nullptr;
+        SYNCLINE_CHECK(
+            check("open a cursor", mdb_cursor_open(reader_.get(), id_of(table), &opened)));
+        return Cursor(opened);
+    }
+
+    /// Visits the row the cursor has come to, if `answer` says that there is one, and those behind.
+    template <typename Beyond>
+    Result<void> walk(Table table, MDB_cursor* cursor, int answer, MDB_val key, MDB_val stored,
+                      MDB_cursor_op step, const Beyond& beyond, const RowVisitor& visit) {
+        while (answer == MDB_SUCCESS) {
+            if (!data_.holds(to_view(key))) {
+                return Error{Code::corrupt, std::string("base: a key of table ") + name_of(table) +
+                                                " reaches out of the data file"};
+            }
+            if (beyond(to_view(key))) return {};
+            SYNCLINE_TRY(const BytesView payload, verify(table, to_view(key), to_view(stored)));
+            if (!visit(to_view(key), payload)) return {};
+            answer = mdb_cursor_get(cursor, &key, &stored, step);
+        }
+        return answer == MDB_NOTFOUND ? Result<void>{} : check("walk rows", answer);
+    }
+
+    /// Makes the read view of this turn, unless it stands.
+    Result<void> begin_turn() {
+        if (reading_) return {};
+        if (unmapped_) return *unmapped_;
+        if (reader_) {
+            SYNCLINE_CHECK(check("renew the read view", mdb_txn_renew(reader_.get())));
+        } else {
+            SYNCLINE_TRY(reader_, begin(environment_.get(), MDB_RDONLY));
+        }
+        reading_ = true;
+        return {};
+    }
+
+    /// The base has been read and written without a crash. That the file is gone need not be
+    /// durable: one that comes back costs a look at the pages.
+    void clear_marker() {
+        if (!marker_.empty()) (void)::unlink(marker_.c_str());
+        marker_.clear();
+    }
+
+    Result<void> try_commit(const BaseChanges& changes) {
+        SYNCLINE_TRY(Transaction transaction, begin(environment_.get(), 0));
+        for (std::size_t index = 0; index < tables_count; ++index) {
+            const Table table = static_cast<Table>(index);
+            for (const auto& [key, value] : changes[index]) {
+                SYNCLINE_CHECK(value ? put(transaction.get(), table, key, *value)
+                                     : erase(transaction.get(), table, key));
+            }
+        }
+        return finish(std::move(transaction));
+    }
+
+    /// Writes a row as it is.
+    Result<void> commit_nothing() {
+        SYNCLINE_TRY(Transaction transaction, begin(environment_.get(), 0));
+        MDB_val key = to_val(format_key);
+        MDB_val stored{};
+        SYNCLINE_CHECK(
+            check("read the format", mdb_get(transaction.get(), tables_.format, &key, &stored)));
+        const Bytes version(to_view(stored));  // the page is about to be copied
+        stored = to_val(version);
+        SYNCLINE_CHECK(check("write the format",
+                             mdb_put(transaction.get(), tables_.format, &key, &stored, 0)));
+        return finish(std::move(transaction));
+    }
+
+    Result<void> finish(Transaction transaction) {
+        const int answer = mdb_txn_commit(transaction.release());
+        // What fits in part only is EIO to LMDB.
+        if (answer == EIO && disk_is_full()) return failure("commit", ENOSPC);
+        return check("commit", answer);
+    }
+
+    [[nodiscard]] bool disk_is_full() const {
+        struct statvfs status {};
+        return ::fstatvfs(file(), &status) == 0 &&
+               status.f_bavail * status.f_frsize < disk_full_bytes;
+    }
+
+    [[nodiscard]] int file() const {
+        mdb_filehandle_t number = -1;
+        (void)mdb_env_get_fd(environment_.get(), &number);  // fails without an environment only
+        return number;
+    }
+
+    /// Finds out what space() tells. Free pages are counted in LMDB's own table of them, one row
+    /// for each commit that freed some.
+    void measure() {
+        MDB_envinfo info{};
+        MDB_stat stat{};
+        (void)mdb_env_info(environment_.get(), &info);  // these two fail without an environment
+        (void)mdb_env_stat(environment_.get(), &stat);
+        BaseSpace space;
+        space.map_bytes = info.me_mapsize;
+        space.file_bytes = (info.me_last_pgno + 1) * stat.ms_psize;
+        const FreePages free = free_pages(info.me_last_txnid);
+        space.free_bytes = std::min(free.all * stat.ms_psize, space.file_bytes);
+        space.fresh_bytes = std::min(free.fresh * stat.ms_psize, space.free_bytes);
+        space.reserved_bytes = keep_reserve(space.file_bytes);
+        space.reader_commits = oldest_reader(info.me_last_txnid);
+        const std::lock_guard lock(space_mutex_);
+        space_ = space;
+    }
+
+    struct FreePages {
+        std::uint64_t all = 0;
+        std::uint64_t fresh = 0;  ///< freed by the last commit: the next leaves them alone
+    };
+    /// 0 when they cannot be read: then the base seems fuller than it is.
+    [[nodiscard]] FreePages free_pages(std::size_t last_commit) const {
+        constexpr MDB_dbi table_of_free_pages = 0;
+        const Result<Transaction> transaction = begin(environment_.get(), MDB_RDONLY);
+        MDB_cursor* opened = nullptr;
+        if (!transaction ||
+            mdb_cursor_open(transaction->get(), table_of_free_pages, &opened) != MDB_SUCCESS) {
+            return {};
+        }
+        const Cursor cursor(opened);
+        FreePages pages;
+        MDB_val key{};
+        MDB_val list{};
+        while (mdb_cursor_get(cursor.get(), &key, &list, MDB_NEXT) == MDB_SUCCESS) {
+            std::size_t freed_by = 0;
+            std::size_t count = 0;  // a list begins with its length
+            if (key.mv_size != sizeof freed_by || list.mv_size < sizeof count) break;
+            std::memcpy(&freed_by, key.mv_data, sizeof freed_by);
+            std::memcpy(&count, list.mv_data, sizeof count);
+            pages.all += count;
+            if (freed_by >= last_commit) pages.fresh += count;
+        }
+        return pages;
+    }
+
+    /// Sets blocks of the disk aside behind the end of the file, and in holes before it. Answers
+    /// with how many bytes are there now.
+    std::uint64_t keep_reserve(std::uint64_t file_bytes) {
+        const std::uint64_t wanted = file_bytes + reserve_bytes_;
+        if (reserve_bytes_ > 0 && reserved_end_ < wanted) {
+            // More than needed, so that few commits do this; and never the last of the disk.
+            const std::uint64_t target = wanted + reserve_bytes_ / 4;
+            const std::uint64_t missing = target - std::max(reserved_end_, file_bytes);
+            struct statvfs status {};
+            const bool fits = ::fstatvfs(file(), &status) == 0 &&
+                              status.f_bavail * status.f_frsize > missing + disk_full_bytes;
+            if (fits &&
+                ::fallocate(file(), FALLOC_FL_KEEP_SIZE, 0, static_cast<off_t>(target)) == 0) {
+                reserved_end_ = target;
+            }
+        }
+        return reserved_end_ > file_bytes ? reserved_end_ - file_bytes : 0;
+    }
+
+    /// How many commits behind the last one the oldest view is, of this process or another.
+    [[nodiscard]] std::uint64_t oldest_reader(std::uint64_t last_commit) const {
+        struct Oldest {
+            std::uint64_t last = 0;
+            std::uint64_t commits = 0;
+        } oldest{last_commit, 0};
+        const auto look = [](const char* line, void* context) {
+            // Process, thread, and the commit that the view shows, or a dash.
+            BytesView text(line);
+            while (!text.empty() && text.back() <= ' ') text.remove_suffix(1);
+            const BytesView word = text.substr(text.find_last_of(' ') + 1);
+            std::uint64_t commit = 0;
+            const auto [end, error] =
+                std::from_chars(word.data(), word.data() + word.size(), commit);
+            auto& found = *static_cast<Oldest*>(context);
+            if (error == std::errc() && end == word.data() + word.size() && commit < found.last) {
+                found.commits = std::max(found.commits, found.last - commit);
+            }
+            return 0;
+        };
+        (void)mdb_reader_list(environment_.get(), look, &oldest);  // then nothing is known
+        return oldest.commits;
+    }
+
+    Result<void> try_purge(const std::vector<Purge>& purges) {
+        SYNCLINE_TRY(Transaction transaction, begin(environment_.get(), 0));
+        for (std::size_t index = 0; index < tables_count; ++index) {
+            SYNCLINE_CHECK(purge_table(transaction.get(), static_cast<Table>(index), purges));
+        }
+        return finish(std::move(transaction));
+    }
+
+    /// By place, from the first row to the last: a damaged key cannot be looked up.
+    Result<void> purge_table(MDB_txn* transaction, Table table, const std::vector<Purge>& purges) {
+        std::vector<const RowRange*> ranges;
+        bool wanted = false;
+        for (const Purge& purge : purges) {
+            if (purge.table != table) continue;
+            wanted = true;
+            if (purge.range) ranges.push_back(&*purge.range);
+        }
+        if (!wanted) return {};
+        MDB_cursor* opened = nullptr;
+        SYNCLINE_CHECK(check("open a cursor", mdb_cursor_open(transaction, id_of(table), &opened)));
+        const Cursor cursor(opened);
+        MDB_val key{};
+        MDB_val stored{};
+        int answer = MDB_SUCCESS;
+        while ((answer = mdb_cursor_get(opened, &key, &stored, MDB_NEXT)) == MDB_SUCCESS) {
+            const BytesView name = to_view(key);
+            const bool listed =
+                !data_.tears(name) &&
+                std::any_of(ranges.begin(), ranges.end(), [&](const RowRange* range) {
+                    return name >= range->first && (range->last.empty() || name < range->last);
+                });
+            const bool torn = data_.tears(name) || data_.tears(to_view(stored));
+            if (torn) return Error{Code::corrupt, "base: a row reaches out of the data file"};
+            if (!listed && verify_row(table, name, to_view(stored))) continue;
+            SYNCLINE_CHECK(check("remove a row", mdb_cursor_del(opened, 0)));
+        }
+        return answer == MDB_NOTFOUND ? Result<void>{} : check("walk rows", answer);
+    }
+
+    Result<void> put(MDB_txn* transaction, Table table, BytesView key, BytesView payload) {
+        MDB_val row_key = to_val(key);
+        // LMDB makes the room, so that payload and checksum are not joined in a copy first.
+        MDB_val room{payload.size() + checksum_bytes, nullptr};
+        SYNCLINE_CHECK(
+            check("write a row", mdb_put(transaction, id_of(table), &row_key, &room, MDB_RESERVE)));
+        char* const out = static_cast<char*>(room.mv_data);
+        if (!payload.empty()) std::memcpy(out, payload.data(), payload.size());
+        Bytes checksum;
+        ByteWriter(checksum).u64(row_checksum(table, key, payload));
+        std::memcpy(out + payload.size(), checksum.data(), checksum_bytes);
+        return {};
+    }
+
+    Result<void> erase(MDB_txn* transaction, Table table, BytesView key) {
+        MDB_val row_key = to_val(key);
+        const int answer = mdb_del(transaction, id_of(table), &row_key, nullptr);
+        return answer == MDB_NOTFOUND ? Result<void>{} : check("erase a row", answer);
+    }
+
+    std::string marker_;  ///< committing thread; empty: removed
+    const std::string data_file_;
+    // Destroyed from the last to the first: reader, environment, lock.
+    Descriptor lock_;
+    MappedFile data_;
+    Environment environment_;
+    Tables tables_;
+    Transaction reader_;             ///< owning thread
+    bool reading_ = false;           ///< owning thread: reader_ has a view
+    std::optional<Error> unmapped_;  ///< owning thread: there is no map any more
+    /// Held, shared, by whoever has a transaction that the owning thread did not begin; alone by
+    /// the owning thread while the map changes.
+    std::shared_mutex gate_;
+    std::optional<Error> failed_;  ///< behind gate_: the first failure, answered for ever
+    const std::uint64_t reserve_bytes_;
+    std::uint64_t reserved_end_ = 0;  ///< behind gate_: up to where the file has its blocks
+    mutable std::mutex space_mutex_;
+    BaseSpace space_;  ///< behind space_mutex_
+};
+
+}  // namespace
+
+std::unique_ptr<Base> make_base(Parts parts) {
+    return std::make_unique<LmdbBase>(std::move(parts));
+}
+
+}  // namespace syncline::lmdb

@@ -1,0 +1,67 @@
+#pragma once
+#include <lmdb.h>
+
+#include <array>
+#include <memory>
+#include <string>
+
+#include "storage/base.hpp"
+#include "storage/mapped_file.hpp"
+
+/// What the files around LMDB share: handles that close themselves, and answers as errors.
+namespace syncline::lmdb {
+
+constexpr std::array<const char*, tables_count> table_names = {"cells", "counts", "meta",
+                                                               "conflicts", "deadlines"};
+constexpr const char* format_table = "format";
+constexpr std::string_view format_key = "version";
+
+/// `answer`: of an mdb call, or an errno.
+Error failure(const std::string& action, int answer);
+Result<void> check(const char* action, int answer);
+
+MDB_val to_val(BytesView bytes);
+BytesView to_view(const MDB_val& value);
+
+/// The payload of a stored value. Error corrupt.
+Result<BytesView> verify_row(Table table, BytesView key, BytesView stored);
+std::uint64_t row_checksum(Table table, BytesView key, BytesView payload);
+constexpr std::size_t checksum_bytes = 8;
+
+struct EnvironmentCloser {
+    void operator()(MDB_env* environment) const { mdb_env_close(environment); }
+};
+using Environment = std::unique_ptr<MDB_env, EnvironmentCloser>;
+
+struct TransactionAborter {
+    void operator()(MDB_txn* transaction) const { mdb_txn_abort(transaction); }
+};
+using Transaction = std::unique_ptr<MDB_txn, TransactionAborter>;
+
+struct CursorCloser {
+    void operator()(MDB_cursor* cursor) const { mdb_cursor_close(cursor); }
+};
+using Cursor = std::unique_ptr<MDB_cursor, CursorCloser>;
+
+Result<Transaction> begin(MDB_env* environment, unsigned flags);
+Result<void> commit_transaction(Transaction transaction);
+
+/// LMDB's numbers of the tables.
+struct Tables {
+    std::array<MDB_dbi, tables_count> rows{};
+    MDB_dbi format = 0;
+};
+
+/// What a base is made of.
+struct Parts {
+    std::string marker;  ///< file that goes with the first commit, or with the end
+    std::string data_file;
+    Descriptor lock;
+    MappedFile data;
+    Environment environment;
+    Tables tables;
+    std::uint64_t reserve_bytes = 0;
+};
+std::unique_ptr<Base> make_base(Parts parts);
+
+}  // namespace syncline::lmdb

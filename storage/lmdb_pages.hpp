@@ -1,0 +1,44 @@
+#pragma once
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "core/base/bytes.hpp"
+
+namespace syncline {
+
+/// What a walk over the pages of an LMDB data file met.
+struct PageReport {
+    std::uint64_t pages = 0;       ///< of the file's last state
+    std::uint64_t pages_used = 0;  ///< reached from the roots
+    std::uint64_t pages_free = 0;  ///< on the free list
+    std::uint64_t rows = 0;
+    std::uint64_t rows_damaged = 0;     ///< fail their checksum
+    std::uint64_t faults = 0;           ///< of the structure
+    std::vector<std::string> findings;  ///< the first of both, a sentence each
+
+    [[nodiscard]] bool sound() const { return rows_damaged == 0 && faults == 0; }
+};
+
+/// Verifies one row of a named table: false when it is damaged.
+using PageRowCheck = std::function<bool(std::string_view table, BytesView key, BytesView stored)>;
+/// Called now and then with (pages walked, pages of the file); false gives up.
+using PageProgress = std::function<bool(std::uint64_t done, std::uint64_t total)>;
+
+/// Walks every page of an LMDB 0.9 data file (64-bit, little endian, as Debian's library writes it)
+/// from the roots of its last state, with plain reads: nothing on a page is believed before it is
+/// checked, so that a damaged file is told from a sound one without LMDB, which has no checksums
+/// and may crash on what it reads.
+///
+/// A fault is: a page that is not what its place says, or is reached twice, or is on the free list
+/// as well; a node outside its page; keys out of order, or outside what the page above says;
+/// numbers of pages or rows that differ from the tree's. A stale page that a damaged pointer leads
+/// to is found because it is on the free list, or its keys do not fit.
+/// Rows are handed to `check_row`. Nobody may write the file meanwhile.
+/// Errors: io; corrupt when there is no state to walk (neither meta page is one); unavailable when
+/// `progress` gave up. Cost: reads the whole file. Thread-safety: any thread.
+Result<PageReport> walk_lmdb_pages(const std::string& data_file, const PageRowCheck& check_row,
+                                   const PageProgress& progress);
+
+}  // namespace syncline
