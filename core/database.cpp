@@ -101,6 +101,24 @@ Result<DatabaseStats> Database::stats() const {
     return engine_->stats();
 }
 
+Result<ScrubReport> Database::scrub(const ScrubProgress& progress) const {
+    SYNCLINE_CHECK(engine_->begin_scrub());
+    while (true) {
+        SYNCLINE_TRY(const ScrubStatus status, engine_->continue_scrub());
+        const bool go_on = !status.running || !progress || progress(status.rows, status.rows_all);
+        if (status.running && go_on) continue;
+        if (!go_on) SYNCLINE_CHECK(engine_->stop_scrub());
+        ScrubReport report;
+        report.rows = status.rows;
+        report.bytes = status.bytes;
+        report.faults = status.faults;
+        report.damaged = status.damaged;
+        report.finding = status.finding;
+        report.complete = go_on;
+        return report;
+    }
+}
+
 Result<std::string> Database::describe() const {
     SYNCLINE_TRY(const DatabaseStats stats, engine_->stats());
     return stats.replica + " " + to_string(stats.actor) + ": " + std::to_string(stats.keys) +

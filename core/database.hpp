@@ -104,6 +104,16 @@ struct DatabaseStats {
     std::uint64_t divergence_alarms = 0;  ///< anything but 0 is a bug: please report it
 };
 
+/// What a look at all that is stored has found.
+struct ScrubReport {
+    std::uint64_t rows = 0;     ///< looked at
+    std::uint64_t bytes = 0;    ///< of them
+    std::uint64_t faults = 0;   ///< found: rows damaged, lost, or of no use
+    std::uint64_t damaged = 0;  ///< buckets of rows that are not shown until a peer's replace them
+    std::string finding;        ///< the latest, a sentence; empty: none
+    bool complete = false;      ///< not given up before the end
+};
+
 /// An embedded replica: all data here, durable, complete without a network.
 ///
 /// With a full disk (or map_bytes) calls that add something answer no_space and do nothing; reads
@@ -173,6 +183,14 @@ public:
     /// corrupt.  O(rows), and the log that was written meanwhile.
     Result<void> backup(const std::string& path,
                         const std::function<bool(const BackupProgress&)>& told = {}) const;
+
+    /// Reads and verifies every stored row, and what is derived from it. Between parts of it, of
+    /// some milliseconds, other calls run; `progress` hears after each of (rows done, rows there
+    /// are), without the lock, and may answer false to give up. What is found damaged is not shown
+    /// any more, and is fetched from a peer as soon as a Node has connected one. Damage is no error
+    /// of this call: see the report. Errors: those of a read.
+    using ScrubProgress = std::function<bool(std::uint64_t rows, std::uint64_t rows_all)>;
+    Result<ScrubReport> scrub(const ScrubProgress& progress = {}) const;
 
     /// Waits for calls under way, makes a last checkpoint, and lets go of the directory. A second
     /// time does nothing. Errors: the storage's; what was acknowledged is durable all the same.

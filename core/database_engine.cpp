@@ -234,6 +234,35 @@ Result<void> DatabaseEngine::wait_for(Waiter& waiter, Lock& lock) {
     return waiter.error ? Result<void>(*waiter.error) : Result<void>();
 }
 
+// --- Scrub
+
+Result<void> DatabaseEngine::begin_scrub() {
+    SYNCLINE_CHECK(check_caller());
+    const Lock lock(mutex_);
+    SYNCLINE_CHECK(usable());
+    if (replica_) replica_->start_scrub(false);
+    return {};
+}
+
+Result<ScrubStatus> DatabaseEngine::continue_scrub() {
+    SYNCLINE_CHECK(check_caller());
+    const Lock lock(mutex_);
+    SYNCLINE_CHECK(usable());
+    if (!replica_) return ScrubStatus();
+    const Result<void> looked = replica_->scrub(limits::scrub_rows_per_tick_fast);
+    turn_end(nullptr);
+    SYNCLINE_CHECK(looked);
+    return replica_->scrub_status();
+}
+
+Result<void> DatabaseEngine::stop_scrub() {
+    SYNCLINE_CHECK(check_caller());
+    const Lock lock(mutex_);
+    SYNCLINE_CHECK(usable());
+    if (replica_) replica_->stop_scrub();
+    return {};
+}
+
 // --- Turns
 
 /// Hands jobs to the threads and replies to those who wait. Every change of the replica is followed

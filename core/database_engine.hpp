@@ -49,6 +49,11 @@ public:
                         const std::function<bool(const BackupProgress&)>& told);
     Result<void> close();
 
+    Result<void> begin_scrub();
+    /// Some more rows; the status says whether that was all.
+    Result<ScrubStatus> continue_scrub();
+    Result<void> stop_scrub();
+
     Result<std::optional<Bytes>> next_message(const std::string& peer);
     Result<void> receive(const std::string& peer, BytesView bytes);
     Result<void> restart_exchange(const std::string& peer);

@@ -100,6 +100,13 @@ constexpr std::uint64_t backup_log_held_bytes_max = 4096 * std::uint64_t{mib};
 /// A backup goes on in another file from here on, so that copies of it can be made side by side.
 constexpr std::uint64_t backup_file_bytes_target = 256 * mib;
 
+/// All that is stored is looked at again after so long; rows found damaged are fetched from a peer.
+constexpr std::uint64_t scrub_interval_ms = std::uint64_t{30} * 24 * 3600 * 1000;
+/// Rows looked at in a tick, of which there are ten a second: in the background, where nobody may
+/// notice it, and while somebody waits for it.
+constexpr std::uint64_t scrub_rows_per_tick = 1000;
+constexpr std::uint64_t scrub_rows_per_tick_fast = 20000;
+
 /// Rows of a Merkle session held in memory until they are verified.
 constexpr std::size_t session_staged_bytes_max = 512 * mib;
 /// The same for a comparison, which is only told: more than this is a repair's work.

@@ -43,11 +43,12 @@ Result<void> ConflictRing::append(std::vector<ConflictRecord> records, std::uint
 
 Result<void> ConflictRing::drop_oldest(Position position) {
     const Bytes key = row_key_of(first_);
-    SYNCLINE_TRY(const std::optional<Bytes> row, store_.get(Table::conflicts, key));
-    if (!row) {
-        return Error{Code::corrupt, "conflict record " + std::to_string(first_) + " is missing"};
-    }
-    bytes_ -= row->size() + row_overhead;
+    const Result<std::optional<Bytes>> row = store_.get(Table::conflicts, key);
+    if (!row && row.error().code != Code::corrupt) return row.error();
+    // A damaged record leaves like another; what it took is not known any more.
+    const std::uint64_t bytes = row && *row ? (*row)->size() + row_overhead : row_overhead;
+    bytes_ -= std::min(bytes, bytes_);
+    if (first_ == next_) bytes_ = 0;
     store_.erase(Table::conflicts, key, position);
     ++first_;
     ++dropped_;

@@ -42,6 +42,8 @@ public:
     /// the log records that the rows come from.
     Result<ConflictPage> page(const ConflictQuery& query);
 
+    /// One record that is kept. Errors: corrupt (it is damaged, or missing), of storage.
+    [[nodiscard]] Result<ConflictRecord> read(std::uint64_t sequence);
     /// The numbers that are kept; first() > last() when there is none.
     [[nodiscard]] std::uint64_t first() const { return first_; }
     [[nodiscard]] std::uint64_t last() const { return next_ - 1; }
@@ -58,7 +60,6 @@ public:
 
 private:
     Result<void> drop_oldest(Position position);
-    [[nodiscard]] Result<ConflictRecord> read(std::uint64_t sequence);
 
     Store& store_;
     std::uint64_t bytes_max_;

@@ -98,15 +98,22 @@ Group::Group(Store& store, unsigned leaf_bits, std::uint64_t hash_seed, Conflict
       leaf_sums_(leaf_bits, hash_seed),
       conflict_options_(conflicts),
       conflicts_(store, conflicts.ring_bytes),
-      texts_(store, leaf_sums_) {}
+      texts_(store, leaf_sums_),
+      bucket_states_(std::size_t{1} << leaf_bits, BucketState::unverified) {}
 
 Result<Cell> Group::cell(BytesView key, CellType type, std::optional<BytesView> field) {
+    SYNCLINE_CHECK(trust(key));
+    return cell_unchecked(key, type, field);
+}
+
+Result<Cell> Group::cell_unchecked(BytesView key, CellType type, std::optional<BytesView> field) {
     const RowKey row_key = row_key_of(key, type, field);
     SYNCLINE_TRY(const std::optional<Bytes> value, store_.get(Table::cells, row_key.bytes));
     return decode_cell(row_key, value, type);
 }
 
 Result<Group::PlainString> Group::plain_string(BytesView key) {
+    SYNCLINE_CHECK(trust(key));
     const RowKey counts_key = encode_row_key(key, counts_type, std::nullopt);
     SYNCLINE_TRY(const std::optional<BytesView> other,
                  store_.view(Table::counts, counts_key.bytes));
@@ -173,11 +180,13 @@ Result<std::uint64_t> Group::count(BytesView key, CellType type) {
         SYNCLINE_TRY(const Cell string, cell(key, type, std::nullopt));
         return std::uint64_t{string.live() ? 1U : 0U};
     }
+    SYNCLINE_CHECK(trust(key));
     SYNCLINE_TRY(Counts counts_row, counts(key));
     return counts_row.of(type);
 }
 
 Result<std::optional<CellType>> Group::visible_type(BytesView key) {
+    SYNCLINE_CHECK(trust(key));
     SYNCLINE_TRY(const Counts counts_row, counts(key));
     if (const std::optional<CellType> highest = counts_row.highest()) return highest;
     SYNCLINE_TRY(const Cell string, cell(key, CellType::string, std::nullopt));
@@ -187,6 +196,7 @@ Result<std::optional<CellType>> Group::visible_type(BytesView key) {
 
 Result<void> Group::scan_cells(BytesView key, CellType type, const CellVisitor& visit,
                                WalkOrder walk) {
+    SYNCLINE_CHECK(trust(key));
     Result<void> status;
     bool go_on = true;
     std::vector<RowRange> ranges = rows_of_key(key, static_cast<std::uint8_t>(type));
@@ -212,6 +222,7 @@ Result<void> Group::scan_cells(BytesView key, CellType type, const CellVisitor& 
 }
 
 Result<std::optional<std::uint64_t>> Group::deadline(BytesView key) {
+    SYNCLINE_CHECK(trust(key));  // this may find that there are deadlines
     if (!may_expire_) return std::optional<std::uint64_t>();
     SYNCLINE_TRY(const Cell found, cell(key, CellType::expiry, std::nullopt));
     return expiry_end(found);
@@ -235,6 +246,7 @@ Result<void> Group::scan_deadlines(std::uint64_t from_ms, const DeadlineVisitor&
 
 Result<void> Group::scan_scores(BytesView key, const ScoreRange& range, WalkOrder walk,
                                 const ScoreVisitor& visit) {
+    SYNCLINE_CHECK(trust(key));
     const Bytes prefix = order_rows_prefix(key, score_type);
     const auto row_of = [&](const ScoreRange::Place& place) {
         return encode_order_row(key, score_type, place.order, place.member).bytes;
@@ -297,6 +309,8 @@ Result<std::uint64_t> Group::scan_keys(std::uint64_t cursor, std::size_t count,
     std::set<Bytes> seen;               // keys of this hash: short and hashed rows name a key twice
     for (std::size_t looked = 0;; ++looked) {
         SYNCLINE_TRY(const std::vector<RawRow> rows, read_slice(store_, from, {}, 1));
+        SYNCLINE_CHECK(
+            trust_walk(from, rows.empty() ? std::nullopt : std::optional<BytesView>(rows[0].key)));
         if (rows.empty()) return std::uint64_t{0};
         SYNCLINE_TRY(const Row row, decode_row(rows[0].key, rows[0].value));
         const std::uint64_t row_hash = row_key_hash(rows[0].key);
@@ -320,6 +334,7 @@ Result<std::uint64_t> Group::scan_keys(std::uint64_t cursor, std::size_t count,
 }
 
 Result<std::vector<CellOp>> Group::counter_resets(const RowRange& range, const Dot& dot) {
+    SYNCLINE_CHECK(trust_range(range));
     std::vector<CellOp> ops;
     Result<void> status;
     const auto visit = [&](BytesView row_key, BytesView value) {
@@ -343,6 +358,7 @@ Result<std::vector<CellOp>> Group::counter_resets(const RowRange& range, const D
 }
 
 Result<void> Group::admit(const Event& event) {
+    const TakingIn here(*this);
     if (event.dot.counter == vv_.counter(event.dot.actor) + 1 && vv_.covers(event.past)) {
         return edit_texts(event);
     }
@@ -351,6 +367,7 @@ Result<void> Group::admit(const Event& event) {
 }
 
 Result<void> Group::apply(const Event& event, Position position) {
+    const TakingIn here(*this);
     SYNCLINE_CHECK(admit(event));
     // An event that has seen everything here, as local ones have, is concurrent with nothing.
     if (!event.past.covers(vv_)) finder_.emplace(vv_, conflict_options_.capture_values);
@@ -374,18 +391,24 @@ bool removes_element(const CellOp& op, const Event& event) {
 
 Result<void> Group::apply_op(const Event& event, const Op& op, Position position) {
     if (const auto* clear = std::get_if<ClearKey>(&op)) {
-        for (const RowRange& range : rows_of_key(clear->key)) {
-            SYNCLINE_CHECK(clear_range(range, event, position));
-        }
-        return {};
+        if (passes_by(clear->key)) return {};
+        return absorb_damage(clear->key, clear_key(clear->key, event, position));
     }
     if (const auto* buckets = std::get_if<ClearBuckets>(&op)) {
         const RowRange range{rows_of_prefix(buckets->first, 16).first,
                              rows_of_prefix(buckets->last, 16).last};
-        return clear_range(range, event, position);
+        return clear_buckets(range, event, position);
     }
-    if (const auto* edit = std::get_if<TextEdit>(&op)) return write_text(*edit, position);
+    if (const auto* edit = std::get_if<TextEdit>(&op)) {
+        if (passes_by(edit->key)) return {};
+        return absorb_damage(edit->key, write_text(*edit, position));
+    }
     const auto& change = std::get<CellOp>(op);
+    if (passes_by(change.key)) return {};
+    return absorb_damage(change.key, apply_cell(event, change, position));
+}
+
+Result<void> Group::apply_cell(const Event& event, const CellOp& change, Position position) {
     const std::optional<BytesView> field = view(change.field);
     const RowKey row_key = row_key_of(change.key, change.type, field);
     SYNCLINE_TRY(const std::optional<Bytes> value, store_.get(Table::cells, row_key.bytes));
@@ -400,54 +423,35 @@ Result<void> Group::apply_op(const Event& event, const Op& op, Position position
     return replace(row_key, name, value, before, after, position);
 }
 
-Result<void> Group::find_clashes(const Event& event) {
-    for (const Op& op : event.ops) {
-        if (const auto* const change = std::get_if<CellOp>(&op)) {
-            SYNCLINE_CHECK(find_clashes(*change, event));
-        }
+Result<void> Group::clear_key(BytesView key, const Event& event, Position position) {
+    for (const RowRange& range : rows_of_key(key)) {
+        SYNCLINE_CHECK(clear_range(range, event, position));
     }
     return {};
 }
 
-/// Values of other types under the key, made beside the event, that it leaves there. Nothing is
-/// looked at unless the event adds to a key that has another type.
-Result<void> Group::find_clashes(const CellOp& op, const Event& event) {
-    if (!makes_key(op.type) || !ConflictFinder::adds(op, event)) return {};
-    SYNCLINE_TRY(Counts counts_row, counts(op.key));
-    for (const CellType other : cell_types) {
-        if (other == op.type || !makes_key(other)) continue;
-        if (other != CellType::string && counts_row.of(other) == 0) continue;
-        std::size_t looked = 0;
-        bool found = false;
-        for (const RowRange& range : rows_of_key(op.key, static_cast<std::uint8_t>(other))) {
-            if (found) break;
-            Result<void> status;
-            const auto visit = [&](BytesView row_key, BytesView value) {
-                const Result<Row> row = decode_row(row_key, value);
-                const Result<Cell> cell =
-                    row ? read_cell(row->payload, other) : Result<Cell>(row.error());
-                if (!cell) {
-                    status = cell.error();
-                    return false;
-                }
-                found = finder_->on_other_type(op, row->name, *cell, event);
-                return !found && ++looked < limits::clash_rows_max;
-            };
-            SYNCLINE_CHECK(store_.scan(Table::cells, range.first, range.last, visit));
-            SYNCLINE_CHECK(status);
-            if (looked >= limits::clash_rows_max) break;
+/// Bucket by bucket, because one that is damaged must not keep the others from being cleared.
+Result<void> Group::clear_buckets(const RowRange& range, const Event& event, Position position) {
+    const std::size_t end =
+        range.last.empty() ? bucket_states_.size() - 1 : leaf_sums_.bucket(range.last);
+    for (std::size_t index = leaf_sums_.bucket(range.first); index <= end; ++index) {
+        const auto bucket = static_cast<std::uint32_t>(index);
+        if (damaged_.contains(bucket)) {
+            ++passed_by_;
+            continue;
         }
+        RowRange rows = rows_of_bucket(bucket);
+        rows.first = std::max(rows.first, range.first);
+        if (rows.last.empty() || (!range.last.empty() && range.last < rows.last)) {
+            rows.last = range.last;
+        }
+        if (!rows.last.empty() && rows.first >= rows.last) continue;
+        const Result<void> cleared = clear_range(rows, event, position);
+        if (cleared) continue;
+        if (cleared.error().code != Code::corrupt) return cleared;
+        mark_damaged(bucket, cleared.error().message);
     }
     return {};
-}
-
-Result<void> Group::record_conflicts(Position position) {
-    if (!finder_) return {};
-    const std::uint64_t omitted = finder_->omitted();
-    std::vector<ConflictRecord> records = finder_->take();
-    finder_.reset();
-    if (records.empty() && omitted == 0) return {};
-    return conflicts_.append(std::move(records), omitted, clock_.last(), position);
 }
 
 Result<void> Group::clear_range(const RowRange& range, const Event& event, Position position) {
@@ -480,6 +484,7 @@ Result<void> Group::replace(const RowKey& row_key, const RowName& name,
                             const std::optional<Bytes>& old_value, const Cell& old_cell,
                             const Cell& new_cell, Position position) {
     SYNCLINE_TRY(const CellType type, type_of(name));
+    adjust_check(row_key.bytes, name, type, old_cell, new_cell);
     if (traits_of(type).has_positions) {
         edges_.changed(order_rows_prefix(name.key, name.type), row_key.bytes, !new_cell.empty(),
                        position);
@@ -564,16 +569,34 @@ Result<void> Group::count_change(const RowName& name, bool lives, Position posit
             others = string.live();
         }
     }
-    if (!others) keys_count_ = lives ? keys_count_ + 1 : keys_count_ - 1;
+    if (others) return {};
+    keys_count_ = lives ? keys_count_ + 1 : keys_count_ - 1;
+    if (bucket_of(name.key) < counted_buckets_) {
+        counted_keys_ = lives ? counted_keys_ + 1 : counted_keys_ - 1;
+    }
     return {};
 }
 
 Result<void> Group::join_row(BytesView row_key, std::optional<BytesView> value,
                              const VersionVector& peer_vv, Position position) {
-    SYNCLINE_TRY(const std::optional<Bytes> old_value, store_.get(Table::cells, row_key));
-    if (!value && !old_value) return {};
-    SYNCLINE_TRY(const Row row, decode_row(row_key, value ? *value : BytesView(*old_value)));
+    const TakingIn here(*this);
+    const auto bucket = static_cast<std::uint32_t>(leaf_sums_.bucket(row_key));
+    if (damaged_.contains(bucket)) return {};
+    const Result<std::optional<Bytes>> old_value = store_.get(Table::cells, row_key);
+    if (!old_value && old_value.error().code == Code::corrupt) {
+        mark_damaged(bucket, old_value.error().message);
+        return {};
+    }
+    if (!old_value) return old_value.error();
+    if (!value && !*old_value) return {};
+    SYNCLINE_TRY(const Row row, decode_row(row_key, value ? *value : BytesView(**old_value)));
     if (row.name.type == text_row_type) return {};  // join_texts
+    return absorb_damage(row.name.key, join_sound_row(row, *old_value, value, peer_vv, position));
+}
+
+Result<void> Group::join_sound_row(const Row& row, const std::optional<Bytes>& old_value,
+                                   std::optional<BytesView> value, const VersionVector& peer_vv,
+                                   Position position) {
     SYNCLINE_TRY(const CellType type, type_of(row.name));
     const RowKey encoded = encode_row_key(row.name.key, row.name.type, view(row.name.field));
     SYNCLINE_TRY(const Cell mine, decode_cell(encoded, old_value, type));
@@ -647,20 +670,36 @@ Result<void> Group::load() {
         return Error{Code::version, "the data have 2^" + std::to_string(bits) +
                                         " leaf sums, not 2^" + std::to_string(leaf_sums_.bits())};
     }
-    Result<void> status;
-    const auto visit = [&](BytesView key, BytesView bytes) {
-        ByteReader page(key.substr(meta_leaf_prefix.size()));
-        const std::uint32_t number = page.u32();
-        status = page.done() ? leaf_sums_.load_page(number, bytes)
-                             : Result<void>(Error{Code::corrupt, "a leaf sum page has a bad name"});
-        return status.has_value();
-    };
-    SYNCLINE_CHECK(store_.scan(Table::meta, meta_leaf_prefix, prefix_end(meta_leaf_prefix), visit));
-    SYNCLINE_CHECK(status);
-    return store_.scan(Table::deadlines, {}, {}, [&](BytesView, BytesView) {
+    SYNCLINE_CHECK(load_leaf_sums());
+    const Result<void> looked = store_.scan(Table::deadlines, {}, {}, [&](BytesView, BytesView) {
         may_expire_ = true;
         return false;
     });
+    if (!looked && looked.error().code != Code::corrupt) return looked;
+    if (!looked) may_expire_ = true;
+    return {};
+}
+
+/// A page that cannot be read, or is missing, gives its buckets sums that their rows do not have.
+Result<void> Group::load_leaf_sums() {
+    const std::uint32_t pages = leaf_sums_.pages_count();
+    for (std::uint32_t page = 0; page < pages; ++page) {
+        Bytes key(meta_leaf_prefix);
+        ByteWriter(key).u32(page);
+        const Result<std::optional<Bytes>> bytes = store_.get(Table::meta, key);
+        Result<void> loaded;
+        if (!bytes) {
+            loaded = bytes.error();
+        } else if (*bytes) {
+            loaded = leaf_sums_.load_page(page, **bytes);
+        }
+        if (loaded) continue;
+        if (loaded.error().code != Code::corrupt) return loaded;
+        for (const std::size_t leaf : leaf_sums_.leaves_of_page(page)) {
+            mark_damaged(static_cast<std::uint32_t>(leaf), loaded.error().message);
+        }
+    }
+    return {};
 }
 
 Result<void> Group::check() {

@@ -4,10 +4,12 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <utility>
 #include <vector>
 
 #include "core/base/limits.hpp"
 #include "core/engine/conflict_ring.hpp"
+#include "core/engine/damage.hpp"
 #include "core/engine/event.hpp"
 #include "core/engine/key_policies.hpp"
 #include "core/engine/range_edges.hpp"
@@ -96,6 +98,7 @@ public:
     Result<std::optional<Dot>> text_generation(BytesView key);
     /// One generation of a text, empty when there is none; valid until the group changes.
     Result<const Text*> text(BytesView key, const Dot& generation) {
+        SYNCLINE_CHECK(trust(key));
         return texts_.find(TextName{Bytes(key), generation});
     }
     /// Edits a text ahead of event `dot`, which must carry the same edits; see Texts. The group's
@@ -146,6 +149,60 @@ public:
     [[nodiscard]] HybridClock& clock() { return clock_; }
     [[nodiscard]] Store& store() { return store_; }
 
+    // Damage: core/engine/group_damage.cpp
+    /// Buckets whose rows were lost or changed behind the engine's back, and how that showed.
+    [[nodiscard]] const std::map<std::uint32_t, std::string>& damaged() const { return damaged_; }
+    /// Faults found since the start, and the latest of them.
+    [[nodiscard]] std::uint64_t damages() const { return damages_; }
+    [[nodiscard]] const std::string& finding() const { return finding_; }
+    /// Buckets that a peer's rows have filled anew since the start.
+    [[nodiscard]] std::uint64_t restored() const { return restored_; }
+    /// A row failed while somebody read it: everything is to be looked at again before it is shown.
+    void distrust();
+    /// The same for one bucket.
+    void distrust(std::uint32_t bucket);
+    /// Looks at a bucket as a whole, unless its state is known to be other than verified. Damage is
+    /// no error: it becomes the bucket's state. Errors: io. O(rows of the bucket).
+    Result<void> verify_bucket(std::uint32_t bucket);
+    /// Operations that passed a frozen bucket by.
+    [[nodiscard]] std::uint64_t passed_by() const { return passed_by_; }
+    /// All rows should be looked at soon; forgets it.
+    bool take_scrub_wanted() { return std::exchange(scrub_wanted_, false); }
+    [[nodiscard]] BucketState bucket_state(std::uint32_t bucket) const {
+        return bucket_states_[bucket];
+    }
+
+    /// The same in slices; see BucketCheck. continue_check() looks at about `rows_max` more rows.
+    [[nodiscard]] BucketCheck begin_check(std::uint32_t bucket, bool thorough) const;
+    Result<void> continue_check(BucketCheck& check, std::size_t rows_max);
+    Result<void> finish_check(const BucketCheck& check);
+    /// Writes are told to this check from now on; null: to none. One at a time.
+    void follow_check(BucketCheck* check) {
+        scrub_check_ = check;
+        leaf_sums_.watch(check != nullptr ? &check->seen : nullptr);
+    }
+    /// Looks at some rows of table `deadlines` from `from` on; erases those that stand for nothing.
+    /// Nothing: that was the last.
+    Result<std::optional<Bytes>> check_deadlines(BytesView from, std::size_t rows_max,
+                                                 std::uint64_t& faults);
+    /// The number of keys as a pass over all buckets found it, with changes during the pass.
+    void count_keys(std::uint32_t buckets_done, std::uint64_t keys) {
+        counted_buckets_ = buckets_done;
+        counted_keys_ += keys;
+    }
+    void begin_count_keys() { counted_buckets_ = 0, counted_keys_ = 0; }
+    /// The pass is over. False: the number of keys was wrong; it is right now.
+    bool finish_count_keys();
+
+    /// Lets a peer's rows take the place of all rows of a damaged bucket. The peer must have seen
+    /// every event that this replica has. Errors: corrupt (of the peer's rows).
+    Result<void> restore_bucket(std::uint32_t bucket, const std::map<Bytes, Bytes>& rows,
+                                Position position);
+    /// Rows of the base that the next checkpoint has to remove whatever they are; and that it did.
+    [[nodiscard]] bool purge_due() const { return !purges_.empty(); }
+    std::vector<Purge> take_purges() { return std::exchange(purges_, {}); }
+    void purged();
+
     /// From now on rows in which something can be collected are noted; those that are there already
     /// are looked for by collect().
     void begin_noting_collectable();
@@ -185,11 +242,66 @@ private:
         bool operator==(const Counts&) const = default;
     };
 
+    /// While one lives operations come from elsewhere: damage must not stop them.
+    class TakingIn {
+    public:
+        explicit TakingIn(Group& group) : group_(group), before_(group.taking_in_) {
+            group_.taking_in_ = true;
+        }
+        ~TakingIn() { group_.taking_in_ = before_; }
+        TakingIn(const TakingIn&) = delete;
+        TakingIn& operator=(const TakingIn&) = delete;
+
+    private:
+        Group& group_;
+        bool before_;
+    };
+
+    [[nodiscard]] std::uint32_t bucket_of(BytesView key) const;
+    [[nodiscard]] RowRange rows_of_bucket(std::uint32_t bucket) const;
+    Result<void> trust(BytesView key);
+    Result<void> trust_bucket(std::uint32_t bucket);
+    Result<void> trust_range(const RowRange& range);
+    Result<void> trust_known(std::size_t first, std::size_t end);
+    Result<void> trust_walk(BytesView from, std::optional<BytesView> to);
+    [[nodiscard]] bool frozen(BytesView key) const {
+        return !damaged_.empty() && damaged_.contains(bucket_of(key));
+    }
+    /// The same, for an operation that then is not done.
+    bool passes_by(BytesView key) {
+        if (!frozen(key)) return false;
+        ++passed_by_;
+        return true;
+    }
+    void mark_damaged(std::uint32_t bucket, const std::string& reason);
+    Result<void> absorb_damage(BytesView key, const Result<void>& result);
+    Result<void> check_cell(BucketCheck& check, BytesView row_key, BytesView value);
+    Result<void> expect_row(BucketCheck& check, Table table, const OrderRowKey& expected);
+    Result<void> check_counts(BucketCheck& check);
+    Result<void> check_derived_row(BucketCheck& check, BytesView row_key, BytesView value);
+    void adjust_check(BytesView row_key, const RowName& name, CellType type, const Cell& old_cell,
+                      const Cell& new_cell);
+    static bool count_is_right(const BucketCheck::Live& live, const Counts& found);
+    Result<void> rebuild_derived(std::uint32_t bucket, const std::string& reason);
+    Result<void> put_derived(std::uint32_t bucket, const std::map<Bytes, Bytes>& rows,
+                             Position position);
+    void erase_readable(Table table, const RowRange& range, Position position);
+    /// As cell(), whatever is known of its bucket.
+    Result<Cell> cell_unchecked(BytesView key, CellType type, std::optional<BytesView> field);
+
     Result<void> find_clashes(const Event& event);
     Result<void> find_clashes(const CellOp& op, const Event& event);
     Result<void> record_conflicts(Position position);
     Result<void> apply_op(const Event& event, const Op& op, Position position);
+    Result<void> apply_cell(const Event& event, const CellOp& op, Position position);
+    Result<void> clear_key(BytesView key, const Event& event, Position position);
+    Result<void> clear_buckets(const RowRange& range, const Event& event, Position position);
+    Result<void> join_sound_row(const Row& row, const std::optional<Bytes>& old_value,
+                                std::optional<BytesView> value, const VersionVector& peer_vv,
+                                Position position);
+    Result<void> edit_text(const TextEdit& edit, const Event& event);
     Result<void> clear_range(const RowRange& range, const Event& event, Position position);
+    Result<void> load_leaf_sums();
     Result<Counts> counts(BytesView key);
     void put_counts(BytesView key, const Counts& counts, Position position);
     static Bytes counts_payload(const Counts& counts, CellType highest);
@@ -232,6 +344,21 @@ private:
     VersionVector collect_cut_;
     std::uint64_t rows_collected_ = 0;
     std::uint64_t elements_removed_again_ = 0;
+    // Damage: core/engine/group_damage.cpp
+    std::vector<BucketState> bucket_states_;
+    std::map<std::uint32_t, std::string> damaged_;
+    std::map<std::uint32_t, unsigned> rebuilds_;
+    std::vector<Purge> purges_;
+    BucketCheck* scrub_check_ = nullptr;
+    std::uint32_t counted_buckets_ = 0;
+    std::uint64_t counted_keys_ = 0;
+    std::uint64_t damages_ = 0;
+    std::uint64_t restored_ = 0;
+    std::uint64_t passed_by_ = 0;
+    std::string finding_;
+    bool taking_in_ = false;
+    bool keys_uncertain_ = false;
+    bool scrub_wanted_ = false;
     /// While an event with conflicts, or a snapshot, is taken in.
     std::optional<ConflictFinder> finder_;
 };

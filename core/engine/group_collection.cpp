@@ -16,6 +16,8 @@ void Group::begin_collection(const VersionVector& cut) {
 
 /// After a start the rows that are there are searched once, a part at a time.
 Result<void> Group::find_collectable(std::size_t rows_max) {
+    const auto bucket = static_cast<std::uint32_t>(
+        unsearched_->size() < sizeof(std::uint64_t) ? 0 : leaf_sums_.bucket(*unsearched_));
     std::size_t looked = 0;
     Result<void> status;
     const auto visit = [&](BytesView row_key, BytesView value) {
@@ -31,13 +33,28 @@ Result<void> Group::find_collectable(std::size_t rows_max) {
         status = look();
         return status.has_value() && ++looked < rows_max;
     };
-    SYNCLINE_CHECK(store_.scan(Table::cells, *unsearched_, {}, visit));
-    SYNCLINE_CHECK(status);
-    if (looked < rows_max) unsearched_.reset();
+    Result<void> searched;
+    if (!damaged_.contains(bucket)) {
+        searched = store_.scan(Table::cells, *unsearched_, {}, visit);
+        if (searched) searched = status;
+    }
+    if (searched && !damaged_.contains(bucket)) {
+        if (looked < rows_max) unsearched_.reset();
+        return {};
+    }
+    if (!searched && searched.error().code != Code::corrupt) return searched;
+    // Damaged somewhere from here on: on behind this bucket, or to where the damage is.
+    const std::uint32_t at = unsearched_->size() < sizeof(std::uint64_t)
+                                 ? 0
+                                 : static_cast<std::uint32_t>(leaf_sums_.bucket(*unsearched_));
+    SYNCLINE_CHECK(verify_bucket(at));
+    unsearched_ = rows_of_bucket(at).last;
+    if (unsearched_->empty()) unsearched_.reset();
     return {};
 }
 
 Result<bool> Group::collect(std::size_t rows_max, Position position) {
+    const TakingIn here(*this);
     if (unsearched_) {
         SYNCLINE_CHECK(find_collectable(rows_max));
         collected_ = false;
@@ -52,11 +69,15 @@ Result<bool> Group::collect(std::size_t rows_max, Position position) {
         }
         const Bytes row_bytes = *next;
         collect_from_ = successor(row_bytes);
-        SYNCLINE_TRY(const std::optional<Bytes> value, store_.get(Table::cells, row_bytes));
-        if (!value) {
+        const auto bucket = static_cast<std::uint32_t>(leaf_sums_.bucket(row_bytes));
+        const Result<std::optional<Bytes>> found = store_.get(Table::cells, row_bytes);
+        if (!found && found.error().code != Code::corrupt) return found.error();
+        if (!found) mark_damaged(bucket, found.error().message);
+        if (!found || !*found || damaged_.contains(bucket)) {
             collectable_.erase(next);
             continue;
         }
+        const std::optional<Bytes>& value = *found;
         SYNCLINE_TRY(const Row row, decode_row(row_bytes, *value));
         const CellType type = cell_type_from(row.name.type).value();
         SYNCLINE_TRY(const Cell before, read_cell(row.payload, type));

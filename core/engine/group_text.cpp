@@ -32,22 +32,30 @@ Result<void> Group::edit_texts(const Event& event) {
     texts_.discard();
     for (const Op& op : event.ops) {
         const auto* const edit = std::get_if<TextEdit>(&op);
-        if (edit == nullptr) continue;
-        const TextName name{edit->key, edit->generation};
-        if (edit->generation != event.dot) {
-            if (!event.past.covers(edit->generation)) {
-                return Error{Code::corrupt,
-                             "event " + to_string(event.dot) + " edits a text it has not seen"};
-            }
-            SYNCLINE_TRY(const bool there, has_generation(name));
-            if (!there) continue;
+        if (edit == nullptr || frozen(edit->key)) continue;
+        if (edit->generation != event.dot && !event.past.covers(edit->generation)) {
+            return Error{Code::corrupt,
+                         "event " + to_string(event.dot) + " edits a text it has not seen"};
         }
-        for (const TextOp& change : edit->edits) {
-            const Result<void> edited = texts_.edit(name, change, event.dot);
-            if (edited) continue;
-            texts_.discard();
-            return edited;
-        }
+        const Result<void> edited = edit_text(*edit, event);
+        if (edited) continue;
+        // Either the event makes no sense, or the rows that it is made on are damaged.
+        SYNCLINE_CHECK(verify_bucket(bucket_of(edit->key)));
+        if (frozen(edit->key)) continue;
+        texts_.discard();
+        return edited;
+    }
+    return {};
+}
+
+Result<void> Group::edit_text(const TextEdit& edit, const Event& event) {
+    const TextName name{edit.key, edit.generation};
+    if (edit.generation != event.dot) {
+        SYNCLINE_TRY(const bool there, has_generation(name));
+        if (!there) return {};
+    }
+    for (const TextOp& change : edit.edits) {
+        SYNCLINE_CHECK(texts_.edit(name, change, event.dot));
     }
     return {};
 }
@@ -74,6 +82,7 @@ Result<Group::PeerTexts> Group::peer_texts(const std::map<Bytes, std::optional<B
     // What the peer has in place of the base's rows, by text.
     std::map<TextName, std::map<Bytes, std::optional<BytesView>>> changed;
     for (const auto& [row_key, value] : rows) {
+        if (damaged_.contains(static_cast<std::uint32_t>(leaf_sums_.bucket(row_key)))) continue;
         SYNCLINE_TRY(const std::optional<Bytes> base, store_.get_base(Table::cells, row_key));
         if (!value && !base) continue;
         SYNCLINE_TRY(const Row row, decode_row(row_key, value ? *value : *base));
@@ -111,10 +120,14 @@ Result<Group::PeerTexts> Group::peer_texts(const std::map<Bytes, std::optional<B
 /// A generation that the peer has removed is gone here as well by now, its cell's join saw to that.
 /// One that this replica removed, and the peer still has, has no cell either.
 Result<void> Group::join_texts(const PeerTexts& texts, Position position) {
+    const TakingIn here(*this);
     texts_.discard();
     for (const auto& [name, theirs] : texts) {
-        SYNCLINE_TRY(const bool there, has_generation(name));
-        if (there) SYNCLINE_CHECK(texts_.join(name, theirs, position));
+        if (frozen(name.key)) continue;
+        const Result<bool> there = has_generation(name);
+        Result<void> joined = there ? Result<void>() : there.error();
+        if (there && *there) joined = texts_.join(name, theirs, position);
+        SYNCLINE_CHECK(absorb_damage(name.key, joined));
     }
     texts_.finish();
     return {};

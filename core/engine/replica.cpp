@@ -293,6 +293,8 @@ void Replica::tick() {
     for (auto& [id, link] : links_) link->tick();
     expire_keys();
     collect();
+    drive_scrub();
+    drive_repair();
 }
 
 void Replica::send(LinkId link, std::uint8_t type, Bytes payload) {
@@ -335,6 +337,7 @@ void Replica::begin_incarnation() {
 }
 
 void Replica::check_settled(const Uuid& peer, const Ack& ack) {
+    if (!group_->damaged().empty()) return;  // there is an alarm already
     if (!ack.settled || !undurable_.empty() || ack.vv != group_->vv()) return;
     if (!group_->collected() || ack.cut != stable_cut_.cut()) return;  // rows may differ by that
     const LeafSum mine = group_->leaf_sums().root();

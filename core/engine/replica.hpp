@@ -15,6 +15,7 @@
 #include "core/engine/stable_cut.hpp"
 #include "core/engine/transaction.hpp"
 #include "core/merkle/difference.hpp"
+#include "core/merkle/session.hpp"
 #include "core/protocol/message.hpp"
 #include "core/protocol/primary_backup.hpp"
 #include "storage/log.hpp"
@@ -23,9 +24,6 @@
 namespace syncline {
 
 class Link;
-class SessionPuller;
-class SessionServer;
-struct Snapshot;
 
 /// A connection to a peer, named by whoever runs the replica; never reused.
 using LinkId = std::uint64_t;
@@ -50,6 +48,8 @@ struct ReplicaOptions {
     std::size_t replicas = 0;
     KeyPolicies policies;
     std::uint64_t expiry_grace_ms = limits::expiry_grace_ms;
+    std::uint64_t scrub_interval_ms = limits::scrub_interval_ms;  ///< 0: only when asked for
+    std::uint64_t scrub_rows_per_tick = limits::scrub_rows_per_tick;
     unsigned session_fanout = 4;  ///< children a Merkle node: 4 or 16
     PrimaryBackupOptions primary_backup;
     LogOptions log;
@@ -235,6 +235,20 @@ public:
     static void describe_restored(RowChanges& meta, std::uint64_t log_id, const VersionVector& vv,
                                   const VersionVector& cut);
 
+    // Scrub and repair: core/engine/replica_scrub.cpp
+    /// Begins to look at all that is stored, unless that is under way; `fast`: for somebody who
+    /// waits, at the cost of others. What it finds stands in the status, in the log and in health;
+    /// damaged rows are fetched from a peer as soon as one is connected.
+    void start_scrub(bool fast);
+    void stop_scrub();
+    /// Looks at about so many rows now, whatever a tick could spare; nothing when no scrub runs.
+    /// Damage is no error. Errors: those after which the replica has failed.
+    Result<void> scrub(std::uint64_t rows);
+    [[nodiscard]] ScrubStatus scrub_status() const;
+    /// Asks a peer for what is damaged now, instead of at the next tick or after the next pause.
+    /// The number of damaged buckets. Error unavailable: no peer is connected.
+    Result<std::size_t> repair();
+
     // Storage jobs. At most one flush and one checkpoint are under way at a time.
     /// With Durability::interval: gives the log's records to the operating system, so that replies
     /// may leave. At the end of each turn, before begin_flush().
@@ -323,6 +337,8 @@ private:
         std::optional<Outgoing> last;            // repeated when no answer comes
         std::uint64_t sent_ms = 0;
         unsigned repeats = 0;
+        bool repair = false;          // damaged buckets count as empty
+        std::uint64_t passed_by = 0;  // as it was at the snapshot
     };
     /// A session in which this replica serves a peer.
     struct Serving;
@@ -391,6 +407,7 @@ private:
     [[nodiscard]] bool checkpoint_due() const;
     void save_meta(RowChanges& meta, Position position) const;
     Result<void> load_meta();
+    Result<void> check_no_checkpoint();
     [[nodiscard]] Result<void> check_log_id() const;
     void trim_log();
     [[nodiscard]] VersionVector base_vv() const;
@@ -408,6 +425,23 @@ private:
     void skip_to_snapshot();
     void end_pulling(bool completed);
     void drop_sessions_of(LinkId link);
+
+    // Scrub and repair: core/engine/replica_scrub.cpp
+    struct Scrub;
+    void drive_scrub();
+    Result<void> scrub_some(std::uint64_t& budget);
+    Result<void> scrub_bucket(std::uint64_t& budget);
+    Result<void> scrub_log(std::uint64_t& budget);
+    void finish_scrub();
+    void note_fault(const std::string& finding);
+    void give_up_log(const Error& error);
+    [[nodiscard]] Position log_from() const;
+    void drive_repair();
+    [[nodiscard]] std::shared_ptr<const Snapshot> without_damage(const Snapshot& made) const;
+    Result<bool> find_damage(const std::optional<SessionTree::Node>& node);
+    [[nodiscard]] bool repair_fits(const SessionPuller& session) const;
+    void alarm_difference();
+    Result<void> restore_buckets(const SessionPuller& session, Position visible);
 
     // Comparisons: core/engine/replica_comparison.cpp
     void drive_comparison();
@@ -473,6 +507,17 @@ private:
     unsigned session_mismatches_ = 0;    // in a row
     std::uint64_t expiry_from_ms_ = 0;   // where the next look for due keys begins
     std::uint64_t expiry_pause_ms_ = 0;  // steady; no look before
+
+    std::unique_ptr<Scrub> scrub_;
+    ScrubStatus scrub_status_;
+    std::string finding_;
+    std::uint64_t conflict_damages_ = 0;
+    std::uint64_t log_damages_ = 0;
+    Position log_floor_ = 0;  // in front of it the log is damaged somewhere
+    VersionVector log_floor_vv_;
+    bool purging_ = false;  // with the checkpoint under way
+    LinkId repair_link_ = 0;
+    std::uint64_t repair_retry_ms_ = 0;
 
     ReplicaStats stats_;
 };

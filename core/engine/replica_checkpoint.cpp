@@ -2,7 +2,9 @@
 /// log forget. A checkpoint is handed to its thread only when the log is durable up to its
 /// position: the base never holds what the log could lose.
 #include <algorithm>
+#include <array>
 
+#include "core/base/hash.hpp"
 #include "core/base/log.hpp"
 #include "core/engine/replica_state.hpp"
 #include "core/protocol/link.hpp"
@@ -14,13 +16,29 @@ const BytesView meta_replica = "replica";
 const BytesView meta_cursors = "replica.cursors";
 const BytesView meta_samples = "replica.samples";
 const BytesView meta_cut = "replica.cut";
+/// When a scrub was finished last.
+const BytesView meta_scrub = "replica.scrub";
 /// Version vectors at old checkpoints; between two the log can only be trimmed to the older one.
 constexpr std::size_t samples_max = 128;
+
+/// The rows that say what a checkpoint is; leaf sums are compared with rows anyway.
+constexpr std::array<BytesView, 5> digested = {"group.state", "group.vv", "replica.cursors",
+                                               "replica.cut", "replica.samples"};
+
+/// A damaged page can show rows of an older checkpoint beside newer ones, each sound in itself.
+std::uint64_t digest_of(const RowChanges& meta) {
+    std::uint64_t digest = 0;
+    for (const BytesView name : digested) {
+        const auto row = meta.find(name);
+        if (row != meta.end() && row->second) digest = hash64(*row->second, digest + 1);
+    }
+    return digest;
+}
 
 }  // namespace
 
 bool Replica::checkpoint_due() const {
-    if (checkpoint_requested_ || snapshot_wanted_) return true;
+    if (checkpoint_requested_ || snapshot_wanted_ || group_->purge_due()) return true;
     std::uint64_t log_bytes = options_.checkpoint_log_bytes;
     if (space_.disk_low())
         log_bytes = std::min<std::uint64_t>(log_bytes, options_.log.segment_bytes);
@@ -54,12 +72,19 @@ void Replica::prepare_checkpoint(Position position) {
     RowChanges meta;
     save_meta(meta, position);
     group_->save(meta);
-    prepared_ = store_.begin_checkpoint(position, std::move(meta));
+    ByteWriter(*meta[Bytes(meta_replica)]).u64(digest_of(meta));
+    std::vector<Purge> purges = group_->take_purges();
+    purging_ = !purges.empty();
+    prepared_ = store_.begin_checkpoint(position, std::move(meta), std::move(purges));
 }
 
 std::shared_ptr<const Snapshot> Replica::take_snapshot(Position position) const {
-    return std::make_shared<const Snapshot>(Snapshot{position, group_->vv(), group_->clock().last(),
-                                                     group_->leaf_sums(), stable_cut_.cut()});
+    return std::make_shared<const Snapshot>(Snapshot{position,
+                                                     group_->vv(),
+                                                     group_->clock().last(),
+                                                     group_->leaf_sums(),
+                                                     stable_cut_.cut(),
+                                                     {}});
 }
 
 std::shared_ptr<const void> Replica::finish_checkpoint(const Result<void>& result) {
@@ -72,6 +97,7 @@ std::shared_ptr<const void> Replica::finish_checkpoint(const Result<void>& resul
     std::shared_ptr<const void> flushed = store_.finish_checkpoint();
     look_at_space();
     ++stats_.checkpoints;
+    if (std::exchange(purging_, false)) group_->purged();
     base_position_ = checkpoint_position_ = checkpointing_->position;
     checkpointing_.reset();
     if (flush_hold_ && *flush_hold_ == checkpoint_position_) {
@@ -119,11 +145,28 @@ void Replica::save_meta(RowChanges& meta, Position position) const {
     ByteWriter cut_out(cut);
     stable_cut_.write(cut_out);
     meta[Bytes(meta_cut)] = std::move(cut);
+
+    Bytes scrub;
+    ByteWriter(scrub).u64(scrub_status_.last_ms);
+    meta[Bytes(meta_scrub)] = std::move(scrub);
+}
+
+/// Without its first row the description says that there is no checkpoint; then there is no other
+/// row either, or it was lost.
+Result<void> Replica::check_no_checkpoint() {
+    bool any = false;
+    SYNCLINE_CHECK(store_.scan(Table::meta, {}, {}, [&](BytesView, BytesView) {
+        any = true;
+        return false;
+    }));
+    if (any) return Error{Code::corrupt, "the checkpoint has lost a part of its description"};
+    scrub_status_.last_ms = env_.clock.wall_ms();  // nothing is stored that could be damaged
+    return {};
 }
 
 Result<void> Replica::load_meta() {
     SYNCLINE_TRY(const std::optional<Bytes> state, store_.get(Table::meta, meta_replica));
-    if (!state) return {};  // no checkpoint yet
+    if (!state) return check_no_checkpoint();
     SYNCLINE_TRY(const std::optional<Bytes> cursors, store_.get(Table::meta, meta_cursors));
     SYNCLINE_TRY(const std::optional<Bytes> samples, store_.get(Table::meta, meta_samples));
     const Error damaged{Code::corrupt, "the checkpoint's description is damaged"};
@@ -145,12 +188,30 @@ Result<void> Replica::load_meta() {
         const Position position = samples_in.varint();
         samples_.push_back(Sample{position, read_version_vector(samples_in)});
     }
+    if (in.left() > 0) {  // older data have none
+        const std::uint64_t digest = in.u64();
+        RowChanges meta;
+        for (const BytesView name : digested) {
+            SYNCLINE_TRY(meta[Bytes(name)], store_.get(Table::meta, name));
+        }
+        if (digest != digest_of(meta)) {
+            return Error{Code::corrupt,
+                         "rows of the checkpoint's description are of different "
+                         "checkpoints"};
+        }
+    }
     if (!in.done() || !cursors_in.done() || !samples_in.done()) return damaged;
     SYNCLINE_TRY(const std::optional<Bytes> cut, store_.get(Table::meta, meta_cut));
     if (cut) {  // older data have none
         ByteReader cut_in(*cut);
         stable_cut_.read(cut_in);
         if (!cut_in.done()) return damaged;
+    }
+    SYNCLINE_TRY(const std::optional<Bytes> scrub, store_.get(Table::meta, meta_scrub));
+    if (scrub) {  // older data have none
+        ByteReader scrub_in(*scrub);
+        scrub_status_.last_ms = scrub_in.u64();
+        if (!scrub_in.done()) return damaged;
     }
     return group_->load();
 }
@@ -192,6 +253,7 @@ Result<void> Replica::check_log_id() const {
 
 /// Covers everything that was trimmed: the vector at the first sample the log still reaches.
 VersionVector Replica::base_vv() const {
+    if (log_floor_ > log_->base()) return log_floor_vv_;
     if (log_->base() == 0) return {};
     for (const Sample& sample : samples_) {
         if (sample.position >= log_->base()) return sample.vv;
@@ -202,8 +264,7 @@ VersionVector Replica::base_vv() const {
 void Replica::trim_log() {
     const std::uint64_t retention = log_retention_bytes();
     if (log_->end() > retention) {
-        const Position wanted =
-            std::min(log_->end() - retention, log_hold_.value_or(log_->end()));
+        const Position wanted = std::min(log_->end() - retention, log_hold_.value_or(log_->end()));
         Position target = 0;
         for (const Sample& sample : samples_) {
             if (sample.position <= std::min(wanted, checkpoint_position_)) target = sample.position;

@@ -28,6 +28,11 @@ void Replica::expire_keys() {
             candidates.emplace_back(key);
             return candidates.size() < limits::expiry_keys_max;
         });
+    if (!walked && walked.error().code == Code::corrupt) {
+        group_->distrust();  // the scrub sees to it
+        expiry_pause_ms_ = env_.clock.steady_ms() + limits::expiry_pause_ms;
+        return;
+    }
     if (!walked) return fail(walked.error());
     // One deadline that many keys share is looked at from its beginning again, when some have gone.
     const bool more = candidates.size() == limits::expiry_keys_max;
@@ -35,6 +40,8 @@ void Replica::expire_keys() {
     std::vector<Bytes> keys;
     for (Bytes& key : candidates) {
         const Result<Cell> cell = group_->cell(key, CellType::expiry, std::nullopt);
+        // A key among damaged rows stays until they are repaired.
+        if (!cell && cell.error().code != Code::io) continue;
         if (!cell) return fail(cell.error());
         const DotMap::Entry* const winner = expiry_winner(*cell);
         if (winner == nullptr) continue;
@@ -55,6 +62,8 @@ void Replica::remove_expired(std::span<const Bytes> keys, std::uint64_t now_ms) 
         stats_.keys_expired += keys.size();
     } else if (applied.error().code == Code::no_space) {
         expiry_pause_ms_ = env_.clock.steady_ms() + limits::space_retry_ms;
+    } else if (applied.error().code == Code::corrupt || applied.error().code == Code::unavailable) {
+        expiry_pause_ms_ = env_.clock.steady_ms() + limits::expiry_pause_ms;
     } else if (applied.error().code != Code::limit) {
         fail(applied.error());
     } else if (keys.size() > 1) {

@@ -14,6 +14,8 @@ constexpr unsigned repeats_max = 8;
 /// Sessions on the same pair of states with other nonces, before the difference is called damage.
 constexpr unsigned attempts_max = 3;
 constexpr std::uint64_t retry_ms = 200;
+/// A peer whose rows are damaged is not asked again before.
+constexpr std::uint64_t refused_retry_ms = 5000;
 constexpr std::uint64_t serving_idle_ms_max = repeat_ms * repeats_max;
 
 std::uint8_t frame_type(const Message& message) {
@@ -71,8 +73,12 @@ void Replica::start_pulling() {
         return;
     }
     Pulling& pull = *pulling_;
-    pull.session = std::make_unique<SessionPuller>(made, store_, env_.random.next(),
-                                                   options_.session_fanout == 16 ? 4U : 2U);
+    pull.repair = !group_->damaged().empty();
+    pull.passed_by = group_->passed_by();
+    pull.session = std::make_unique<SessionPuller>(
+        pull.repair ? without_damage(*made) : made, store_, env_.random.next(),
+        options_.session_fanout == 16 ? 4U : 2U,
+        pull.repair ? SessionPuller::Purpose::repair : SessionPuller::Purpose::adopt);
     const Message open = pull.session->open();
     pull.last = Outgoing{pull.link, frame_type(open), encode_message(open)};
     pull.sent_ms = env_.clock.steady_ms();
@@ -96,10 +102,12 @@ Result<void> Replica::receive_session(LinkId link, const Message& message) {
     const std::uint64_t now = env_.clock.steady_ms();
     if (const auto* open = std::get_if<SessionOpen>(&message)) {
         const bool waiting = pulling_ && !pulling_->session && !snapshot_.expired();
-        if (waiting || primary_backup_->holds_suffix()) {
-            SessionOpened busy;
-            busy.session = static_cast<std::uint16_t>(open->nonce);
-            send(link, frame_type(busy), encode_message(busy));
+        const bool damaged = !group_->damaged().empty();
+        if (damaged || waiting || primary_backup_->holds_suffix()) {
+            SessionOpened no;
+            no.session = static_cast<std::uint16_t>(open->nonce);
+            if (damaged) no.verdict = SessionOpened::Verdict::refused;
+            send(link, frame_type(no), encode_message(no));
             return {};
         }
         std::unique_ptr<Serving>& serving = serving_[link];
@@ -126,8 +134,12 @@ Result<void> Replica::receive_session(LinkId link, const Message& message) {
     if (const auto found = serving_.find(link); found != serving_.end() && found->second->session) {
         const Result<std::optional<Message>> answer = found->second->session->receive(message);
         if (!answer) {
+            SYNCLINE_TRY(const bool damaged, find_damage(found->second->session->damaged()));
+            const SessionClose bye{found->second->name()};
             serving_.erase(found);
-            return answer.error();
+            if (!damaged) return answer.error();
+            send(link, frame_type(bye), encode_message(bye));
+            return {};
         }
         if (*answer) {
             found->second->active_ms = now;
@@ -143,8 +155,9 @@ Result<void> Replica::receive_session(LinkId link, const Message& message) {
     const Result<std::optional<Message>> request = pulling_->session->receive(message);
     if (!request) {
         const Error error = request.error();
+        SYNCLINE_TRY(const bool damaged, find_damage(pulling_->session->damaged()));
         end_pulling(false);
-        return error;
+        return damaged ? Result<void>() : error;
     }
     if (*request) {
         pulling_->last = Outgoing{link, frame_type(**request), encode_message(**request)};
@@ -158,6 +171,7 @@ Result<void> Replica::receive_session(LinkId link, const Message& message) {
 
 /// The session may be over: act on how it ended.
 Result<void> Replica::on_pulled() {
+    const std::uint64_t now_ms = env_.clock.steady_ms();
     switch (pulling_->session->state()) {
         case SessionPuller::State::running:
             return {};
@@ -182,8 +196,16 @@ Result<void> Replica::on_pulled() {
             end_pulling(false);
             return {};
         case SessionPuller::State::refused:
+            syncline::log(LogLevel::warning, "session.refused",
+                          {{"reason", "rows of the peer are damaged"}});
             end_pulling(false);
-            return Error{Code::corrupt, "the peer's rows fail their own sums"};
+            session_retry_ms_ = now_ms + refused_retry_ms;
+            return {};
+    }
+    if (pulling_->repair && !repair_fits(*pulling_->session)) {
+        end_pulling(false);
+        session_retry_ms_ = now_ms + refused_retry_ms / 5;
+        return {};
     }
     const std::uint64_t now = env_.clock.wall_ms();
     if (pulling_->session->peer_hlc().ms() > now + limits::clock_offset_ms_max) {
@@ -202,8 +224,20 @@ Result<void> Replica::on_pulled() {
 /// became of it.
 Result<void> Replica::join_snapshots(const SessionPuller& session, Position visible) {
     const std::vector<Bytes> changed = store_.changed_keys(Table::cells);
+    const auto excluded = [&](const Bytes& key) {
+        return session.own().excluded.contains(
+            static_cast<std::uint32_t>(group_->leaf_sums().bucket(key)));
+    };
+    // At equal vectors neither side knows of a removal that the other does not: what differs was
+    // lost somewhere, and is kept as it is on both sides.
+    const bool equal = session.peer_vv() == session.own().vv;
     std::size_t index = 0;
     for (const auto& [key, value] : session.staged()) {
+        if (excluded(key)) continue;
+        if (equal) {
+            alarm_difference();
+            break;
+        }
         if (mutated(Mutation::partial) && index++ % 2 == 0) continue;
         SYNCLINE_CHECK(group_->join_row(key,
                                         value ? std::optional<BytesView>(*value) : std::nullopt,
@@ -211,7 +245,7 @@ Result<void> Replica::join_snapshots(const SessionPuller& session, Position visi
     }
     if (mutated(Mutation::no_defer)) return {};
     for (const Bytes& key : changed) {
-        if (session.staged().count(key) > 0) continue;
+        if (excluded(key) || session.staged().count(key) > 0) continue;
         SYNCLINE_TRY(const std::optional<Bytes> theirs, store_.get_base(Table::cells, key));
         SYNCLINE_CHECK(group_->join_row(key,
                                         theirs ? std::optional<BytesView>(*theirs) : std::nullopt,
@@ -225,7 +259,10 @@ Result<void> Replica::join_snapshots(const SessionPuller& session, Position visi
 /// log that it does not stand alone from here, is never durable before them.
 void Replica::adopt() {
     const SessionPuller& session = *pulling_->session;
-    const Result<Group::PeerTexts> texts = group_->peer_texts(session.staged());
+    if (pulling_->repair && !repair_fits(session)) return end_pulling(false);
+    const bool equal = session.peer_vv() == session.own().vv;  // see join_snapshots
+    const Result<Group::PeerTexts> texts =
+        equal ? Group::PeerTexts() : group_->peer_texts(session.staged());
     if (!texts) {
         syncline::log(LogLevel::error, "session.bad_text", {{"reason", texts.error().message}});
         return end_pulling(false);
@@ -248,6 +285,9 @@ void Replica::adopt() {
     }
     if (const Result<void> joined = join_snapshots(session, visible); !joined) {
         return fail(joined.error());
+    }
+    if (const Result<void> restored = restore_buckets(session, visible); !restored) {
+        return fail(restored.error());
     }
     if (const Result<void> joined = group_->join_texts(*texts, visible); !joined) {
         return fail(joined.error());

@@ -14,6 +14,19 @@ struct Replica::Serving {
     [[nodiscard]] std::uint16_t name() const { return static_cast<std::uint16_t>(open.nonce); }
 };
 
+/// A pass over all that is stored.
+struct Replica::Scrub {
+    enum class Phase : std::uint8_t { buckets, deadlines, conflicts, log };
+
+    Phase phase = Phase::buckets;
+    std::optional<BucketCheck> check;
+    bool skipped = false;  // some bucket was not looked at: its state is known
+    Bytes deadlines_from;
+    std::uint64_t conflict = 0;
+    Position position = 0;
+    std::uint64_t damages = 0;  // of the group, when it began
+};
+
 /// A session whose result is told to somebody and never adopted.
 struct Replica::Comparing {
     LinkId link = 0;

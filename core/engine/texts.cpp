@@ -93,6 +93,17 @@ void Texts::forget(std::map<TextName, Loaded>::iterator entry) {
     loaded_.erase(entry);
 }
 
+void Texts::forget_if(const std::function<bool(const TextName&)>& which) {
+    for (auto entry = loaded_.begin(); entry != loaded_.end();) {
+        const auto next = std::next(entry);
+        if (which(entry->first)) {
+            edited_.erase(entry->first);
+            forget(entry);
+        }
+        entry = next;
+    }
+}
+
 void Texts::measure(Loaded& loaded) {
     bytes_ -= loaded.bytes;
     loaded.bytes = text_bytes + element_bytes * loaded.text.elements_count();

@@ -1,5 +1,6 @@
 #pragma once
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -44,6 +45,8 @@ public:
 
     /// Puts the rows that the edits of this text have changed.  O(rows changed).
     Result<void> write(const TextName& name, Position position);
+    /// Lets go of loaded texts, and of edits that were made to them.
+    void forget_if(const std::function<bool(const TextName&)>& which);
     /// No more edits of the transaction come; texts beyond texts_bytes_max are let go.
     void finish();
     /// Joins a peer's state of the same generation.  O(n + m).

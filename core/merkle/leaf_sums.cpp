@@ -38,6 +38,7 @@ void LeafSums::add(BytesView row_key, BytesView value) {
     const LeafSum hash = row(row_key, value);
     leaves_[index] += hash;
     root_ += hash;
+    if (watch_ != nullptr && row_key >= watch_->from && row_key < watch_->to) watch_->sum += hash;
     mark(index);
 }
 
@@ -46,7 +47,21 @@ void LeafSums::remove(BytesView row_key, BytesView value) {
     const LeafSum hash = row(row_key, value);
     leaves_[index] -= hash;
     root_ -= hash;
+    if (watch_ != nullptr && row_key >= watch_->from && row_key < watch_->to) watch_->sum -= hash;
     mark(index);
+}
+
+void LeafSums::set_leaf(std::size_t index, const LeafSum& sum) {
+    root_ -= leaves_[index];
+    leaves_[index] = sum;
+    root_ += sum;
+    mark(index);
+}
+
+void LeafSums::spoil(std::size_t index) {
+    LeafSum spoilt = leaves_[index];
+    spoilt.sum += Hash128{0x6461'6d61'6765'6421, index + 1};
+    set_leaf(index, spoilt);
 }
 
 LeafSum LeafSums::under(std::uint64_t prefix, unsigned prefix_bits) const {
@@ -74,6 +89,14 @@ std::vector<std::pair<std::uint32_t, Bytes>> LeafSums::take_dirty_pages() {
         pages.emplace_back(static_cast<std::uint32_t>(page), std::move(bytes));
     }
     return pages;
+}
+
+std::vector<std::size_t> LeafSums::leaves_of_page(std::uint32_t page) const {
+    std::vector<std::size_t> leaves;
+    for (std::size_t i = page * page_leaves; i < leaves_.size() && leaves.size() < page_leaves;) {
+        leaves.push_back(i++);
+    }
+    return leaves;
 }
 
 Result<void> LeafSums::load_page(std::uint32_t page, BytesView bytes) {

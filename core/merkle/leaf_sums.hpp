@@ -29,6 +29,20 @@ public:
     void add(BytesView row_key, BytesView value);
     void remove(BytesView row_key, BytesView value);
 
+    /// Gives a leaf another sum: that of rows which took the place of all in it.
+    void set_leaf(std::size_t index, const LeafSum& sum);
+    /// Makes a leaf's sum one that its rows do not have, and will not have by any change of them:
+    /// whoever compares, after a restart as well, finds that they are not to be trusted.
+    void spoil(std::size_t index);
+    /// Adds what is added to rows in front of `to`, from `from` on, to another sum as well, until
+    /// called with null.
+    struct Watch {
+        Bytes from;
+        Bytes to;
+        LeafSum sum;
+    };
+    void watch(Watch* watch) { watch_ = watch; }
+
     [[nodiscard]] unsigned bits() const { return bits_; }
     [[nodiscard]] std::uint64_t seed() const { return seed_; }
     [[nodiscard]] const LeafSum& root() const { return root_; }
@@ -39,13 +53,19 @@ public:
 
     /// Pages of 256 leaves changed since the last call, as bytes for the checkpoint.
     std::vector<std::pair<std::uint32_t, Bytes>> take_dirty_pages();
+    [[nodiscard]] std::uint32_t pages_count() const {
+        return static_cast<std::uint32_t>(dirty_.size());
+    }
+    [[nodiscard]] std::vector<std::size_t> leaves_of_page(std::uint32_t page) const;
     /// Error corrupt when the bytes are not a page.
     Result<void> load_page(std::uint32_t page, BytesView bytes);
 
     bool operator==(const LeafSums& other) const { return leaves_ == other.leaves_; }
 
-private:
+    /// The leaf that a row belongs to. Precondition: at least 4 bytes.
     [[nodiscard]] std::size_t bucket(BytesView row_key) const;
+
+private:
     void mark(std::size_t bucket);
 
     unsigned bits_;
@@ -53,6 +73,7 @@ private:
     LeafSum root_;
     std::vector<LeafSum> leaves_;
     std::vector<bool> dirty_;  // by page
+    Watch* watch_ = nullptr;
 };
 
 }  // namespace syncline

@@ -79,15 +79,28 @@ std::uint32_t SessionTree::tag(const LeafSum& row) const {
 Result<std::vector<SessionTree::HashedRow>> SessionTree::rows(const Node& node) {
     std::vector<HashedRow> rows;
     LeafSum total;
-    const RowRange range = rows_of_prefix(node.prefix, node.bits);
-    SYNCLINE_CHECK(store_.scan_base(Table::cells, range.first, range.last,
-                                    [&](BytesView key, BytesView value) {
-                                        const LeafSum hash = snapshot_->sums.row(key, value);
-                                        total += hash;
-                                        rows.push_back(HashedRow{Bytes(key), Bytes(value), hash});
-                                        return true;
-                                    }));
-    if (total == sum(node)) return rows;
+    const auto visit = [&](BytesView key, BytesView value) {
+        const LeafSum hash = snapshot_->sums.row(key, value);
+        total += hash;
+        rows.push_back(HashedRow{Bytes(key), Bytes(value), hash});
+        return true;
+    };
+    // Damaged rows end a scan, so what is excluded is left out beforehand.
+    std::vector<Node> parts = {node};
+    if (!snapshot_->excluded.empty()) {
+        parts = buckets(node);
+        std::erase_if(parts, [&](const Node& bucket) {
+            return snapshot_->excluded.contains(static_cast<std::uint32_t>(bucket.prefix));
+        });
+    }
+    Result<void> scanned;
+    for (std::size_t i = 0; scanned && i < parts.size(); ++i) {
+        const RowRange range = rows_of_prefix(parts[i].prefix, parts[i].bits);
+        scanned = store_.scan_base(Table::cells, range.first, range.last, visit);
+    }
+    if (scanned && total == sum(node)) return rows;
+    damaged_ = node;
+    if (!scanned) return scanned.error();
     return Error{Code::corrupt, "rows under prefix " + std::to_string(node.prefix) + "/" +
                                     std::to_string(node.bits) +
                                     " do not add up to their leaf sums"};
@@ -307,8 +320,8 @@ SessionPuller::SessionPuller(std::shared_ptr<const Snapshot> snapshot, Store& st
       nonce_(nonce),
       fanout_bits_(fanout_bits),
       purpose_(purpose),
-      staged_bytes_max_(purpose == Purpose::adopt ? limits::session_staged_bytes_max
-                                                  : limits::comparison_staged_bytes_max) {}
+      staged_bytes_max_(purpose == Purpose::compare ? limits::comparison_staged_bytes_max
+                                                    : limits::session_staged_bytes_max) {}
 
 Message SessionPuller::open() const {
     SessionOpen open;

@@ -3,6 +3,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <vector>
 
 #include "core/protocol/message.hpp"
@@ -18,6 +19,8 @@ struct Snapshot {
     Hlc hlc;
     LeafSums sums;
     VersionVector cut;  ///< stable: rows may lack what it allows to collect
+    /// Buckets whose rows are damaged: they count as empty, in the sums as well.
+    std::set<std::uint32_t> excluded;
 };
 
 /// One side's view of the tree during a session.
@@ -50,6 +53,8 @@ public:
     /// then rows were lost or changed behind the engine's back, and must not be compared with a
     /// peer's, who would take a lost row for a deleted one.
     Result<std::vector<HashedRow>> rows(const Node& node);
+    /// The node for which rows() failed.
+    [[nodiscard]] const std::optional<Node>& damaged() const { return damaged_; }
 
     /// Compares received child hashes of `frontier` with own ones: a mask a node.
     [[nodiscard]] std::optional<std::vector<std::uint16_t>> compare(
@@ -64,6 +69,7 @@ private:
     std::uint64_t nonce_;
     unsigned fanout_bits_;
     std::uint64_t leaf_rows_;
+    std::optional<Node> damaged_;
 };
 
 /// The side that serves: holds a snapshot and answers. Confined to one thread; sans-I/O.
@@ -79,6 +85,10 @@ public:
     Result<std::optional<Message>> receive(const Message& message);
 
     [[nodiscard]] std::uint16_t session() const { return static_cast<std::uint16_t>(open_.nonce); }
+    /// Where own rows do not add up to their sums.
+    [[nodiscard]] const std::optional<SessionTree::Node>& damaged() const {
+        return tree_.damaged();
+    }
 
 private:
     struct Leaf {
@@ -123,6 +133,7 @@ public:
     };
     enum class Purpose : std::uint8_t {
         adopt,    ///< pull what is new to this side
+        repair,   ///< the same from any peer, also one that knows nothing new
         compare,  ///< find all that differs, whoever is ahead; stages less
     };
 
@@ -146,6 +157,10 @@ public:
     [[nodiscard]] const std::map<Bytes, std::optional<Bytes>>& staged() const { return staged_; }
     [[nodiscard]] std::uint16_t session() const { return static_cast<std::uint16_t>(nonce_); }
     [[nodiscard]] std::string describe() const;
+    /// Where own rows do not add up to their sums.
+    [[nodiscard]] const std::optional<SessionTree::Node>& damaged() const {
+        return tree_.damaged();
+    }
 
 private:
     struct Leaf {

@@ -31,7 +31,7 @@ void Link::send_hello() {
     hello.actor = replica_.actor_;
     hello.vv = replica_.durable_vv_;
     hello.log_id = replica_.log_->id();
-    hello.log_base = replica_.log_->base();
+    hello.log_base = replica_.log_from();
     hello.base_vv = replica_.base_vv();
     hello.leaf_bits = replica_.options_.leaf_bits;
     const PrimaryBackup& mode = *replica_.primary_backup_;
@@ -47,7 +47,7 @@ void Link::send_hello() {
 }
 
 void Link::send_sync_needed(std::uint64_t generation) {
-    send(SyncNeeded{generation, replica_.log_->base(), replica_.base_vv()});
+    send(SyncNeeded{generation, replica_.log_from(), replica_.base_vv()});
 }
 
 void Link::send_ack() {
@@ -57,7 +57,8 @@ void Link::send_ack() {
     ack.generation = pulling_ ? generation_ : 0;
     ack.position = expected_;
     ack.vv = mutated(Mutation::ack_early) ? group.vv() : replica_.durable_vv_;
-    ack.settled = replica_.durable_vv_ == group.vv() && group.collected();
+    ack.settled =
+        replica_.durable_vv_ == group.vv() && group.collected() && group.damaged().empty();
     ack.cut = replica_.stable_cut_.cut();
     ack.root = group.leaf_sums().root().sum;
     ack.rows = group.leaf_sums().root().count;
@@ -244,7 +245,7 @@ Result<void> Link::on_pull(const Pull& request) {
     if (!admitted() || replica_.primary_backup_->holds_suffix()) return {};
     if (request.generation <= pulled_) return {};
     pulled_ = request.generation;
-    if (request.log_id != log.id() || request.position < log.base() ||
+    if (request.log_id != log.id() || request.position < replica_.log_from() ||
         request.position > log.durable()) {
         stream_.reset();
         send_sync_needed(request.generation);
@@ -257,7 +258,7 @@ Result<void> Link::on_pull(const Pull& request) {
 Result<void> Link::stream() {
     Log& log = *replica_.log_;
     while (stream_ && stream_->sent - stream_->acked < limits::link_window_bytes) {
-        if (stream_->read < log.base()) {
+        if (stream_->read < replica_.log_from()) {
             send_sync_needed(stream_->generation);
             stream_.reset();
             break;
@@ -269,7 +270,12 @@ Result<void> Link::stream() {
                        {}};
         std::size_t bytes = 0;
         while (bytes < replica_.options_.batch_bytes_target && stream_->read < log.durable()) {
-            SYNCLINE_TRY(std::optional<LogRecord> record, log.read(stream_->read));
+            Result<std::optional<LogRecord>> found = log.read(stream_->read);
+            if (!found && found.error().code == Code::corrupt) {
+                replica_.give_up_log(found.error());
+                return stream();
+            }
+            SYNCLINE_TRY(std::optional<LogRecord> record, std::move(found));
             if (!record) break;
             stream_->read = record->next;
             if (static_cast<RecordKind>(record->kind) == RecordKind::incarnation) continue;

@@ -80,6 +80,8 @@ void choose_storage(Plan& plan, SimRandom& random) {
     replica.checkpoint_log_bytes = choose<std::uint64_t>(random, {1024, 4096, 16384, 65536});
     replica.checkpoint_interval_ms = choose<std::uint64_t>(random, {100, 500, 2000, 5000});
     replica.batch_bytes_target = choose<std::size_t>(random, {1, 200, 1000, 10000});
+    replica.scrub_interval_ms = 1500;  // all the time, and in slices: nothing is damaged here
+    replica.scrub_rows_per_tick = 50;
     replica.leaf_bits = choose(random, {4U, 6U, 8U});
     replica.session_fanout = replica.leaf_bits % 4 == 0 && random.one_in(2) ? 16 : 4;
 }

@@ -457,6 +457,8 @@ void SimReplica::check() {
     const ReplicaStats& stats = replica_->stats();
     if (stats.causality_errors > 0) fail("received an event before its causal past");
     if (stats.divergence_alarms > 0) fail("raised a divergence alarm");
+    const ScrubStatus scrub = replica_->scrub_status();
+    if (scrub.damages + scrub.last_faults > 0) fail("found damage: " + scrub.finding);
 }
 
 void SimReplica::count_statistics() {

@@ -55,22 +55,34 @@ TestReplica::TestReplica(const std::filesystem::path& directory, const Uuid& clu
     restart();
 }
 
-void TestReplica::restart() {
+void TestReplica::restart(const Between& between) {
+    must(try_restart(between));
+}
+
+Result<void> TestReplica::try_restart(const Between& between) {
     replica_.reset();
     disk_.reset();
     base_.reset();
-    base_ = must(open_lmdb_base((directory_ / "base").string(), LmdbOptions{1ULL << 30}));
-    disk_ = must(open_posix_disk((directory_ / "log").string()));
-    replica_ = must(Replica::open(options_, Env{clock_, random_}, *disk_, *base_));
+    if (between) between(directory_);
+    SYNCLINE_TRY(base_, open_lmdb_base((directory_ / "base").string(), LmdbOptions{1ULL << 30}));
+    SYNCLINE_TRY(disk_, open_posix_disk((directory_ / "log").string()));
+    SYNCLINE_TRY(replica_, Replica::open(options_, Env{clock_, random_}, *disk_, *base_));
+    return {};
 }
 
 void TestReplica::run(const std::function<Result<void>(Transaction&)>& operation) {
+    must(try_run(operation));
+}
+
+Result<void> TestReplica::try_run(const std::function<Result<void>(Transaction&)>& operation) {
     Client client{1, 0};
-    must(replica_->execute(client, [&](Transaction& txn) -> Result<Bytes> {
+    const Replica::Operation whole = [&](Transaction& txn) -> Result<Bytes> {
         SYNCLINE_CHECK(operation(txn));
         return Bytes("done");
-    }));
+    };
+    SYNCLINE_CHECK(replica_->execute(client, whole));
     settle();
+    return {};
 }
 
 void TestReplica::settle() {
@@ -109,8 +121,12 @@ void TestReplica::increment(BytesView key, std::int64_t amount) {
 }
 
 std::optional<Bytes> TestReplica::get(BytesView key) {
+    return must(try_get(key));
+}
+
+Result<std::optional<Bytes>> TestReplica::try_get(BytesView key) {
     Transaction txn(replica_->group(), replica_->actor(), clock_.now_ms);
-    return must(operations::string_get(txn, key));
+    return operations::string_get(txn, key);
 }
 
 std::vector<Bytes> TestReplica::members(BytesView key) {
@@ -162,11 +178,11 @@ void TestCluster::disconnect(std::size_t a, std::size_t b) {
     }
 }
 
-void TestCluster::restart(std::size_t index) {
+void TestCluster::restart(std::size_t index, const TestReplica::Between& between) {
     for (std::size_t other = 0; other < replicas_.size(); ++other) {
         if (other != index) disconnect(index, other);
     }
-    at(index).restart();
+    at(index).restart(between);
 }
 
 void TestCluster::pump(std::uint64_t ms) {

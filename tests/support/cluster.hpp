@@ -49,9 +49,18 @@ public:
 
     /// Flush and checkpoint until nothing waits.
     void settle();
-    /// Drops everything in memory and recovers from disk.
-    void restart();
+    /// Drops everything in memory, lets somebody do something to the directory, and recovers from
+    /// disk.
+    using Between = std::function<void(const std::filesystem::path& directory)>;
+    void restart(const Between& between = {});
+    /// The same, for directories that may be refused; then there is no replica until the next try.
+    Result<void> try_restart(const Between& between);
+    /// What a read is told, errors included.
+    Result<std::optional<Bytes>> try_get(BytesView key);
+    /// Runs an operation as run() does, if it is not refused.
+    Result<void> try_run(const std::function<Result<void>(Transaction&)>& operation);
 
+    [[nodiscard]] const std::filesystem::path& directory() const { return directory_; }
     Replica& replica() { return *replica_; }
     Replica* operator->() { return replica_.get(); }
 
@@ -80,7 +89,7 @@ public:
     [[nodiscard]] Env env() { return Env{clock_, random_}; }
     void connect(std::size_t a, std::size_t b);
     void disconnect(std::size_t a, std::size_t b);
-    void restart(std::size_t index);
+    void restart(std::size_t index, const TestReplica::Between& between = {});
     /// Delivers messages and lets time pass for so long.
     void pump(std::uint64_t ms = 3000);
     [[nodiscard]] std::uint64_t now_ms() const { return clock_.now_ms; }
