@@ -121,9 +121,18 @@ Result<BackupPiece> BackupSource::read_rows() {
     };
     SYNCLINE_CHECK(replica_.group().store().scan_base(Table::cells, from_, {}, visit));
     SYNCLINE_CHECK(status);
+    // A lost row has no checksum that could fail: only the sums of its bucket miss it.
+    SYNCLINE_CHECK(
+        replica_.group().verify_rows(from_, to ? std::optional<BytesView>(*to) : std::nullopt));
     from_ = to.value_or(Bytes());
     piece.payloads.push_back(writer.take(BytesView(from_)));
-    if (!to) note_end();
+    if (!to) {
+        if (!replica_.group().damaged().empty()) {
+            return Error{Code::corrupt,
+                         "backup: rows are damaged, and a peer has not repaired them"};
+        }
+        note_end();
+    }
     progress_.bytes += piece.bytes();
     return piece;
 }

@@ -164,6 +164,12 @@ public:
     /// Looks at a bucket as a whole, unless its state is known to be other than verified. Damage is
     /// no error: it becomes the bucket's state. Errors: io. O(rows of the bucket).
     Result<void> verify_bucket(std::uint32_t bucket);
+    /// Looks at all buckets from one row key to another (nothing: to the end) that are not known
+    /// yet, but for very large ones, for which a scrub is begun. Errors: corrupt, unavailable (one
+    /// is damaged, or about to be repaired); io. O(rows not yet looked at since the start).
+    Result<void> verify_rows(BytesView from, std::optional<BytesView> to) {
+        return trust_walk(from, to);
+    }
     /// Operations that passed a frozen bucket by.
     [[nodiscard]] std::uint64_t passed_by() const { return passed_by_; }
     /// All rows should be looked at soon; forgets it.

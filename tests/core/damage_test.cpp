@@ -6,6 +6,7 @@
 #include <fstream>
 #include <iterator>
 
+#include "core/backup/source.hpp"
 #include "core/protocol/message.hpp"
 #include "storage/tables.hpp"
 #include "tests/support/cluster.hpp"
@@ -248,6 +249,24 @@ BOOST_AUTO_TEST_CASE(derived_rows_are_made_anew_from_their_cells_without_a_peer)
         BOOST_TEST(three.cluster.at(0)->scrub_status().damages == 1U);
         const Result<void> sound = three.cluster.at(0)->group().check();
         BOOST_TEST(sound.has_value(), (sound ? "" : sound.error().message));
+    }
+}
+
+/// A lost row is in no piece of a backup, and no checksum misses it.
+BOOST_AUTO_TEST_CASE(a_backup_of_damaged_rows_fails) {
+    for (const auto& [bytes, offset] :
+         {std::pair<Bytes, std::size_t>{"key17", 4}, {"value of 17", 3}}) {
+        Three three;
+        three.cluster.restart(0, flip(bytes, offset));
+        BackupSource source(three.cluster.at(0).replica(), 0, 700);
+        std::optional<Error> error;
+        while (!error && !source.finished()) {
+            const Result<std::optional<BackupPiece>> piece = source.next();
+            if (!piece) error = piece.error();
+            three.cluster.at(0).settle();
+        }
+        BOOST_TEST_REQUIRE(error.has_value());
+        BOOST_TEST((error->code == Code::corrupt), error->message);
     }
 }
 
