@@ -67,6 +67,10 @@ Health assess(const Condition& condition) {
         health.reasons.push_back(
             {"space", "", "Writes that add something are refused: map or disk are full."});
     }
+    if (condition.damaged) {
+        health.reasons.push_back(
+            {"damaged", "", "Stored rows are damaged, and not shown until a peer's replace them."});
+    }
     if (condition.divergence_alarms > 0) {
         health.reasons.push_back(
             {"diverged", "", "Data differed at equal version vectors; the log has the alarm."});

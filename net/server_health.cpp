@@ -59,6 +59,7 @@ Health Server::health() {
     if (replica_) {
         condition.overloaded = replica_->overloaded();
         condition.space = replica_->refuses_growth().has_value();
+        condition.damaged = !replica_->group().damaged().empty();
         condition.divergence_alarms = replica_->stats().divergence_alarms;
         if (replica_->failure()) condition.storage_failure = replica_->failure()->message;
     }

@@ -15,6 +15,7 @@
 #include "tools/exit_codes.hpp"
 #include "tools/export.hpp"
 #include "tools/inspect.hpp"
+#include "tools/scrub.hpp"
 #include "tools/serve.hpp"
 #include "tools/suffix.hpp"
 
@@ -83,6 +84,15 @@ constexpr Subcommand subcommands[] = {
      "  syncline restore /backups/monday --data /var/lib/syncline\n"
      "  syncline restore /backups/monday --data /var/lib/syncline --as rollback",
      syncline::add_restore},
+    {"scrub", "Look at everything that a replica has stored: is it as it was written?",
+     "A replica that runs goes on meanwhile, and has its peers repair what is damaged; it does "
+     "the\n"
+     "same by itself every 30 days. A directory is not changed.\n"
+     "Exit code 0 if all is sound, 1 if something was found.\n"
+     "Examples:\n"
+     "  syncline scrub --connect 127.0.0.1:7379\n"
+     "  syncline scrub --data /var/lib/syncline",
+     syncline::add_scrub},
     {"export", "Write the values of keys as lines of JSON, or as commands for redis-cli --pipe",
      "Values as clients read them, key after key while others write; a backup is of one state.\n"
      "Bytes that are no UTF-8 are {\"hex\": ...}. Of concurrent values of a multi-value commands\n"

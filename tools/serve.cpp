@@ -8,6 +8,7 @@
 #include <memory>
 
 #include "net/server.hpp"
+#include "storage/crash_marker.hpp"
 #include "syncline_version.hpp"
 #include "tools/exit_codes.hpp"
 #include "tools/settings.hpp"
@@ -56,6 +57,8 @@ int serve(const GivenSettings& given) {
     configure_log(settings->log_level, settings->log_format, settings->server.node);
     settings->server.version = version_number;
     settings->server.commit = version_commit;
+    // Before anything of it is read; without it a base that kills its process does so once more.
+    (void)mark_suspect_on_crash(settings->server.data_dir + "/base");
     SystemClock clock;
     SystemRandom random;
     Result<std::unique_ptr<Server>> server =

@@ -97,6 +97,18 @@ void add_space(const Replica& replica, InfoLines& lines) {
     lines.add("writes_refused", replica.stats().writes_refused);
 }
 
+void add_damage(const Replica& replica, InfoLines& lines) {
+    const ScrubStatus status = replica.scrub_status();
+    lines.add("damaged_buckets", status.damaged);
+    lines.add("damages_found", status.damages);
+    lines.add("repaired_buckets", status.repaired);
+    lines.add("scrub_in_progress", status.running ? 1 : 0);
+    lines.add("scrub_passes", status.passes);
+    lines.add("scrub_rows", status.rows_ever);
+    lines.add("scrub_last_ms", status.last_ms);
+    lines.add("scrub_last_faults", status.last_faults);
+}
+
 void persistence_section(const CommandContext& context, InfoLines& lines) {
     Replica* const replica = context.host.replica();
     lines.title("Persistence");
@@ -114,6 +126,7 @@ void persistence_section(const CommandContext& context, InfoLines& lines) {
     lines.add("log_durable", replica->log().durable());
     lines.add("log_flushes", context.host.figures().flushes);
     add_space(*replica, lines);
+    add_damage(*replica, lines);
 }
 
 void stats_section(const CommandContext& context, InfoLines& lines) {

@@ -30,6 +30,7 @@ constexpr Family families[] = {
     sorted_set_algebra_commands,
     bounded_counter_commands,
     backup_commands,
+    scrub_commands,
 };
 
 /// Longer names than any command has are not looked up.

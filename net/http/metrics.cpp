@@ -114,6 +114,20 @@ void add_replica(Replica& replica, Families& out) {
               group.store().overlay_bytes());
 }
 
+void add_damage(const Replica& replica, Families& out) {
+    const ScrubStatus status = replica.scrub_status();
+    out.gauge("syncline_damaged_buckets",
+              "Buckets of rows not shown to anybody until a peer's rows replace them",
+              status.damaged);
+    out.counter("syncline_damages_total", "Faults found in what is stored", status.damages);
+    out.counter("syncline_repaired_buckets_total", "Buckets repaired by a peer's rows",
+                status.repaired);
+    out.counter("syncline_scrub_rows_total", "Rows looked at by scrubs", status.rows_ever);
+    out.counter("syncline_scrub_passes_total", "Scrubs that have come to their end", status.passes);
+    out.gauge("syncline_scrub_last_seconds", "When the last scrub ended; 0: none did",
+              status.last_ms / 1000);
+}
+
 void add_space(const Replica& replica, Families& out) {
     const SpaceUse& use = replica.space().use();
     out.gauge("syncline_space_closed", "1 while writes that add something are refused",
@@ -227,6 +241,7 @@ Bytes metrics_text(CommandHost& host, const HttpFigures& http) {
     if (Replica* const replica = host.replica(); replica != nullptr) {
         add_replica(*replica, families);
         add_space(*replica, families);
+        add_damage(*replica, families);
     }
     add_peers(host, families);
     add_lags(host, families);

@@ -322,6 +322,8 @@ BOOST_AUTO_TEST_CASE(health_says_what_is_wrong_and_with_whom) {
     condition.peers[1].behind_ms = lag_ms_max + 1;
     condition.divergence_alarms = 1;
     BOOST_TEST(assessed(condition) == "degraded diverged behind:c");
+    condition.damaged = true;
+    BOOST_TEST(assessed(condition) == "degraded damaged diverged behind:c");
     condition = well();
     condition.caught_up = false;
     BOOST_TEST(assessed(condition) == "failing catching_up");
