@@ -61,7 +61,7 @@ void fill(TestCluster& cluster) {
 
 }  // namespace
 
-PeersEnd try_with_peers(std::uint64_t seed, int out) {
+PeersEnd try_with_peers(std::uint64_t seed, bool suspect, int out) {
     TestCluster cluster(3, small);
     fill(cluster);
     Answers before = answers_of(cluster.at(1), cluster.now_ms());
@@ -69,6 +69,7 @@ PeersEnd try_with_peers(std::uint64_t seed, int out) {
     const auto flip = [&](const std::filesystem::path& directory) {
         const std::filesystem::path name = directory / "base" / "data.mdb";
         (void)mark_suspect_on_crash((directory / "base").string());
+        if (suspect) std::ofstream(directory / "base" / suspect_name).put('\n');
         const std::uint64_t place = hash64("place", seed) % std::filesystem::file_size(name);
         std::fstream file(name, std::ios::binary | std::ios::in | std::ios::out);
         file.seekg(static_cast<std::streamoff>(place));

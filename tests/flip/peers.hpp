@@ -11,7 +11,8 @@ enum class PeersEnd : int {
 };
 
 /// Builds three replicas with the same data, flips a bit of the first one's base at a place that
-/// `seed` chooses, restarts it and connects them. Writes what is wrong to `out`.
-PeersEnd try_with_peers(std::uint64_t seed, int out);
+/// `seed` chooses, restarts it and connects them. `suspect`: as after a start that
+/// ended in a crash. Writes what is wrong to `out`.
+PeersEnd try_with_peers(std::uint64_t seed, bool suspect, int out);
 
 }  // namespace syncline::flip
