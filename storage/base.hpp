@@ -23,6 +23,12 @@ using RowChanges = std::map<Bytes, std::optional<Bytes>, std::less<>>;
 /// One set of changes per table, committed together.
 using BaseChanges = std::array<RowChanges, tables_count>;
 
+/// All rows of a table from range.first on, below range.last (empty: to the end).
+struct ErasedRange {
+    Table table = Table::cells;
+    RowRange range;
+};
+
 /// Called for rows in key order; false ends the walk. Views die with the call.
 using RowVisitor = std::function<bool(BytesView key, BytesView value)>;
 
@@ -76,7 +82,10 @@ public:
     /// One transaction, durable when it returns. Errors: no_space (map or disk is full: nothing has
     /// changed, and the same commit may be tried again); io, corrupt (final: every later commit
     /// answers the same).
-    virtual Result<void> commit(const BaseChanges& changes) = 0;
+    /// `erased` goes first, so that changes may put rows in these ranges.
+    virtual Result<void> commit(const BaseChanges& changes,
+                                const std::vector<ErasedRange>& erased) = 0;
+    Result<void> commit(const BaseChanges& changes) { return commit(changes, {}); }
     /// One transaction, durable when it returns. Errors: io, no_space, corrupt. Cost: reads every
     /// row of these tables.
     virtual Result<void> purge(const std::vector<Purge>& purges) = 0;

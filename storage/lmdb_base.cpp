@@ -105,6 +105,7 @@ namespace {
 
 class LmdbBase final : public Base {
 public:
+    using Base::commit;
     using Base::scan;
 
     explicit LmdbBase(Parts parts)
@@ -194,12 +195,13 @@ public:
     /// which it falls back on that one's forerunner after a power cut: one that changes nothing
     /// makes them available. If the meta page could not be written LMDB itself answers every later
     /// begin with MDB_PANIC, which ends this base.
-    Result<void> commit(const BaseChanges& changes) override {
+    Result<void> commit(const BaseChanges& changes,
+                        const std::vector<ErasedRange>& erased) override {
         const std::shared_lock lock(gate_);
         if (failed_) return *failed_;
-        Result<void> result = try_commit(changes);
+        Result<void> result = try_commit(changes, erased);
         if (!result && result.error().code == Code::no_space && commit_nothing()) {
-            result = try_commit(changes);
+            result = try_commit(changes, erased);
         }
         if (!result && result.error().code != Code::no_space) failed_ = result.error();
         if (result) clear_marker();
@@ -331,8 +333,11 @@ private:
         marker_.clear();
     }
 
-    Result<void> try_commit(const BaseChanges& changes) {
+    Result<void> try_commit(const BaseChanges& changes, const std::vector<ErasedRange>& erased) {
         SYNCLINE_TRY(Transaction transaction, begin(environment_.get(), 0));
+        for (const ErasedRange& each : erased) {
+            SYNCLINE_CHECK(erase_range(transaction.get(), each.table, each.range));
+        }
         for (std::size_t index = 0; index < tables_count; ++index) {
             const Table table = static_cast<Table>(index);
             for (const auto& [key, value] : changes[index]) {
@@ -341,6 +346,22 @@ private:
             }
         }
         return finish(std::move(transaction));
+    }
+
+    Result<void> erase_range(MDB_txn* transaction, Table table, const RowRange& range) {
+        MDB_cursor* opened = nullptr;
+        SYNCLINE_CHECK(check("open a cursor", mdb_cursor_open(transaction, id_of(table), &opened)));
+        const Cursor cursor(opened);
+        MDB_val key = to_val(range.first);
+        MDB_val stored{};
+        int answer =
+            mdb_cursor_get(opened, &key, &stored, range.first.empty() ? MDB_FIRST : MDB_SET_RANGE);
+        while (answer == MDB_SUCCESS && (range.last.empty() || to_view(key) < range.last)) {
+            SYNCLINE_CHECK(check("erase a row", mdb_cursor_del(opened, 0)));
+            answer = mdb_cursor_get(opened, &key, &stored, MDB_NEXT);  // what took its place
+        }
+        if (answer == MDB_SUCCESS || answer == MDB_NOTFOUND) return {};
+        return check("erase rows", answer);
     }
 
     /// Writes a row as it is.

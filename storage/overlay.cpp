@@ -67,7 +67,7 @@ const OverlayEntry* Overlay::find(Table table, BytesView key) const {
 }
 
 void Overlay::set(Table table, BytesView key, std::optional<Bytes> value, Position position) {
-    auto& [rows, index] = tables_[static_cast<std::size_t>(table)];
+    auto& [rows, index, erased] = tables_[static_cast<std::size_t>(table)];
     const std::uint64_t hash = hash64(key);
     OverlayRows::value_type* row = index.find(hash, key);
     if (row == nullptr) {
@@ -83,6 +83,41 @@ void Overlay::set(Table table, BytesView key, std::optional<Bytes> value, Positi
     bytes_ += value_bytes(entry);
 }
 
+void Overlay::erase_range(Table table, const RowRange& range, Position position) {
+    auto& [rows, index, erased] = tables_[static_cast<std::size_t>(table)];
+    const auto end = range.last.empty() ? rows.end() : rows.lower_bound(overlay_probe(range.last));
+    for (auto row = rows.lower_bound(overlay_probe(range.first)); row != end; ++row) {
+        bytes_ -= value_bytes(row->second);
+        row->second = OverlayEntry{std::nullopt, position};
+    }
+    // Ranges that this one meets become one with it: a reader of any of it waits for the last.
+    Bytes first = range.first;
+    Bytes last = range.last;
+    auto met = erased.upper_bound(first);
+    if (met != erased.begin()) {
+        const auto before = std::prev(met);
+        if (before->second.last.empty() || before->second.last >= first) met = before;
+    }
+    while (met != erased.end() && (last.empty() || met->first <= last)) {
+        first = std::min(first, met->first);
+        if (met->second.last.empty()) last.clear();
+        if (!last.empty()) last = std::max(last, met->second.last);
+        bytes_ -= met->first.size() + met->second.last.size() + entry_overhead_bytes;
+        met = erased.erase(met);
+    }
+    bytes_ += first.size() + last.size() + entry_overhead_bytes;
+    erased.emplace(std::move(first), Erased{std::move(last), position});
+}
+
+const Overlay::ErasedRanges::value_type* Overlay::erased_at(Table table, BytesView key) const {
+    const ErasedRanges& ranges = erased(table);
+    if (ranges.empty()) return nullptr;
+    const auto after = ranges.upper_bound(key);
+    if (after == ranges.begin()) return nullptr;
+    const auto& range = *std::prev(after);
+    return range.second.last.empty() || key < range.second.last ? &range : nullptr;
+}
+
 void Overlay::reserve_like(const Overlay& other) {
     for (std::size_t table = 0; table < tables_count; ++table) {
         tables_[table].index.reserve(other.tables_[table].index.rows());
@@ -90,13 +125,14 @@ void Overlay::reserve_like(const Overlay& other) {
 }
 
 bool Overlay::empty() const {
-    return std::all_of(tables_.begin(), tables_.end(),
-                       [](const Rows& table) { return table.rows.empty(); });
+    return std::all_of(tables_.begin(), tables_.end(), [](const Rows& table) {
+        return table.rows.empty() && table.erased.empty();
+    });
 }
 
 std::size_t Overlay::rows_count() const {
     std::size_t count = 0;
-    for (const Rows& table : tables_) count += table.index.rows();
+    for (const Rows& table : tables_) count += table.index.rows() + table.erased.size();
     return count;
 }
 
@@ -123,10 +159,18 @@ const OverlayRows::value_type* OverlayWalk::peek() const {
 void OverlayWalk::next() {
     if (active_.done() || (!flushing_.done() && comes_first(flushing_, active_))) {
         flushing_.next();
-        return;
+    } else {
+        if (!flushing_.done() && !comes_first(active_, flushing_)) flushing_.next();
+        active_.next();
     }
-    if (!flushing_.done() && !comes_first(active_, flushing_)) flushing_.next();
-    active_.next();
+    skip_erased();
+}
+
+void OverlayWalk::skip_erased() {
+    while (!flushing_.done() &&
+           overlay_.erased_at(table_, flushing_.row().first.bytes) != nullptr) {
+        flushing_.next();
+    }
 }
 
 }  // namespace syncline

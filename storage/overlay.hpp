@@ -68,16 +68,32 @@ private:
 /// The rows changed since some checkpoint began.
 class Overlay {
 public:
+    /// Rows of the parts below that are erased all at once, unless there is an entry.
+    struct Erased {
+        Bytes last;  ///< empty: to the end
+        Position position = 0;
+    };
+    /// By first key; they do not overlap.
+    using ErasedRanges = std::map<Bytes, Erased, std::less<>>;
+
     /// A table's rows, in key order.
     [[nodiscard]] const OverlayRows& rows(Table table) const {
         return tables_[static_cast<std::size_t>(table)].rows;
     }
     [[nodiscard]] const OverlayEntry* find(Table table, BytesView key) const;
     void set(Table table, BytesView key, std::optional<Bytes> value, Position position);
+    /// Erases whatever is there from range.first on, below range.last. O(own rows there).
+    void erase_range(Table table, const RowRange& range, Position position);
+    [[nodiscard]] const ErasedRanges& erased(Table table) const {
+        return tables_[static_cast<std::size_t>(table)].erased;
+    }
+    /// The erased range that the key is in; null: in none.
+    [[nodiscard]] const ErasedRanges::value_type* erased_at(Table table, BytesView key) const;
     /// Expects as many rows as `other` has.
     void reserve_like(const Overlay& other);
 
     [[nodiscard]] bool empty() const;
+    /// Rows, and erased ranges.
     [[nodiscard]] std::size_t rows_count() const;
     /// Keys, values and what keeping them costs.
     [[nodiscard]] std::size_t bytes() const { return bytes_; }
@@ -86,6 +102,7 @@ private:
     struct Rows {
         OverlayRows rows;
         OverlayIndex index;
+        ErasedRanges erased;
     };
     std::array<Rows, tables_count> tables_;
     std::size_t bytes_ = 0;
@@ -117,9 +134,16 @@ private:
 /// Walks both parts of the overlay; the active part hides the flushing one.
 class OverlayWalk {
 public:
-    /// Precondition: both cursors go the same way.
-    OverlayWalk(OverlayCursor active, OverlayCursor flushing, Direction direction)
-        : active_(active), flushing_(flushing), direction_(direction) {}
+    /// Precondition: both cursors go the same way, through `table`; `overlay` is the active part.
+    OverlayWalk(OverlayCursor active, OverlayCursor flushing, Direction direction,
+                const Overlay& overlay, Table table)
+        : active_(active),
+          flushing_(flushing),
+          direction_(direction),
+          overlay_(overlay),
+          table_(table) {
+        skip_erased();
+    }
 
     /// The next row, or nothing.
     [[nodiscard]] const OverlayRows::value_type* peek() const;
@@ -129,9 +153,14 @@ public:
 private:
     [[nodiscard]] bool comes_first(const OverlayCursor& one, const OverlayCursor& other) const;
 
+    /// Goes past rows of the flushing part that the active one has erased in a range.
+    void skip_erased();
+
     OverlayCursor active_;
     OverlayCursor flushing_;
     Direction direction_;
+    const Overlay& overlay_;
+    Table table_;
 };
 
 }  // namespace syncline

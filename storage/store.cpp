@@ -51,6 +51,17 @@ struct Store::Impl {
 
     void see(const OverlayEntry& entry) { seen = std::max(seen, entry.position); }
 
+    /// What the overlay says of a row.
+    struct Found {
+        const OverlayEntry* entry = nullptr;
+        bool erased = false;  ///< with a whole range
+    };
+    Found find(Table table, BytesView key);
+    /// The range around a row of the base that the overlay has erased; null: none.
+    [[nodiscard]] const Overlay::ErasedRanges::value_type* erased_at(Table table,
+                                                                     BytesView key) const;
+    void see_erased(Table table, BytesView from, BytesView to);
+
     [[nodiscard]] OverlayCursor flushing_cursor(Table table, BytesView from, BytesView to,
                                                 Direction direction) const {
         return flushing ? OverlayCursor(flushing->rows, table, from, to, direction)
@@ -59,7 +70,7 @@ struct Store::Impl {
 
     Result<std::optional<Bytes>> get_base(Table table, BytesView key);
 
-    using BaseWalk = std::function<Result<void>(const RowVisitor&)>;
+    using BaseWalk = std::function<Result<void>(BytesView from, BytesView to, const RowVisitor&)>;
     Result<void> scan_merged(Table table, BytesView from, BytesView to, Direction direction,
                              const RowVisitor& visit, const BaseWalk& walk_base);
 };
@@ -69,19 +80,51 @@ Store::Store(Base& base) : impl_(std::make_unique<Impl>(base)) {}
 Store::~Store() = default;
 
 Result<std::optional<Bytes>> Store::get(Table table, BytesView key) {
-    const OverlayEntry* entry = impl_->active.find(table, key);
-    if (entry == nullptr && impl_->flushing) entry = impl_->flushing->rows.find(table, key);
-    if (entry == nullptr) return impl_->get_base(table, key);
-    impl_->see(*entry);
-    return entry->value;
+    const Impl::Found found = impl_->find(table, key);
+    if (found.entry != nullptr) return found.entry->value;
+    return found.erased ? std::optional<Bytes>() : impl_->get_base(table, key);
 }
 
 Result<std::optional<BytesView>> Store::view(Table table, BytesView key) {
-    const OverlayEntry* entry = impl_->active.find(table, key);
-    if (entry == nullptr && impl_->flushing) entry = impl_->flushing->rows.find(table, key);
-    if (entry == nullptr) return impl_->noted(table, impl_->base.view(table, key));
-    impl_->see(*entry);
-    return entry->value ? std::optional<BytesView>(*entry->value) : std::nullopt;
+    const Impl::Found found = impl_->find(table, key);
+    if (found.erased) return std::optional<BytesView>();
+    if (found.entry == nullptr) return impl_->noted(table, impl_->base.view(table, key));
+    const std::optional<Bytes>& value = found.entry->value;
+    return value ? std::optional<BytesView>(*value) : std::nullopt;
+}
+
+Store::Impl::Found Store::Impl::find(Table table, BytesView key) {
+    Found found;
+    for (const Overlay* const part : {&active, flushing ? &flushing->rows : nullptr}) {
+        if (part == nullptr) break;
+        found.entry = part->find(table, key);
+        if (found.entry != nullptr) {
+            see(*found.entry);
+            break;
+        }
+        const Overlay::ErasedRanges::value_type* const range = part->erased_at(table, key);
+        if (range == nullptr) continue;
+        found.erased = true;
+        seen = std::max(seen, range->second.position);
+        break;
+    }
+    return found;
+}
+
+const Overlay::ErasedRanges::value_type* Store::Impl::erased_at(Table table, BytesView key) const {
+    const Overlay::ErasedRanges::value_type* const range = active.erased_at(table, key);
+    return range == nullptr && flushing ? flushing->rows.erased_at(table, key) : range;
+}
+
+/// A walk relies on all that was erased as a range where it goes, which leaves nothing to be met.
+void Store::Impl::see_erased(Table table, BytesView from, BytesView to) {
+    for (const Overlay* const part : {&active, flushing ? &flushing->rows : nullptr}) {
+        if (part == nullptr) break;
+        for (const auto& [first, range] : part->erased(table)) {
+            if (!to.empty() && first >= to) break;
+            if (range.last.empty() || range.last > from) seen = std::max(seen, range.position);
+        }
+    }
 }
 
 Result<std::optional<Bytes>> Store::Impl::get_base(Table table, BytesView key) {
@@ -93,14 +136,14 @@ Result<std::optional<Bytes>> Store::Impl::get_base(Table table, BytesView key) {
     return latest.value;
 }
 
-/// Base and overlay as one, in either direction: `walk_base` calls its visitor for base rows, which
-/// may lie beyond the range.
+/// Base and overlay as one, in either direction: `walk_base` calls its visitor for base rows.
 Result<void> Store::Impl::scan_merged(Table table, BytesView from, BytesView to,
                                       Direction direction, const RowVisitor& visit,
                                       const BaseWalk& walk_base) {
     if (empty_range(from, to)) return {};
+    see_erased(table, from, to);
     OverlayWalk overlay(OverlayCursor(active, table, from, to, direction),
-                        flushing_cursor(table, from, to, direction), direction);
+                        flushing_cursor(table, from, to, direction), direction, active, table);
     const bool ascending = direction == Direction::ascending;
     // Visits the overlay's rows in front of `bound` (nothing: all). False when the visitor stopped.
     const auto visit_overlay = [&](std::optional<BytesView> bound) {
@@ -114,23 +157,34 @@ Result<void> Store::Impl::scan_merged(Table table, BytesView from, BytesView to,
         return true;
     };
     bool stopped = false;
-    SYNCLINE_CHECK(walk_base([&](BytesView key, BytesView value) {
-        if (ascending ? !to.empty() && key >= to : key < from) return false;
-        stopped = !visit_overlay(key);
-        if (stopped) return false;
-        // The overlay's version of this row takes its turn before the next base row.
-        const OverlayRows::value_type* row = overlay.peek();
-        if (row != nullptr && row->first.bytes == key) return true;
-        stopped = !visit(key, value);
-        return !stopped;
-    }));
+    std::optional<Bytes> edge(ascending ? from : to);  // where the base's rows go on
+    while (edge) {
+        const Bytes begun = *std::exchange(edge, std::nullopt);
+        const auto visit_base = [&](BytesView key, BytesView value) {
+            if (const auto* const range = erased_at(table, key)) {
+                // Rows put there since lie in front of what comes next, and take their turn then.
+                const Bytes& next = ascending ? range->second.last : range->first;
+                const bool inside = ascending ? to.empty() || next < to : next > from;
+                if (inside && !next.empty()) edge = next;
+                return false;
+            }
+            stopped = !visit_overlay(key);
+            if (stopped) return false;
+            // The overlay's version of this row takes its turn before the next base row.
+            const OverlayRows::value_type* row = overlay.peek();
+            if (row != nullptr && row->first.bytes == key) return true;
+            stopped = !visit(key, value);
+            return !stopped;
+        };
+        SYNCLINE_CHECK(walk_base(ascending ? begun : from, ascending ? to : begun, visit_base));
+    }
     if (!stopped) visit_overlay(std::nullopt);
     return {};
 }
 
 Result<void> Store::scan(Table table, BytesView from, BytesView to, const RowVisitor& visit) {
-    const auto walk = [&](const RowVisitor& visit_base) {
-        return impl_->base.scan(table, from, to, visit_base);
+    const auto walk = [&](BytesView base_from, BytesView base_to, const RowVisitor& visit_base) {
+        return impl_->base.scan(table, base_from, base_to, visit_base);
     };
     return impl_->noted(table,
                         impl_->scan_merged(table, from, to, Direction::ascending, visit, walk));
@@ -138,8 +192,8 @@ Result<void> Store::scan(Table table, BytesView from, BytesView to, const RowVis
 
 Result<void> Store::scan_checked(Table table, BytesView from, BytesView to,
                                  const RowVisitor& visit) {
-    const auto walk = [&](const RowVisitor& visit_base) {
-        return impl_->base.scan_checked(table, from, to, visit_base);
+    const auto walk = [&](BytesView base_from, BytesView base_to, const RowVisitor& visit_base) {
+        return impl_->base.scan_checked(table, base_from, base_to, visit_base);
     };
     return impl_->noted(table,
                         impl_->scan_merged(table, from, to, Direction::ascending, visit, walk));
@@ -147,8 +201,8 @@ Result<void> Store::scan_checked(Table table, BytesView from, BytesView to,
 
 Result<void> Store::scan_reverse(Table table, BytesView from, BytesView to,
                                  const RowVisitor& visit) {
-    const auto walk = [&](const RowVisitor& visit_base) {
-        return impl_->base.scan_reverse(table, from, to, visit_base);
+    const auto walk = [&](BytesView base_from, BytesView base_to, const RowVisitor& visit_base) {
+        return impl_->base.scan_reverse(table, base_from, base_to, visit_base);
     };
     return impl_->noted(table,
                         impl_->scan_merged(table, from, to, Direction::descending, visit, walk));
@@ -169,6 +223,11 @@ void Store::erase(Table table, BytesView key, Position position) {
     SYNCLINE_ASSERT(!key.empty());
     SYNCLINE_ASSERT(key.size() <= limits::row_key_bytes_max);
     impl_->active.set(table, key, std::nullopt, position);
+}
+
+void Store::erase_range(Table table, const RowRange& range, Position position) {
+    if (empty_range(range.first, range.last)) return;
+    impl_->active.erase_range(table, range, position);
 }
 
 Position Store::take_seen() {
@@ -200,7 +259,11 @@ Result<void> Store::Checkpoint::commit() {
     // The rows are copied because the other thread goes on reading them; the copy lives and dies
     // on this thread.
     BaseChanges changes;
+    std::vector<ErasedRange> erased;
     for (std::size_t table = 0; table < tables_count; ++table) {
+        for (const auto& [first, range] : state_->rows.erased(static_cast<Table>(table))) {
+            erased.push_back(ErasedRange{static_cast<Table>(table), RowRange{first, range.last}});
+        }
         RowChanges& target = changes[table];
         for (const auto& [key, entry] : state_->rows.rows(static_cast<Table>(table))) {
             target.emplace_hint(target.end(), key.bytes, entry.value);
@@ -209,7 +272,7 @@ Result<void> Store::Checkpoint::commit() {
     RowChanges& meta = changes[static_cast<std::size_t>(Table::meta)];
     for (const auto& [key, value] : state_->meta) meta.insert_or_assign(key, value);
     if (!state_->purges.empty()) SYNCLINE_CHECK(state_->base.purge(state_->purges));
-    return state_->base.commit(changes);
+    return state_->base.commit(changes, erased);
 }
 
 Position Store::Checkpoint::position() const {

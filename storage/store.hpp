@@ -53,6 +53,9 @@ public:
 
     void put(Table table, BytesView key, Bytes value, Position position);
     void erase(Table table, BytesView key, Position position);
+    /// Erases all rows of a range. Takes no memory for rows that only the base has.
+    /// O(changed rows there).
+    void erase_range(Table table, const RowRange& range, Position position);
 
     /// The largest position among entries seen by get and scan since the last call; 0 if all came
     /// from the base. Erased entries count.

@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <map>
+#include <numeric>
 #include <set>
 
 #include "core/base/hash.hpp"
 #include "core/base/mutation.hpp"
+#include "core/engine/group_rows.hpp"
 #include "crdt/bounded_counter.hpp"
 #include "crdt/expiry.hpp"
 #include "crdt/position.hpp"
@@ -22,8 +24,6 @@ constexpr std::uint64_t first_counted = 2;
 constexpr auto score_type = static_cast<std::uint8_t>(CellType::sorted_set);
 static_assert(is_ordered_row_type(static_cast<std::uint8_t>(CellType::list)) &&
               is_ordered_row_type(text_row_type));
-/// Rows changed at a time while a range is worked off, so that no copy of the whole is made.
-constexpr std::size_t slice_rows = 1024;
 
 /// Deadlines of the next million years begin like this; `never` does not, and nobody looks for it.
 const Bytes deadlines_begin("\0", 1);
@@ -33,49 +33,14 @@ const BytesView meta_vv = "group.vv";
 const BytesView meta_state = "group.state";
 const BytesView meta_leaf_prefix = "group.leaf.";
 
-struct RawRow {
-    Bytes key;
-    Bytes value;
-};
-
-/// Up to slice_rows rows from `from` on; what the caller does with them may change the store.
-Result<std::vector<RawRow>> read_slice(Store& store, BytesView from, BytesView to,
-                                       std::size_t rows_max = slice_rows) {
-    std::vector<RawRow> rows;
-    SYNCLINE_CHECK(store.scan(Table::cells, from, to, [&](BytesView key, BytesView value) {
-        rows.push_back(RawRow{Bytes(key), Bytes(value)});
-        return rows.size() < rows_max;
-    }));
-    return rows;
-}
-
 Result<void> scan_rows(Store& store, Table table, const RowRange& range, WalkOrder walk,
                        const RowVisitor& visit) {
     return walk == WalkOrder::ascending ? store.scan(table, range.first, range.last, visit)
                                         : store.scan_reverse(table, range.first, range.last, visit);
 }
 
-Result<CellType> type_of(const RowName& name) {
-    const std::optional<CellType> type = cell_type_from(name.type);
-    if (type && traits_of(*type).has_positions && !is_position(name.field.value_or(Bytes()))) {
-        return Error{Code::corrupt, "row of a list without a position"};
-    }
-    if (type == CellType::text && !generation_from(name.field.value_or(Bytes()))) {
-        return Error{Code::corrupt, "row of a text without a generation"};
-    }
-    if (type == CellType::bounded_counter && !rights_row(name.field.value_or(Bytes()))) {
-        return Error{Code::corrupt, "row of a bounded counter without a name"};
-    }
-    if (type) return *type;
-    return Error{Code::version, "row of unknown type " + std::to_string(name.type)};
-}
-
 RowKey row_key_of(BytesView key, CellType type, std::optional<BytesView> field) {
     return encode_row_key(key, static_cast<std::uint8_t>(type), field);
-}
-
-std::optional<BytesView> view(const std::optional<Bytes>& bytes) {
-    return bytes ? std::optional<BytesView>(*bytes) : std::nullopt;
 }
 
 Result<Cell> decode_cell(const RowKey& row_key, const std::optional<Bytes>& value, CellType type) {
@@ -149,6 +114,10 @@ std::optional<CellType> Group::Counts::highest() const {
         if (by_type[i - 1] > 0) return cell_types[i - 1];
     }
     return std::nullopt;
+}
+
+std::uint64_t Group::Counts::sum() const {
+    return std::accumulate(by_type.begin(), by_type.end(), std::uint64_t{0});
 }
 
 void Group::put_counts(BytesView key, const Counts& counts, Position position) {
@@ -423,63 +392,6 @@ Result<void> Group::apply_cell(const Event& event, const CellOp& change, Positio
     return replace(row_key, name, value, before, after, position);
 }
 
-Result<void> Group::clear_key(BytesView key, const Event& event, Position position) {
-    for (const RowRange& range : rows_of_key(key)) {
-        SYNCLINE_CHECK(clear_range(range, event, position));
-    }
-    return {};
-}
-
-/// Bucket by bucket, because one that is damaged must not keep the others from being cleared.
-Result<void> Group::clear_buckets(const RowRange& range, const Event& event, Position position) {
-    const std::size_t end =
-        range.last.empty() ? bucket_states_.size() - 1 : leaf_sums_.bucket(range.last);
-    for (std::size_t index = leaf_sums_.bucket(range.first); index <= end; ++index) {
-        const auto bucket = static_cast<std::uint32_t>(index);
-        if (damaged_.contains(bucket)) {
-            ++passed_by_;
-            continue;
-        }
-        RowRange rows = rows_of_bucket(bucket);
-        rows.first = std::max(rows.first, range.first);
-        if (rows.last.empty() || (!range.last.empty() && range.last < rows.last)) {
-            rows.last = range.last;
-        }
-        if (!rows.last.empty() && rows.first >= rows.last) continue;
-        const Result<void> cleared = clear_range(rows, event, position);
-        if (cleared) continue;
-        if (cleared.error().code != Code::corrupt) return cleared;
-        mark_damaged(bucket, cleared.error().message);
-    }
-    return {};
-}
-
-Result<void> Group::clear_range(const RowRange& range, const Event& event, Position position) {
-    Bytes from = range.first;
-    while (true) {
-        SYNCLINE_TRY(const std::vector<RawRow> rows, read_slice(store_, from, range.last));
-        for (const RawRow& raw : rows) {
-            SYNCLINE_TRY(const Row row, decode_row(raw.key, raw.value));
-            if (row.name.type == text_row_type) continue;  // goes with its generation
-            SYNCLINE_TRY(const CellType type, type_of(row.name));
-            if (is_permanent(type) && !mutated(Mutation::rights_clear)) continue;
-            SYNCLINE_TRY(const Cell before, read_cell(row.payload, type));
-            const RowKey row_key =
-                encode_row_key(row.name.key, row.name.type, view(row.name.field));
-            if (finder_) finder_->on_clear(row_key, row.name, before, event);
-            Cell after = before;
-            after.dots.remove_covered(event.past);
-            if (after == before) continue;
-            if (finder_ && type == CellType::text) {
-                SYNCLINE_CHECK(find_lost_edits(row_key, row.name, event));
-            }
-            SYNCLINE_CHECK(replace(row_key, row.name, raw.value, before, after, position));
-        }
-        if (rows.size() < slice_rows) return {};
-        from = successor(rows.back().key);
-    }
-}
-
 Result<void> Group::replace(const RowKey& row_key, const RowName& name,
                             const std::optional<Bytes>& old_value, const Cell& old_cell,
                             const Cell& new_cell, Position position) {
@@ -569,12 +481,16 @@ Result<void> Group::count_change(const RowName& name, bool lives, Position posit
             others = string.live();
         }
     }
-    if (others) return {};
+    if (!others) count_key(name.key, lives);
+    return {};
+}
+
+/// One key more, or less; for a scrub under way as well.
+void Group::count_key(BytesView key, bool lives) {
     keys_count_ = lives ? keys_count_ + 1 : keys_count_ - 1;
-    if (bucket_of(name.key) < counted_buckets_) {
+    if (bucket_of(key) < counted_buckets_) {
         counted_keys_ = lives ? counted_keys_ + 1 : counted_keys_ - 1;
     }
-    return {};
 }
 
 Result<void> Group::join_row(BytesView row_key, std::optional<BytesView> value,

@@ -245,6 +245,7 @@ private:
 
         std::uint64_t& of(CellType type) { return by_type[cell_type_index(type)]; }
         [[nodiscard]] std::optional<CellType> highest() const;
+        [[nodiscard]] std::uint64_t sum() const;
         bool operator==(const Counts&) const = default;
     };
 
@@ -307,6 +308,11 @@ private:
                                 Position position);
     Result<void> edit_text(const TextEdit& edit, const Event& event);
     Result<void> clear_range(const RowRange& range, const Event& event, Position position);
+    [[nodiscard]] static Result<bool> goes_whole(const Row& row, const Event& event);
+    Result<bool> clear_as_one(const std::vector<RowRange>& ranges, const Event& event,
+                              Position position);
+    Result<void> forget_rows(const RowRange& range, const Event& event, Position position,
+                             std::set<Bytes>& keys);
     Result<void> load_leaf_sums();
     Result<Counts> counts(BytesView key);
     void put_counts(BytesView key, const Counts& counts, Position position);
@@ -328,6 +334,7 @@ private:
     Result<void> check_texts(std::map<TextName, std::vector<Text::Row>> texts,
                              const std::set<TextName>& generations);
     Result<void> check_derived(Table table, const std::map<Bytes, Bytes>& expected);
+    void count_key(BytesView key, bool lives);
     Result<void> count_change(const RowName& name, bool lives, Position position);
 
     KeyPolicies policies_;

@@ -61,6 +61,7 @@ public:
     Result<std::optional<BytesView>> view(Table table, BytesView key) override {
         return base_->view(table, key);
     }
+    using Base::commit;
     using Base::scan;
     Result<void> scan(Table table, BytesView from, BytesView to, const RowVisitor& visit) override {
         return base_->scan(table, from, to, visit);
@@ -69,9 +70,10 @@ public:
                               const RowVisitor& visit) override {
         return base_->scan_reverse(table, from, to, visit);
     }
-    Result<void> commit(const BaseChanges& changes) override {
+    Result<void> commit(const BaseChanges& changes,
+                        const std::vector<ErasedRange>& erased) override {
         if (full) return Error{Code::no_space, "test: no room"};
-        return base_->commit(changes);
+        return base_->commit(changes, erased);
     }
     Result<void> purge(const std::vector<Purge>& purges) override {
         if (full) return Error{Code::no_space, "test: no room"};

@@ -38,8 +38,10 @@ Result<void> MemoryBase::scan_reverse(Table table, BytesView from, BytesView to,
     return {};
 }
 
-Result<void> MemoryBase::commit(const BaseChanges& changes) {
+Result<void> MemoryBase::commit(const BaseChanges& changes,
+                                const std::vector<ErasedRange>& erased) {
     if (rows_.use_count() > 1) rows_ = std::make_shared<Tables>(*rows_);
+    for (const auto& [table, range] : erased) erase(table, range);
     for (std::size_t table = 0; table < tables_count; ++table) {
         Rows& rows = (*rows_)[table];
         for (const auto& [key, value] : changes[table]) {
@@ -56,13 +58,15 @@ Result<void> MemoryBase::commit(const BaseChanges& changes) {
 Result<void> MemoryBase::purge(const std::vector<Purge>& purges) {
     if (rows_.use_count() > 1) rows_ = std::make_shared<Tables>(*rows_);
     for (const Purge& purge : purges) {
-        if (!purge.range) continue;  // no row fails its checksum here
-        Rows& rows = (*rows_)[static_cast<std::size_t>(purge.table)];
-        const auto end =
-            purge.range->last.empty() ? rows.end() : rows.lower_bound(purge.range->last);
-        rows.erase(rows.lower_bound(purge.range->first), end);
+        if (purge.range) erase(purge.table, *purge.range);  // no row fails its checksum here
     }
     return {};
+}
+
+void MemoryBase::erase(Table table, const RowRange& range) {
+    Rows& rows = (*rows_)[static_cast<std::size_t>(table)];
+    const auto end = range.last.empty() ? rows.end() : rows.lower_bound(range.last);
+    rows.erase(rows.lower_bound(range.first), end);
 }
 
 std::unique_ptr<MemoryBase> MemoryBase::clone() const {

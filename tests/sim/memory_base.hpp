@@ -15,11 +15,13 @@ public:
 
     Result<std::optional<Bytes>> get(Table table, BytesView key) override;
     Result<std::optional<BytesView>> view(Table table, BytesView key) override;
+    using Base::commit;
     using Base::scan;
     Result<void> scan(Table table, BytesView from, BytesView to, const RowVisitor& visit) override;
     Result<void> scan_reverse(Table table, BytesView from, BytesView to,
                               const RowVisitor& visit) override;
-    Result<void> commit(const BaseChanges& changes) override;
+    Result<void> commit(const BaseChanges& changes,
+                        const std::vector<ErasedRange>& erased) override;
     Result<void> purge(const std::vector<Purge>& purges) override;
     void end_turn() override { view_.reset(); }
 
@@ -31,6 +33,7 @@ private:
     using Tables = std::array<Rows, tables_count>;
 
     const Rows& rows_in_view(Table table);
+    void erase(Table table, const RowRange& range);
 
     std::shared_ptr<Tables> rows_;  // shared with the view of the running turn
     std::shared_ptr<const Tables> view_;
