@@ -155,10 +155,10 @@ public:
     /// A message that is lost, repeated, late or damaged does no harm: at the latest the one after
     /// it makes both sides begin anew. One lost at the very end shows only in stats(): `version`
     /// and `root` of the two sides differ; restart_exchange() on one side begins anew. A peer that
-    /// is so far behind that the log does not reach back any more (1 GiB) needs a comparison of
-    /// rows, whose messages must not be under way for longer than some seconds each.
-    /// Messages are of about 1 MiB. They are neither secret nor signed: who can hand bytes to
-    /// receive() can write. Errors: unavailable, limit (4096 names), the storage's.
+    /// is so far behind that the log does not reach back any more (1 GiB, 24 h) needs a comparison
+    /// of rows, whose messages must not be under way for longer than some seconds each. Messages
+    /// are of about 1 MiB. They are neither secret nor signed: who can hand bytes to receive() can
+    /// write. Errors: unavailable, limit (4096 names), the storage's.
     Result<std::optional<Bytes>> next_message(const std::string& peer) const;
     /// Takes a peer's message; what it brings is durable when it returns. A database without a
     /// cluster becomes a member of the peer's. Errors: corrupt, version, causality (the bytes are

@@ -111,6 +111,7 @@ Result<void> Server::open_replica() {
     options.replicas = options_.replicas;
     options.policies = options_.policies;
     options.space = options_.space;
+    options.log_retention = options_.log_retention;
     options.primary_backup.mode = options_.replication;
     options.primary_backup.acks = options_.acks;
     options.primary_backup.ack_timeout_ms = options_.ack_timeout_ms;

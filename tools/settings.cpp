@@ -269,6 +269,31 @@ std::vector<std::string> show_space_stop(const ServeSettings& settings) {
     return {std::to_string(settings.server.space.stop_percent)};
 }
 
+Result<void> set_log_retention_bytes(ServeSettings& settings, const std::string& text) {
+    const std::optional<std::uint64_t> bytes = parse_memory(text);
+    if (!bytes) return usage("'" + text + "' is no size; 500mb or 20gb are");
+    settings.server.log_retention.bytes = *bytes;
+    return {};
+}
+
+std::vector<std::string> show_log_retention_bytes(const ServeSettings& settings) {
+    return {std::to_string(settings.server.log_retention.bytes)};
+}
+
+constexpr std::uint64_t hour_ms = std::uint64_t{3600} * 1000;
+
+Result<void> set_log_retention_hours(ServeSettings& settings, const std::string& text) {
+    constexpr std::uint64_t hours_max = std::uint64_t{24} * 36500;
+    const Result<std::uint64_t> hours = parse_number<std::uint64_t>(text);
+    if (!hours || *hours > hours_max) return usage("'" + text + "' is no number of hours");
+    settings.server.log_retention.ms = *hours * hour_ms;
+    return {};
+}
+
+std::vector<std::string> show_log_retention_hours(const ServeSettings& settings) {
+    return {std::to_string(settings.server.log_retention.ms / hour_ms)};
+}
+
 template <auto ServerOptions::*member>
 constexpr Access text{set_text<member>, show<member>};
 template <auto ServerOptions::*member>
@@ -331,6 +356,13 @@ constexpr Setting settings_table[] = {
     {"space-stop", "PERCENT",
      "How full map-bytes or the disk may get before only removals are taken [85]",
      Access{set_space_stop, show_space_stop}, Kind::number},
+    {"log-retention-bytes", "SIZE",
+     "How much of the log is kept for peers that are behind; one that needs more compares rows "
+     "[1gb]",
+     Access{set_log_retention_bytes, show_log_retention_bytes}},
+    {"log-retention-hours", "N",
+     "How long it is kept; what all --replicas have is not kept in any case [24]",
+     Access{set_log_retention_hours, show_log_retention_hours}, Kind::number},
     {"conflict-values", "yes|no", "Keep values up to 1 KiB in records of conflicts [yes]",
      boolean<&ServerOptions::conflict_values>, Kind::boolean},
     {"log-level", "LEVEL", "debug, info, warning, error or off [info]",

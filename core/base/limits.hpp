@@ -40,8 +40,12 @@ constexpr std::size_t actors_max = 65536;
 
 /// A log segment file; larger records get a segment of their own.
 constexpr std::size_t log_segment_bytes = 16 * mib;
-/// Retention of the log below the checkpoint, for peers that are behind.
+/// Retention of the log below the checkpoint, for peers that are behind: no more, and no older.
+/// What all declared replicas have is not kept at all.
 constexpr std::uint64_t log_retention_bytes = 1024 * mib;
+constexpr std::uint64_t log_retention_ms = std::uint64_t{24} * 3600 * 1000;
+/// How often it is looked whether the log has become too old, while nothing is written.
+constexpr std::uint64_t log_retention_look_ms = 1000;
 /// A checkpoint starts after this much log, or this much time with changes in the overlay.
 constexpr std::uint64_t checkpoint_log_bytes = 64 * mib;
 constexpr std::uint64_t checkpoint_interval_ms = 5000;

@@ -295,6 +295,7 @@ void Replica::tick() {
     collect();
     drive_scrub();
     drive_repair();
+    trim_old_log();
 }
 
 void Replica::send(LinkId link, std::uint8_t type, Bytes payload) {

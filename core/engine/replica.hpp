@@ -11,6 +11,7 @@
 #include "core/base/env.hpp"
 #include "core/engine/group.hpp"
 #include "core/engine/identity.hpp"
+#include "core/engine/log_retention.hpp"
 #include "core/engine/space_gate.hpp"
 #include "core/engine/stable_cut.hpp"
 #include "core/engine/transaction.hpp"
@@ -39,7 +40,7 @@ struct ReplicaOptions {
     /// This directory may have lost what it had told others of: write as another actor.
     bool new_incarnation = false;
     unsigned leaf_bits = 16;  ///< a constant of the cluster
-    std::uint64_t log_retention_bytes = limits::log_retention_bytes;
+    LogRetention log_retention = {limits::log_retention_bytes, limits::log_retention_ms};
     std::uint64_t checkpoint_log_bytes = limits::checkpoint_log_bytes;
     std::uint64_t checkpoint_interval_ms = limits::checkpoint_interval_ms;
     std::size_t batch_bytes_target = limits::batch_bytes_target;
@@ -313,10 +314,6 @@ private:
         Dot dot;
         std::optional<VersionVector> barrier;
     };
-    struct Sample {  // version vector at a checkpointed position
-        Position position;
-        VersionVector vv;
-    };
     struct Cursor {  // how far a peer's log has been consumed
         std::uint64_t log_id = 0;
         Position position = 0;
@@ -400,7 +397,7 @@ private:
     /// Nothing at all can be written: not even this many bytes of log.
     [[nodiscard]] bool exhausted(std::size_t log_bytes) const;
     [[nodiscard]] Result<void> check_space(bool adds, std::size_t log_bytes);
-    [[nodiscard]] std::uint64_t log_retention_bytes() const;
+    [[nodiscard]] LogRetention log_retention() const;
 
     // Checkpoints: core/engine/replica_checkpoint.cpp
     void prepare_checkpoint(Position position);
@@ -410,6 +407,7 @@ private:
     Result<void> check_no_checkpoint();
     [[nodiscard]] Result<void> check_log_id() const;
     void trim_log();
+    void trim_old_log();
     [[nodiscard]] VersionVector base_vv() const;
     [[nodiscard]] std::shared_ptr<const Snapshot> take_snapshot(Position position) const;
 
@@ -478,8 +476,9 @@ private:
 
     std::map<LinkId, std::unique_ptr<Link>> links_;
     std::map<Uuid, Cursor> cursors_;
-    std::vector<Sample> samples_;  // ascending by position
+    std::vector<LogSample> samples_;  // at earlier checkpoints, ascending by position
     std::optional<Position> log_hold_;
+    std::uint64_t retention_ms_ = 0;  // steady; when the log was last looked at for its age
 
     bool checkpoint_requested_ = false;
     Position checkpoint_position_ = 0;  // of the last finished one
@@ -487,7 +486,7 @@ private:
     std::optional<std::uint64_t> checkpoint_log_id_;  // as the base remembers it
     std::uint64_t checkpoint_ms_ = 0;                 // when it was begun
     std::optional<Store::Checkpoint> prepared_;       // waits until its position is durable
-    std::optional<Sample> checkpointing_;
+    std::optional<LogSample> checkpointing_;
     std::shared_ptr<const Snapshot> snapshot_making_;  // with the checkpoint under way
     std::weak_ptr<const Snapshot> snapshot_;           // while somebody holds it: no checkpoint
     bool snapshot_wanted_ = false;

@@ -18,8 +18,7 @@ const BytesView meta_samples = "replica.samples";
 const BytesView meta_cut = "replica.cut";
 /// When a scrub was finished last.
 const BytesView meta_scrub = "replica.scrub";
-/// Version vectors at old checkpoints; between two the log can only be trimmed to the older one.
-constexpr std::size_t samples_max = 128;
+const BytesView meta_sample_times = "replica.sample_times";
 
 /// The rows that say what a checkpoint is; leaf sums are compared with rows anyway.
 constexpr std::array<BytesView, 5> digested = {"group.state", "group.vv", "replica.cursors",
@@ -67,7 +66,7 @@ void Replica::prepare_checkpoint(Position position) {
         snapshot_making_ = take_snapshot(position);
         snapshot_wanted_ = false;
     }
-    checkpointing_ = Sample{position, group_->vv()};
+    checkpointing_ = LogSample{position, group_->vv(), env_.clock.wall_ms()};
     samples_.push_back(*checkpointing_);
     RowChanges meta;
     save_meta(meta, position);
@@ -135,11 +134,12 @@ void Replica::save_meta(RowChanges& meta, Position position) const {
     Bytes samples;
     ByteWriter samples_out(samples);
     samples_out.varint(samples_.size());
-    for (const Sample& sample : samples_) {
+    for (const LogSample& sample : samples_) {
         samples_out.varint(sample.position);
         write(samples_out, sample.vv);
     }
     meta[Bytes(meta_samples)] = std::move(samples);
+    meta[Bytes(meta_sample_times)] = encode_sample_times(samples_);
 
     Bytes cut;
     ByteWriter cut_out(cut);
@@ -186,7 +186,7 @@ Result<void> Replica::load_meta() {
     ByteReader samples_in(*samples);
     for (std::uint64_t left = samples_in.varint(); left > 0 && samples_in.ok(); --left) {
         const Position position = samples_in.varint();
-        samples_.push_back(Sample{position, read_version_vector(samples_in)});
+        samples_.push_back(LogSample{position, read_version_vector(samples_in)});
     }
     if (in.left() > 0) {  // older data have none
         const std::uint64_t digest = in.u64();
@@ -201,6 +201,8 @@ Result<void> Replica::load_meta() {
         }
     }
     if (!in.done() || !cursors_in.done() || !samples_in.done()) return damaged;
+    SYNCLINE_TRY(const std::optional<Bytes> times, store_.get(Table::meta, meta_sample_times));
+    SYNCLINE_CHECK(decode_sample_times(times.value_or(Bytes()), env_.clock.wall_ms(), samples_));
     SYNCLINE_TRY(const std::optional<Bytes> cut, store_.get(Table::meta, meta_cut));
     if (cut) {  // older data have none
         ByteReader cut_in(*cut);
@@ -255,35 +257,31 @@ Result<void> Replica::check_log_id() const {
 VersionVector Replica::base_vv() const {
     if (log_floor_ > log_->base()) return log_floor_vv_;
     if (log_->base() == 0) return {};
-    for (const Sample& sample : samples_) {
+    for (const LogSample& sample : samples_) {
         if (sample.position >= log_->base()) return sample.vv;
     }
     return group_->vv();
 }
 
 void Replica::trim_log() {
-    const std::uint64_t retention = log_retention_bytes();
-    if (log_->end() > retention) {
-        const Position wanted = std::min(log_->end() - retention, log_hold_.value_or(log_->end()));
-        Position target = 0;
-        for (const Sample& sample : samples_) {
-            if (sample.position <= std::min(wanted, checkpoint_position_)) target = sample.position;
-        }
-        if (target > log_->base()) {
-            const std::size_t spare = space_.disk_low() ? 1 : Log::spare_files_max;
-            if (const Result<void> trimmed = log_->trim(target, spare); !trimmed) {
-                return fail(trimmed.error());
-            }
+    retention_ms_ = env_.clock.steady_ms();
+    LogUse use{log_->end(), checkpoint_position_, log_hold_, env_.clock.wall_ms(), nullptr};
+    // An unreplicated suffix is read from the log by whoever wants to know what it was.
+    if (stable_cut_.on() && primary_backup_->suffixes().empty()) use.cut = &stable_cut_.cut();
+    const Position target = forgettable(samples_, log_retention(), use);
+    if (target > log_->base()) {
+        const std::size_t spare = space_.disk_low() ? 1 : Log::spare_files_max;
+        if (const Result<void> trimmed = log_->trim(target, spare); !trimmed) {
+            return fail(trimmed.error());
         }
     }
-    std::erase_if(samples_, [&](const Sample& sample) { return sample.position < log_->base(); });
-    if (samples_.size() <= samples_max) return;
-    std::vector<Sample> thinned;
-    for (std::size_t i = 0; i < samples_.size(); ++i) {
-        // The newest stay, of the older ones every second.
-        if (i % 2 == 0 || i + 8 >= samples_.size()) thinned.push_back(std::move(samples_[i]));
-    }
-    samples_ = std::move(thinned);
+    thin(samples_, log_->base());
+}
+
+/// While nothing is written no checkpoint does it.
+void Replica::trim_old_log() {
+    if (failure_ || env_.clock.steady_ms() - retention_ms_ < limits::log_retention_look_ms) return;
+    trim_log();
 }
 
 }  // namespace syncline

@@ -135,8 +135,8 @@ Result<void> Replica::check_space(bool adds, std::size_t log_bytes) {
     return *refused;
 }
 
-std::uint64_t Replica::log_retention_bytes() const {
-    return space_.disk_low() ? 0 : options_.log_retention_bytes;
+LogRetention Replica::log_retention() const {
+    return space_.disk_low() ? LogRetention{} : options_.log_retention;
 }
 
 }  // namespace syncline

@@ -211,7 +211,7 @@ bool Replica::known_elsewhere(const Dot& dot) const {
 /// Where to begin to look: the last checkpoint before any of them.
 Position Replica::suffix_position() const {
     Position position = log_->base();
-    for (const Sample& sample : samples_) {
+    for (const LogSample& sample : samples_) {
         const bool before = std::all_of(
             primary_backup_->suffixes().begin(), primary_backup_->suffixes().end(),
             [&](const auto& suffix) { return sample.vv.counter(suffix.actor) < suffix.first; });

@@ -356,7 +356,7 @@ BOOST_AUTO_TEST_CASE(a_backup_that_was_broken_off_is_none) {
 BOOST_AUTO_TEST_CASE(the_log_is_kept_until_it_is_copied) {
     TestCluster cluster(1, [](ReplicaOptions& options) {
         options.log.segment_bytes = 8192;
-        options.log_retention_bytes = 8192;
+        options.log_retention.bytes = 8192;
         options.checkpoint_log_bytes = 8192;
     });
     TestReplica& replica = cluster.at(0);
@@ -383,7 +383,7 @@ BOOST_AUTO_TEST_CASE(the_log_is_kept_until_it_is_copied) {
 BOOST_AUTO_TEST_CASE(an_adopted_snapshot_begins_a_backup_anew) {
     TestCluster cluster(2, [](ReplicaOptions& options) {
         options.log.segment_bytes = 4096;
-        options.log_retention_bytes = 4096;
+        options.log_retention.bytes = 4096;
         options.checkpoint_log_bytes = 4096;
     });
     for (int i = 0; i < 60; ++i) {

@@ -69,7 +69,7 @@ std::optional<Code> transfer(TestReplica& replica, std::int64_t amount, const Ac
 /// A log so short that who was away needs a session.
 void short_log(ReplicaOptions& options) {
     options.log.segment_bytes = 4096;
-    options.log_retention_bytes = 4096;
+    options.log_retention.bytes = 4096;
     options.checkpoint_log_bytes = 4096;
     options.leaf_bits = 8;
 }

@@ -46,7 +46,7 @@ void part(TestCluster& cluster) {
 
 void short_log(ReplicaOptions& options) {
     options.log.segment_bytes = 4096;
-    options.log_retention_bytes = 4096;
+    options.log_retention.bytes = 4096;
     options.checkpoint_log_bytes = 4096;
     options.leaf_bits = 8;
 }

@@ -18,7 +18,7 @@ void add_links(TestCluster& cluster, std::size_t count) {
 /// Logs are cut so short that a peer who was away needs a Merkle session.
 void short_log(ReplicaOptions& options) {
     options.log.segment_bytes = 4096;
-    options.log_retention_bytes = 4096;
+    options.log_retention.bytes = 4096;
     options.checkpoint_log_bytes = 4096;
     options.leaf_bits = 8;
 }

@@ -15,7 +15,7 @@ namespace {
 /// Logs are cut so short that a peer who was away needs a Merkle session.
 void with_short_log(ReplicaOptions& options) {
     options.log.segment_bytes = 4096;
-    options.log_retention_bytes = 4096;
+    options.log_retention.bytes = 4096;
     options.checkpoint_log_bytes = 8192;
 }
 

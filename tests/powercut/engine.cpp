@@ -8,7 +8,7 @@ ReplicaOptions small_options(Random& random) {
     options.leaf_bits = 10;  // as many sums as there are buckets are made at each start
     // Two sizes, so that files are too small or too large to be used again now and then.
     options.log.segment_bytes = (random.below(4) > 0 ? 12 : 20) * limits::kib;
-    options.log_retention_bytes = random.below(4) * 8 * limits::kib;
+    options.log_retention.bytes = random.below(4) * 8 * limits::kib;
     options.checkpoint_log_bytes = (1 + random.below(4)) * 8 * limits::kib;
     return options;
 }

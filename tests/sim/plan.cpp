@@ -75,7 +75,7 @@ void choose_storage(Plan& plan, SimRandom& random) {
     }
     ReplicaOptions& replica = plan.replica;
     replica.log.segment_bytes = choose<std::size_t>(random, {8192, 12288, 16384, 32768});
-    replica.log_retention_bytes =
+    replica.log_retention.bytes =
         choose<std::uint64_t>(random, {0, 0, 8192, 32768, 131072, 1 << 30});
     replica.checkpoint_log_bytes = choose<std::uint64_t>(random, {1024, 4096, 16384, 65536});
     replica.checkpoint_interval_ms = choose<std::uint64_t>(random, {100, 500, 2000, 5000});
@@ -190,7 +190,7 @@ std::string describe(const Plan& plan) {
             ", fields " + std::to_string(plan.fields) + (plan.mixed_types ? ", mixed types" : "") +
             (plan.replica.policies.empty() ? "" : ", removals win") + ", segments of " +
             std::to_string(plan.replica.log.segment_bytes) + " B, retention " +
-            std::to_string(plan.replica.log_retention_bytes) + " B, 2^" +
+            std::to_string(plan.replica.log_retention.bytes) + " B, 2^" +
             std::to_string(plan.replica.leaf_bits) + " leaves, fanout " +
             std::to_string(plan.replica.session_fanout);
     if (plan.interval()) {

@@ -211,6 +211,11 @@ void TestCluster::pump(std::uint64_t ms) {
     }
 }
 
+void TestCluster::pass(std::uint64_t ms) {
+    clock_.now_ms += ms;
+    for (const auto& replica : replicas_) replica->replica().tick();
+}
+
 std::string TestCluster::difference() {
     for (const Error& error : closed) return "a link was closed: " + error.message;
     const Group& first = at(0)->group();

@@ -92,6 +92,8 @@ public:
     void restart(std::size_t index, const TestReplica::Between& between = {});
     /// Delivers messages and lets time pass for so long.
     void pump(std::uint64_t ms = 3000);
+    /// Lets time pass at one stroke: nothing happens meanwhile, and then one tick.
+    void pass(std::uint64_t ms);
     [[nodiscard]] std::uint64_t now_ms() const { return clock_.now_ms; }
     /// Why the replicas are not all alike and sound: empty when every one holds the same events and
     /// rows, the rows are what the sums say, and nobody raised an alarm.

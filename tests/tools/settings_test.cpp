@@ -55,6 +55,18 @@ BOOST_AUTO_TEST_CASE(nothing_given_means_the_defaults) {
     BOOST_TEST((settings->log_level == LogLevel::info));
 }
 
+BOOST_AUTO_TEST_CASE(retention_of_the_log_is_a_size_and_hours) {
+    const Result<ServeSettings> settings =
+        resolve_settings({{"log-retention-bytes", {{"20mb"}}}, {"log-retention-hours", {{"2"}}}});
+    BOOST_REQUIRE(settings);
+    BOOST_TEST(settings->server.log_retention.bytes == std::uint64_t{20} << 20);
+    BOOST_TEST(settings->server.log_retention.ms == 7'200'000U);
+    const std::string size = refusal({{"log-retention-bytes", {{"much"}}}});
+    BOOST_TEST(size.rfind("--log-retention-bytes: ", 0) == 0U, size);
+    const std::string hours = refusal({{"log-retention-hours", {{"-1"}}}});
+    BOOST_TEST(hours.rfind("--log-retention-hours: ", 0) == 0U, hours);
+}
+
 BOOST_AUTO_TEST_CASE(what_is_given_outranks_the_file) {
     const std::string path = write(
         "node = 'from-file'\n"
