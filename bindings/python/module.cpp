@@ -503,6 +503,33 @@ void transact(const Opened& opened, const py::function& write) {
     take(done);
 }
 
+/// Backs up, and tells a Python function after each piece. What it raises ends the backup, and is
+/// raised again where the backup was called; so does a signal, as of Ctrl-C.
+void backup(const Opened& opened, const Bytes& path, const py::object& progress) {
+    const Database& database = opened.get();
+    std::optional<py::error_already_set> raised;
+    const auto told = [&](const BackupProgress& so_far) {
+        const py::gil_scoped_acquire acquire;
+        try {
+            if (PyErr_CheckSignals() != 0) throw py::error_already_set();
+            if (progress.is_none()) return true;
+            const py::object answer =
+                progress(so_far.rows, so_far.rows_expected, so_far.events, so_far.bytes);
+            return !answer.is(py::bool_(false));
+        } catch (py::error_already_set& error) {
+            raised.emplace(std::move(error));
+            return false;
+        }
+    };
+    Result<void> done;
+    {
+        const py::gil_scoped_release release;
+        done = database.backup(path, told);
+    }
+    if (raised) throw std::move(*raised);
+    take(done);
+}
+
 /// A watch as Python holds it. To stop it waits for a call-back, which may wait for the
 /// interpreter's lock.
 class Watched {
@@ -595,6 +622,14 @@ void define_node(py::module_& module) {
     node.def("stop", &Started::stop);
 }
 
+void set_durability(DatabaseOptions& options, const std::string& name) {
+    if (name != "always" && name != "interval") {
+        throw Raised{
+            Error{Code::invalid_argument, "\"" + name + "\" is no durability: always or interval"}};
+    }
+    options.durability = name == "always" ? Durability::always : Durability::interval;
+}
+
 void define_database(py::module_& module) {
     py::class_<Context>(module, "Context");
     py::class_<Watched>(module, "Watch").def("stop", &Watched::stop);
@@ -613,6 +648,7 @@ void define_database(py::module_& module) {
             return opened.watch(key, callback);
         }));
     });
+    database.def("backup", &backup);
     database.def("stats", [](const Opened& self) {
         return to_python(released([&]() { return self.get().stats(); }));
     });
@@ -642,7 +678,10 @@ PYBIND11_MODULE(_core, module) {
         .def_readwrite("cluster", &DatabaseOptions::cluster)
         .def_readwrite("replicas", &DatabaseOptions::replicas)
         .def_readwrite("policies", &DatabaseOptions::policies)
-        .def_readwrite("checkpoint_interval_ms", &DatabaseOptions::checkpoint_interval_ms);
+        .def_readwrite("checkpoint_interval_ms", &DatabaseOptions::checkpoint_interval_ms)
+        .def_property("durability", nullptr, &set_durability)
+        .def_readwrite("sync_interval_ms", &DatabaseOptions::sync_interval_ms)
+        .def_readwrite("map_bytes", &DatabaseOptions::map_bytes);
     define_database(module);
     define_node(module);
     py::register_exception_translator([](std::exception_ptr pointer) {

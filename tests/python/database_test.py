@@ -209,3 +209,71 @@ def test_messages_carried_by_hand(tmp_path):
         with pytest.raises(syncline.Error):
             one.receive("two", b"garbage")
         assert int(one.counter("n")) == 3
+
+
+def test_a_backup_is_made_while_others_write(db, tmp_path):
+    for number in range(300):
+        db.string(f"key {number}").set("x" * 5000)
+    stop = threading.Event()
+
+    def write():
+        while not stop.is_set():
+            db.counter("n").add(1)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    told = []
+    db.backup(tmp_path / "copy", progress=told.append)
+    stop.set()
+    writer.join()
+    assert told[-1].rows >= 300 and told[-1].bytes > 300 * 5000
+    assert all(one.rows <= other.rows for one, other in zip(told, told[1:]))
+    binary = os.environ["SYNCLINE_BINARY"]
+    subprocess.run([binary, "verify", tmp_path / "copy"], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run([binary, "restore", tmp_path / "copy", "--data", tmp_path / "restored"],
+                   check=True, stdout=subprocess.DEVNULL)
+    with syncline.open(tmp_path / "restored") as restored:
+        assert restored.string("key 299").get() == "x" * 5000
+        assert 0 < int(restored.counter("n")) <= int(db.counter("n"))
+
+
+def test_a_backup_is_ended_by_who_is_told(db, tmp_path):
+    db.counter("n").add(1)
+    with pytest.raises(syncline.Unavailable, match="cancelled"):
+        db.backup(tmp_path / "one", progress=lambda progress: False)
+    with pytest.raises(ZeroDivisionError):
+        db.backup(tmp_path / "two", progress=lambda progress: 1 / 0)
+    with pytest.raises(syncline.InvalidArgument):
+        db.backup(tmp_path)
+    db.backup(tmp_path / "three", progress=lambda progress: None)
+    assert db.counter("n").add(1) == 2
+
+
+def test_nothing_can_be_backed_up_before_the_first_write(tmp_path):
+    with syncline.open(tmp_path / "d") as db, pytest.raises(syncline.Unavailable):
+        db.backup(tmp_path / "copy")
+
+
+def test_a_full_map_refuses_what_adds_and_takes_removals(tmp_path):
+    with syncline.open(tmp_path / "d", map_bytes=4 << 20, checkpoint_interval=0) as db:
+        with pytest.raises(syncline.NoSpace) as raised:
+            for number in range(1000):
+                db.string(f"key {number}").set("x" * 20000)
+        assert raised.value.code == "no_space" and isinstance(raised.value, OSError)
+        assert db.string("key 0").get() == "x" * 20000
+        assert db.string("key 0").remove()
+
+
+def test_with_durability_interval_an_end_without_close_makes_another_actor(tmp_path):
+    program = ("import os, sys, syncline\n"
+               "db = syncline.open(sys.argv[1], durability='interval', sync_interval=0.01)\n"
+               "db.counter('n').add(1); print(db.stats()['actor'], flush=True); os._exit(0)\n")
+    path = os.path.dirname(os.path.dirname(syncline.__file__))
+    told = subprocess.run([sys.executable, "-c", program, tmp_path / "d"], check=True, timeout=60,
+                          stdout=subprocess.PIPE, text=True,
+                          env={**os.environ, "PYTHONPATH": path}).stdout.strip()
+    with syncline.open(tmp_path / "d", durability="interval") as db:
+        assert int(db.counter("n")) == 1
+        assert db.stats()["actor"] != told
+    with pytest.raises(syncline.InvalidArgument, match="durability"):
+        syncline.open(tmp_path / "d", durability="sometimes")

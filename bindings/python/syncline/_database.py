@@ -199,6 +199,22 @@ class Watch:
             self.stop()
 
 
+class BackupProgress(NamedTuple):
+    """How far a backup is.
+
+    Attributes:
+        rows: copied so far.
+        rows_expected: there are about so many.
+        events: transactions copied that came meanwhile.
+        bytes: of the copy.
+    """
+
+    rows: int
+    rows_expected: int
+    events: int
+    bytes: int
+
+
 class Database(Keyspace):
     """An embedded replica: all data here, durable, complete without a network.
 
@@ -243,6 +259,26 @@ class Database(Keyspace):
     def stats(self):
         """What this database is and has done: identity, version vector, root hash, figures."""
         return self._space.stats()
+
+    def backup(self, path, progress=None):
+        """Copies the database into a new directory, while other threads read and write.
+
+        The copy is of the state at its end; `syncline verify` checks it, `syncline restore` makes
+        a data directory of it.
+
+        Args:
+            path: of the new directory.
+            progress: called after each piece with a BackupProgress; ends the backup by answering
+                False or raising. What is there then is no backup.
+
+        Raises:
+            InvalidArgument: the path is not empty.
+            Unavailable: another backup is under way, progress() ended it, or nothing was ever
+                written.
+            NoSpace, StorageError, Corrupt
+        """
+        told = progress and (lambda *figures: progress(BackupProgress(*figures)))
+        self._space.backup(os.fsencode(path), told)
 
     def next_message(self, peer):
         """What to carry to the replica called `peer` (a name of your choice), or None.
@@ -292,7 +328,8 @@ class Database(Keyspace):
         return self is other
 
 
-def open(path, replica="", *, cluster="", replicas=0, policies=None, checkpoint_interval=5.0):
+def open(path, replica="", *, cluster="", replicas=0, policies=None, checkpoint_interval=5.0,
+         durability="always", sync_interval=1.0, map_bytes=0):
     """Opens a data directory, or makes one.
 
     Args:
@@ -305,11 +342,18 @@ def open(path, replica="", *, cluster="", replicas=0, policies=None, checkpoint_
         policies: what removals do against concurrent adds to sets and flags, the same everywhere: a
             mapping of key prefixes to "add-wins" or "remove-wins". The longest prefix decides.
         checkpoint_interval: seconds after which changes leave the log for the tables.
+        durability: "always": calls that write return when it is on disk. "interval": when the
+            operating system has it; it is synced every `sync_interval`, and a power cut takes what
+            was written since. After an end without close() the replica then writes as another
+            actor: rights to bounded counters that it held stay with the old one.
+        sync_interval: seconds.
+        map_bytes: how large the rows on disk may become. From 85 % of it, or of the disk, calls
+            that add something raise NoSpace; reads and removals go on. 0: as the disk allows.
 
     Raises:
         Locked: it is open already.
-        InvalidArgument: it belongs to another cluster, or a policy is none.
-        Corrupt, VersionMismatch, StorageError
+        InvalidArgument: it belongs to another cluster, or a policy or the durability is none.
+        Corrupt, VersionMismatch, NoSpace, StorageError
     """
     options = _core.DatabaseOptions()
     options.path = os.fsdecode(path)
@@ -318,6 +362,9 @@ def open(path, replica="", *, cluster="", replicas=0, policies=None, checkpoint_
     options.replicas = replicas
     options.policies = [f"{prefix}={rule}" for prefix, rule in dict(policies or {}).items()]
     options.checkpoint_interval_ms = int(checkpoint_interval * 1000)
+    options.durability = durability
+    options.sync_interval_ms = int(sync_interval * 1000)
+    options.map_bytes = map_bytes
     return Database(_core.Database.open(options), options.path)
 
 

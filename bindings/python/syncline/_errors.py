@@ -2,7 +2,7 @@
 
 __all__ = ["Error", "InvalidArgument", "WrongType", "Overflow", "Corrupt", "StorageError",
            "LimitExceeded", "VersionMismatch", "Unauthorized", "Unavailable", "Locked",
-           "Conflict", "NoRights", "Permanent", "Timeout"]
+           "Conflict", "NoRights", "Permanent", "Timeout", "NoSpace"]
 
 
 class Error(Exception):
@@ -40,9 +40,15 @@ class Corrupt(Error):
 
 
 class StorageError(Error, OSError):
-    """The operating system refused a read, a write or a sync, or the disk is full."""
+    """The operating system refused a read, a write or a sync."""
 
     code = "io"
+
+
+class NoSpace(StorageError):
+    """The disk is full, or map_bytes is reached: nothing was done. Removals are still taken."""
+
+    code = "no_space"
 
 
 class LimitExceeded(Error, ValueError):
@@ -102,8 +108,7 @@ class Timeout(Error, TimeoutError):
 _BY_CODE = {kind.code: kind for kind in (InvalidArgument, WrongType, Overflow, Corrupt,
                                          StorageError, LimitExceeded, VersionMismatch,
                                          Unauthorized, Unavailable, Locked, Conflict,
-                                         NoRights, Permanent)}
-_BY_CODE["no_space"] = StorageError
+                                         NoRights, Permanent, NoSpace)}
 
 
 def from_code(code, message):
