@@ -4,6 +4,7 @@
 
 #include "core/base/log.hpp"
 #include "core/database_engine.hpp"
+#include "core/database_snapshots.hpp"
 
 namespace syncline {
 namespace {
@@ -130,6 +131,39 @@ Result<std::string> Database::describe() const {
 
 Result<void> Database::close() {
     return engine_->close();
+}
+
+// --- Snapshot
+
+Snapshot::Snapshot(std::shared_ptr<SnapshotAccess> access)
+    : Keyspace(access), snapshot_(std::move(access)) {}
+
+Snapshot::Snapshot(Snapshot&& other) noexcept = default;
+
+Snapshot& Snapshot::operator=(Snapshot&& other) noexcept {
+    if (this == &other) return *this;
+    release();
+    Keyspace::operator=(std::move(other));
+    snapshot_ = std::move(other.snapshot_);
+    return *this;
+}
+
+Snapshot::~Snapshot() {
+    release();
+}
+
+const VersionVector& Snapshot::version() const {
+    SYNCLINE_ASSERT(snapshot_ != nullptr);  // it was moved away
+    return snapshot_->version();
+}
+
+void Snapshot::release() {
+    if (snapshot_) snapshot_->release();
+}
+
+Result<Snapshot> Database::snapshot() const {
+    SYNCLINE_TRY(std::shared_ptr<SnapshotAccess> access, engine_->snapshot());
+    return Snapshot(std::move(access));
 }
 
 // --- Watch

@@ -11,6 +11,7 @@
 namespace syncline {
 
 class DatabaseEngine;
+class SnapshotAccess;
 
 struct DatabaseOptions {
     /// The data directory, made when missing; the same as a server's (syncline serve --data).
@@ -39,6 +40,10 @@ struct DatabaseOptions {
     /// Bytes that the rows on disk may have; from 85 % of it on, and from 85 % of the disk, writes
     /// that add something answer no_space, removals do not. 0: as many as the disk takes.
     std::uint64_t map_bytes = 0;
+    /// A Snapshot ends after so long, and when so many bytes have been written since it was taken
+    /// (of the log, or of rows in memory; more than 128 MiB count as 128 MiB).
+    std::uint64_t snapshot_ms_max = 60000;
+    std::uint64_t snapshot_bytes_max = std::uint64_t{128} << 20;
 };
 
 /// A change of a key that is watched.
@@ -65,6 +70,35 @@ public:
     explicit Reader(std::shared_ptr<Access> access) : Keyspace(std::move(access)) {}
     Reader(const Reader&) = delete;
     Reader& operator=(const Reader&) = delete;
+};
+
+/// One state of a database, which stays readable over many calls while others write: a checkpoint
+/// that is held. Each call reads the base alone, for as long as a read takes; whole sets and maps
+/// are read in slices of 1,000, between which others run. Its writes answer invalid_argument. Keys
+/// have ended that had when it was taken.
+///
+/// What is held grows memory and log, so it ends: after DatabaseOptions::snapshot_ms_max, when
+/// snapshot_bytes_max were written, when map or disk get full, when rows of a peer are taken over
+/// after a comparison, or with the database. Then its calls answer unavailable and say why; writers
+/// never wait for it. Errors of a call besides: as of any read.
+/// Thread-safety: all methods, from any threads; not while it is moved or destroyed.
+/// Destruction is release().
+class Snapshot final : public Keyspace {
+public:
+    Snapshot(Snapshot&& other) noexcept;
+    Snapshot& operator=(Snapshot&& other) noexcept;
+    ~Snapshot();
+
+    /// Every transaction that it shows, and no other. Ended or not.
+    [[nodiscard]] const VersionVector& version() const;
+    /// Lets the database go on with its checkpoints. Its handles answer unavailable from now on. A
+    /// second time does nothing.
+    void release();
+
+private:
+    friend class Database;
+    explicit Snapshot(std::shared_ptr<SnapshotAccess> access);
+    std::shared_ptr<SnapshotAccess> snapshot_;  // shared with its handles; null: moved away
 };
 
 /// Calls back for changes of one key until it is stopped or destroyed.
@@ -141,6 +175,14 @@ public:
     /// Runs `read` on one state, and returns when what it saw is durable. It runs alone: others
     /// wait.
     Result<void> read(const std::function<Result<void>(Reader&)>& read) const;
+
+    /// A snapshot of the state as it is now, with all that was written before the call. Takes as
+    /// long as a checkpoint: what was changed since the last one is written to the tables, and
+    /// synced. Snapshots between which nothing was written share one state; else a second one waits
+    /// until the first has ended or is released, so do not take two in one thread with writes
+    /// between them. Errors: unavailable (closed, nothing was ever written, or an older state is
+    /// still being read), no_space, the storage's.
+    Result<Snapshot> snapshot() const;
 
     /// Calls `on_change` for every transaction that changes the key, once it is durable, in order,
     /// and before the call that made it returns. It runs on the thread that made the change

@@ -21,7 +21,8 @@ Uuid cluster_of(const std::string& name) {
     return *uuid;
 }
 
-constexpr std::uint64_t reads_each_turn = 256;
+// Snapshots end long before writers would have to wait for the checkpoint that they hold back.
+static_assert(2 * limits::snapshot_bytes_max <= limits::overlay_bytes_max);
 
 Error closed_error() {
     return Error{Code::unavailable, "the database is closed"};
@@ -50,7 +51,9 @@ DatabaseEngine::DatabaseEngine(const DatabaseOptions& options)
       checkpoint_interval_ms_(options.checkpoint_interval_ms),
       durability_(options.durability),
       sync_interval_ms_(std::max<std::uint64_t>(options.sync_interval_ms, 1)),
-      map_bytes_(options.map_bytes) {}
+      map_bytes_(options.map_bytes),
+      snapshot_ms_max_(options.snapshot_ms_max),
+      snapshot_bytes_max_(std::min(options.snapshot_bytes_max, limits::snapshot_bytes_max)) {}
 
 DatabaseEngine::~DatabaseEngine() {
     SYNCLINE_ASSERT(closed_ || !data_.base);
@@ -103,6 +106,7 @@ Result<void> DatabaseEngine::open_replica() {
     };
     replica_->on_adopted = [this](const VersionVector&) {
         watches_.note_adopted(replica_->log().end());
+        end_snapshot("rows of a peer were taken over");
     };
     jobs_ = std::make_unique<StorageJobs>([this]() { job_done(); });
     if (durability_ == Durability::interval) timekeeper_ = std::thread([this]() { keep_time(); });
@@ -275,6 +279,7 @@ void DatabaseEngine::turn_end(Waiter* current) {
 Committed DatabaseEngine::due() {
     jobs_->start(*replica_);
     Committed committed = replica_->committed();
+    if (end_due_snapshot()) jobs_->start(*replica_);
     for (Outgoing& message : committed.messages) {
         if (Exchanges::owns(message.link)) {
             exchanges_.queue(std::move(message));
@@ -379,8 +384,9 @@ Result<void> DatabaseEngine::close() {
     progress_.wait(lock, [&]() {
         // What waits for space would wait here for ever; it was never acknowledged.
         if (replica_ && replica_->waits_for_space()) fail_waiters(*replica_->waits_for_space());
-        return waiters_.empty() && !backing_up_;
+        return waiters_.empty() && !backing_up_ && snapshot_waiters_ == 0;
     });
+    end_snapshot("the database is closed");
     const Result<void> result = last_checkpoint(lock);
     std::unique_ptr<StorageJobs> jobs = std::move(jobs_);
     lock.unlock();

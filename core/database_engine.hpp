@@ -23,7 +23,13 @@ public:
     virtual ~Access() = default;
     virtual Result<void> read(const Operation& operation) = 0;
     virtual Result<void> write(const Operation& operation) = 0;
+    /// What is read stays as it is from call to call.
+    [[nodiscard]] virtual bool lasts() const { return false; }
 };
+
+class SnapshotAccess;
+struct SnapshotState;
+struct HeldCheckpoint;
 
 /// The inside of a Database: a replica behind a lock, its storage jobs, and those who wait.
 ///
@@ -34,7 +40,7 @@ public:
 /// Failures: a storage failure is the answer to all who wait and to every later call. A call from
 /// inside a callback, which would wait for itself, is an error.
 /// Thread-safety: all public methods.
-class DatabaseEngine final : public Access {
+class DatabaseEngine final : public Access, public std::enable_shared_from_this<DatabaseEngine> {
 public:
     static Result<std::shared_ptr<DatabaseEngine>> open(const DatabaseOptions& options);
     explicit DatabaseEngine(const DatabaseOptions& options);
@@ -53,6 +59,11 @@ public:
     /// Some more rows; the status says whether that was all.
     Result<ScrubStatus> continue_scrub();
     Result<void> stop_scrub();
+
+    // Snapshots: core/database_snapshots.cpp
+    Result<std::shared_ptr<SnapshotAccess>> snapshot();
+    Result<void> read_snapshot(SnapshotAccess& access, const Operation& operation);
+    void release_snapshot(SnapshotAccess& access);
 
     Result<std::optional<Bytes>> next_message(const std::string& peer);
     Result<void> receive(const std::string& peer, BytesView bytes);
@@ -108,6 +119,9 @@ private:
     };
     class Holding;
     class BackingUp;
+    class SnapshotWaiter;
+    /// A read that finds all durable makes no turn; of so many one does.
+    static constexpr std::uint64_t reads_each_turn = 256;
     using Lock = std::unique_lock<std::mutex>;
 
     Result<void> open_directory(const DatabaseOptions& options);
@@ -127,6 +141,10 @@ private:
     void job_done();
     void keep_time();
     Result<void> last_checkpoint(Lock& lock);
+    Result<std::shared_ptr<SnapshotState>> open_snapshot(
+        std::shared_ptr<const HeldCheckpoint> held);
+    void end_snapshot(const std::string& why);
+    bool end_due_snapshot();
 
     const std::size_t replicas_;
     KeyPolicies policies_;
@@ -134,6 +152,8 @@ private:
     const Durability durability_;
     const std::uint64_t sync_interval_ms_;
     const std::uint64_t map_bytes_;
+    const std::uint64_t snapshot_ms_max_;
+    const std::uint64_t snapshot_bytes_max_;
     SystemClock clock_;
     SystemRandom random_;
     WatchList watches_;
@@ -151,6 +171,8 @@ private:
     std::uint64_t next_client_ = 1;
     std::uint64_t reads_ = 0;
     bool backing_up_ = false;
+    std::weak_ptr<SnapshotState> snapshot_;  // the one that can be read, if any is held
+    std::size_t snapshot_waiters_ = 0;
     bool closing_ = false;
     bool closed_ = false;
     std::unique_ptr<StorageJobs> jobs_;  // its threads use everything above

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <concepts>
+#include <iterator>
 
 #include "core/database_engine.hpp"
 #include "core/engine/operations.hpp"
@@ -96,6 +97,25 @@ Result<Siblings> read_siblings(Transaction& txn, BytesView key, CellType type,
         siblings.values.insert(first ? siblings.values.begin() : siblings.values.end(), sibling);
     }
     return siblings;
+}
+
+/// What a turn can spare.
+constexpr std::size_t slice_count = 1000;
+
+/// All of a collection that stays as it is, in slices: others need not wait for the whole.
+template <std::invocable<const std::optional<Bytes>&> F, typename Name>
+auto gather(const F& slice_after, const Name& name_of)
+    -> std::invoke_result_t<F, const std::optional<Bytes>&> {
+    typename std::invoke_result_t<F, const std::optional<Bytes>&>::Value all;
+    std::size_t before = 0;
+    do {
+        before = all.size();
+        std::optional<Bytes> last;
+        if (!all.empty()) last = name_of(all.back());
+        SYNCLINE_TRY(auto slice, slice_after(last));
+        std::move(slice.begin(), slice.end(), std::back_inserter(all));
+    } while (all.size() == before + slice_count);
+    return all;
 }
 
 Result<void> clear(Access& access, BytesView key, CellType type) {
@@ -265,8 +285,19 @@ Result<std::uint64_t> SetHandle::size() const {
 }
 
 Result<std::vector<Bytes>> SetHandle::members() const {
+    if (access_->lasts()) {
+        return gather([&](const std::optional<Bytes>& last) { return members(last, slice_count); },
+                      [](const Bytes& member) { return member; });
+    }
     return run(*access_, Kind::read, key_,
                [&](Transaction& txn) { return operations::set_members(txn, key_); });
+}
+
+Result<std::vector<Bytes>> SetHandle::members(std::optional<BytesView> after,
+                                              std::size_t count) const {
+    return run(*access_, Kind::read, key_, [&](Transaction& txn) {
+        return operations::set_members(txn, key_, operations::Slice{after, count});
+    });
 }
 
 Result<void> SetHandle::clear() const {
@@ -310,8 +341,19 @@ Result<std::uint64_t> MapHandle::size() const {
 }
 
 Result<std::vector<std::pair<Bytes, Bytes>>> MapHandle::entries() const {
+    if (access_->lasts()) {
+        return gather([&](const std::optional<Bytes>& last) { return entries(last, slice_count); },
+                      [](const std::pair<Bytes, Bytes>& entry) { return entry.first; });
+    }
     return run(*access_, Kind::read, key_,
                [&](Transaction& txn) { return operations::hash_all(txn, key_); });
+}
+
+Result<std::vector<std::pair<Bytes, Bytes>>> MapHandle::entries(std::optional<BytesView> after,
+                                                                std::size_t count) const {
+    return run(*access_, Kind::read, key_, [&](Transaction& txn) {
+        return operations::hash_all(txn, key_, operations::Slice{after, count});
+    });
 }
 
 Result<std::int64_t> MapHandle::increment(BytesView field, std::int64_t amount) const {

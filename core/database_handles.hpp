@@ -60,12 +60,13 @@ struct KeyPage {
 ///
 /// Made by a Database: each call is a transaction of its own, and returns when all it saw and wrote
 /// is durable. Made by a Batch or a Reader: part of that one transaction, and of no use after it
-/// (Error unavailable). A handle may outlive its Database: then too it answers unavailable.
-/// Errors of every call, besides those named: wrong_type (the key holds another type), limit (key,
-/// field or value too long), unavailable (closed, or called from inside a callback of the
-/// database), no_space (of calls that add something: disk or map_bytes are full, nothing was done),
-/// and the storage's: io, corrupt. After one of these every call returns it.
-/// Thread-safety: as where it comes from; a Database's handles may be used by many threads.
+/// (Error unavailable). Made by a Snapshot: each call reads that state, as long as it can be read.
+/// A handle may outlive its Database: then too it answers unavailable. Errors of every call,
+/// besides those named: wrong_type (the key holds another type), limit (key, field or value too
+/// long), unavailable (closed, or called from inside a callback of the database), no_space (of
+/// calls that add something: disk or map_bytes are full, nothing was done), and the storage's: io,
+/// corrupt. After one of these every call returns it. Thread-safety: as where it comes from; a
+/// Database's handles may be used by many threads.
 class Handle {
 public:
     /// For Keyspace, which makes them.
@@ -164,6 +165,10 @@ public:
     Result<std::uint64_t> size() const;
     /// In the order of their hashes. O(n), in memory at once.
     Result<std::vector<Bytes>> members() const;
+    /// A slice of them: up to `count` behind a member, which need not be one any more; nothing:
+    /// from the first on. Fewer than `count`: it was the last slice. A member that is there
+    /// throughout a walk is met exactly once. In a Batch: as before it. O(log n + count).
+    Result<std::vector<Bytes>> members(std::optional<BytesView> after, std::size_t count) const;
     /// Removes the members that this replica sees.
     Result<void> clear() const;
 };
@@ -288,6 +293,9 @@ public:
     Result<std::uint64_t> size() const;
     /// In the order of the fields' hashes. O(n), in memory at once.
     Result<std::vector<std::pair<Bytes, Bytes>>> entries() const;
+    /// A slice of them, as SetHandle::members().
+    Result<std::vector<std::pair<Bytes, Bytes>>> entries(std::optional<BytesView> after,
+                                                         std::size_t count) const;
     /// Adds to a field that is a counter; returns the sum that this replica sees.
     /// Errors: invalid_argument (the value is no number), overflow.
     Result<std::int64_t> increment(BytesView field, std::int64_t amount) const;
@@ -297,7 +305,7 @@ public:
     Result<void> clear() const;
 };
 
-/// The keys of a database, as a Database, a Batch and a Reader show them alike.
+/// The keys of a database, as a Database, a Batch, a Reader and a Snapshot show them alike.
 class Keyspace {
 public:
     [[nodiscard]] CounterHandle counter(BytesView key) const;

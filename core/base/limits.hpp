@@ -97,6 +97,11 @@ constexpr std::uint64_t clock_offset_ms_max = 10000;
 /// later deadline to arrive.
 constexpr std::uint64_t expiry_grace_ms = 2 * clock_offset_ms_max + 5000;
 
+/// A snapshot of an embedded database holds checkpoints back, so that memory and log grow: it ends
+/// after so long, and when so much has been written meanwhile.
+constexpr std::uint64_t snapshot_ms_max = 60000;
+constexpr std::uint64_t snapshot_bytes_max = 128 * mib;
+
 /// What a backup reads in one turn, one block of its files; a text is read whole.
 constexpr std::size_t backup_piece_bytes_target = 512 * kib;
 /// A backup gives up when so much log waits to be copied.

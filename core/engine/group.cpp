@@ -164,11 +164,17 @@ Result<std::optional<CellType>> Group::visible_type(BytesView key) {
 }
 
 Result<void> Group::scan_cells(BytesView key, CellType type, const CellVisitor& visit,
-                               WalkOrder walk) {
+                               WalkOrder walk, std::optional<BytesView> after) {
     SYNCLINE_CHECK(trust(key));
     Result<void> status;
     bool go_on = true;
     std::vector<RowRange> ranges = rows_of_key(key, static_cast<std::uint8_t>(type));
+    if (after) {
+        const RowKey left = encode_row_key(key, static_cast<std::uint8_t>(type), after);
+        for (RowRange& range : ranges) {
+            range.first = std::min(std::max(range.first, successor(left.bytes)), range.last);
+        }
+    }
     if (walk == WalkOrder::descending) std::reverse(ranges.begin(), ranges.end());
     for (const RowRange& range : ranges) {
         const auto visit_row = [&](BytesView row_key, BytesView value) {

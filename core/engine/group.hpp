@@ -76,9 +76,11 @@ public:
     Result<std::uint64_t> count(BytesView key, CellType type);
     /// The live type with the highest precedence, if any.
     Result<std::optional<CellType>> visible_type(BytesView key);
-    /// Walks rows of one type of a key, in row order or back, live or not.
+    /// Walks rows of one type of a key, in row order or back, live or not; from behind the row of
+    /// a field, if one is named, in ascending order.
     Result<void> scan_cells(BytesView key, CellType type, const CellVisitor& visit,
-                            WalkOrder walk = WalkOrder::ascending);
+                            WalkOrder walk = WalkOrder::ascending,
+                            std::optional<BytesView> after = std::nullopt);
     /// Walks members of a sorted set in the order of their scores. O(log n) to the first.
     Result<void> scan_scores(BytesView key, const ScoreRange& range, WalkOrder walk,
                              const ScoreVisitor& visit);

@@ -189,6 +189,18 @@ Result<std::vector<Bytes>> set_members(Transaction& txn, BytesView key) {
     return members;
 }
 
+Result<std::vector<Bytes>> set_members(Transaction& txn, BytesView key, const Slice& slice) {
+    SYNCLINE_CHECK(exists_as(txn, key, CellType::set));
+    std::vector<Bytes> members;
+    if (slice.count == 0) return members;
+    const auto visit = [&](BytesView member, const Cell&) {
+        members.emplace_back(member);
+        return members.size() < slice.count;
+    };
+    SYNCLINE_CHECK(txn.scan_stored(key, CellType::set, slice.after, visit));
+    return members;
+}
+
 Result<bool> flag_enable(Transaction& txn, BytesView key) {
     SYNCLINE_CHECK(exists_as(txn, key, CellType::flag));
     SYNCLINE_TRY(const Cell cell, txn.cell(key, CellType::flag, std::nullopt));
@@ -252,6 +264,21 @@ Result<std::vector<std::pair<Bytes, Bytes>>> hash_all(Transaction& txn, BytesVie
         }
         return true;
     }));
+    return all;
+}
+
+Result<std::vector<std::pair<Bytes, Bytes>>> hash_all(Transaction& txn, BytesView key,
+                                                      const Slice& slice) {
+    SYNCLINE_CHECK(exists_as(txn, key, CellType::hash));
+    std::vector<std::pair<Bytes, Bytes>> all;
+    if (slice.count == 0) return all;
+    const auto visit = [&](BytesView field, const Cell& cell) {
+        if (std::optional<Bytes> value = string_value(cell)) {
+            all.emplace_back(Bytes(field), std::move(*value));
+        }
+        return all.size() < slice.count;
+    };
+    SYNCLINE_CHECK(txn.scan_stored(key, CellType::hash, slice.after, visit));
     return all;
 }
 

@@ -42,6 +42,13 @@ Result<bool> set_add(Transaction& txn, BytesView key, BytesView member);
 Result<bool> set_remove(Transaction& txn, BytesView key, BytesView member);
 Result<bool> set_contains(Transaction& txn, BytesView key, BytesView member);
 Result<std::vector<Bytes>> set_members(Transaction& txn, BytesView key);
+/// Which part of a collection, in the order of rows: up to `count` elements behind one.
+struct Slice {
+    std::optional<BytesView> after;
+    std::size_t count = 0;
+};
+/// As before the transaction, as all slices are.  O(log n + count), and dead rows between.
+Result<std::vector<Bytes>> set_members(Transaction& txn, BytesView key, const Slice& slice);
 
 // Flags. Of concurrent calls enabling wins, or where removals win (KeyPolicies) disabling.
 /// True when it was disabled, as a flag is that was never enabled.
@@ -59,6 +66,8 @@ Result<std::int64_t> hash_increment(Transaction& txn, BytesView key, BytesView f
                                     std::int64_t amount);
 Result<Bytes> hash_increment(Transaction& txn, BytesView key, BytesView field, Decimal amount);
 Result<std::vector<std::pair<Bytes, Bytes>>> hash_all(Transaction& txn, BytesView key);
+Result<std::vector<std::pair<Bytes, Bytes>>> hash_all(Transaction& txn, BytesView key,
+                                                      const Slice& slice);
 
 /// Sets the score of a member. Returns the one it had; nothing: the member is new. Precondition:
 /// the score is not NaN.

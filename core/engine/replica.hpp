@@ -25,6 +25,7 @@
 namespace syncline {
 
 class Link;
+struct HeldCheckpoint;
 
 /// A connection to a peer, named by whoever runs the replica; never reused.
 using LinkId = std::uint64_t;
@@ -229,6 +230,13 @@ public:
     Result<std::optional<BaseMark>> base_mark();
     /// As Log::read.
     Result<std::optional<LogRecord>> read_log(Position position) { return log_->read(position); }
+    /// For readers of one state over many turns: a checkpoint of all records in front of `from`,
+    /// with the right to read it in the base as long as it is held, or until a peer's rows are
+    /// adopted (on_adopted). Nothing yet: it is made as soon as possible, so ask again when a
+    /// checkpoint was finished, or call forget_reader(). While it is held no other is made.
+    std::shared_ptr<const HeldCheckpoint> hold_checkpoint(Position from);
+    /// Nobody waits for hold_checkpoint() any more.
+    void forget_reader();
     /// Keeps the log from this position on, or not any longer. One holder at a time.
     void hold_log(std::optional<Position> from) { log_hold_ = from; }
     /// Meta rows of a base whose rows were not born in its log, which is empty: all that `vv`
@@ -409,7 +417,7 @@ private:
     void trim_log();
     void trim_old_log();
     [[nodiscard]] VersionVector base_vv() const;
-    [[nodiscard]] std::shared_ptr<const Snapshot> take_snapshot(Position position) const;
+    [[nodiscard]] std::shared_ptr<const HeldCheckpoint> take_snapshot(Position position) const;
 
     // Merkle sessions: core/engine/replica_sessions.cpp
     void drive_sessions();
@@ -435,7 +443,8 @@ private:
     void give_up_log(const Error& error);
     [[nodiscard]] Position log_from() const;
     void drive_repair();
-    [[nodiscard]] std::shared_ptr<const Snapshot> without_damage(const Snapshot& made) const;
+    [[nodiscard]] std::shared_ptr<const HeldCheckpoint> without_damage(
+        const HeldCheckpoint& made) const;
     Result<bool> find_damage(const std::optional<SessionTree::Node>& node);
     [[nodiscard]] bool repair_fits(const SessionPuller& session) const;
     void alarm_difference();
@@ -487,9 +496,11 @@ private:
     std::uint64_t checkpoint_ms_ = 0;                 // when it was begun
     std::optional<Store::Checkpoint> prepared_;       // waits until its position is durable
     std::optional<LogSample> checkpointing_;
-    std::shared_ptr<const Snapshot> snapshot_making_;  // with the checkpoint under way
-    std::weak_ptr<const Snapshot> snapshot_;           // while somebody holds it: no checkpoint
+    std::shared_ptr<const HeldCheckpoint> snapshot_making_;  // with the checkpoint under way
+    std::weak_ptr<const HeldCheckpoint> snapshot_;  // while somebody holds it: no checkpoint
     bool snapshot_wanted_ = false;
+    bool reader_waits_ = false;                              // for hold_checkpoint()
+    std::shared_ptr<const HeldCheckpoint> reader_snapshot_;  // made for it, until it is fetched
     /// While an adopted snapshot is on its way into the base, no record after this is flushed.
     std::optional<Position> flush_hold_;
     std::uint64_t sync_ms_ = 0;  // steady; when the latest flush was begun

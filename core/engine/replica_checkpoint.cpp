@@ -77,13 +77,13 @@ void Replica::prepare_checkpoint(Position position) {
     prepared_ = store_.begin_checkpoint(position, std::move(meta), std::move(purges));
 }
 
-std::shared_ptr<const Snapshot> Replica::take_snapshot(Position position) const {
-    return std::make_shared<const Snapshot>(Snapshot{position,
-                                                     group_->vv(),
-                                                     group_->clock().last(),
-                                                     group_->leaf_sums(),
-                                                     stable_cut_.cut(),
-                                                     {}});
+std::shared_ptr<const HeldCheckpoint> Replica::take_snapshot(Position position) const {
+    return std::make_shared<const HeldCheckpoint>(HeldCheckpoint{position,
+                                                                 group_->vv(),
+                                                                 group_->clock().last(),
+                                                                 group_->leaf_sums(),
+                                                                 stable_cut_.cut(),
+                                                                 {}});
 }
 
 std::shared_ptr<const void> Replica::finish_checkpoint(const Result<void>& result) {
@@ -107,8 +107,23 @@ std::shared_ptr<const void> Replica::finish_checkpoint(const Result<void>& resul
     snapshot_ = snapshot_making_;
     trim_log();
     drive_sessions();
-    snapshot_making_.reset();  // lives on while a session holds it
+    if (reader_waits_) reader_snapshot_ = snapshot_making_;
+    snapshot_making_.reset();  // lives on while a session or a reader holds it
     return flushed;
+}
+
+std::shared_ptr<const HeldCheckpoint> Replica::hold_checkpoint(Position from) {
+    std::shared_ptr<const HeldCheckpoint> held = checkpointing_ ? nullptr : snapshot_.lock();
+    if (held && held->position >= from) return held;
+    reader_snapshot_.reset();  // too old for whoever asks
+    reader_waits_ = true;
+    if (!held && !checkpointing_) snapshot_wanted_ = true;
+    return nullptr;
+}
+
+void Replica::forget_reader() {
+    reader_waits_ = false;
+    reader_snapshot_.reset();
 }
 
 void Replica::save_meta(RowChanges& meta, Position position) const {

@@ -54,7 +54,7 @@ void Replica::drive_comparison() {
 /// A peer serves one session on a link: one that pulls goes first.
 void Replica::start_comparison() {
     if (pulling_ || session_wanted_) return;
-    std::shared_ptr<const Snapshot> snapshot = snapshot_.lock();
+    std::shared_ptr<const HeldCheckpoint> snapshot = snapshot_.lock();
     if (!snapshot && snapshot_making_ && !checkpointing_) snapshot = snapshot_making_;
     if (!snapshot) {
         if (!checkpointing_) snapshot_wanted_ = true;

@@ -234,8 +234,8 @@ void Replica::drive_repair() {
 }
 
 /// The own snapshot as if damaged buckets held nothing: then the peer sends all it has in them.
-std::shared_ptr<const Snapshot> Replica::without_damage(const Snapshot& made) const {
-    auto snapshot = std::make_shared<Snapshot>(made);
+std::shared_ptr<const HeldCheckpoint> Replica::without_damage(const HeldCheckpoint& made) const {
+    auto snapshot = std::make_shared<HeldCheckpoint>(made);
     for (const auto& [bucket, reason] : group_->damaged()) {
         snapshot->sums.set_leaf(bucket, LeafSum());
         snapshot->excluded.insert(bucket);

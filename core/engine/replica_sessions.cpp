@@ -66,7 +66,7 @@ void Replica::advance_pulling() {
 /// The puller's snapshot must be taken while no foreign event is applied any more, so an older one
 /// that serves a peer does not do; new peers are told to wait until ours is there.
 void Replica::start_pulling() {
-    const std::shared_ptr<const Snapshot> made =
+    const std::shared_ptr<const HeldCheckpoint> made =
         snapshot_making_ && !checkpointing_ ? snapshot_making_ : nullptr;
     if (!made) {
         if (snapshot_.expired() && !checkpointing_) snapshot_wanted_ = true;
@@ -86,7 +86,7 @@ void Replica::start_pulling() {
 }
 
 void Replica::serve(LinkId link, Serving& serving) {
-    std::shared_ptr<const Snapshot> snapshot = snapshot_.lock();
+    std::shared_ptr<const HeldCheckpoint> snapshot = snapshot_.lock();
     if (!snapshot && snapshot_making_ && !checkpointing_) snapshot = snapshot_making_;
     if (!snapshot) {
         if (!checkpointing_) snapshot_wanted_ = true;

@@ -204,6 +204,16 @@ Result<void> Transaction::scan_cells(BytesView key, CellType type, const CellVis
     });
 }
 
+Result<void> Transaction::scan_stored(BytesView key, CellType type, std::optional<BytesView> after,
+                                      const CellVisitor& visit) {
+    SYNCLINE_TRY(const bool gone, is_gone(key, type));
+    if (gone) return {};
+    const auto visit_live = [&](BytesView field, const Cell& cell) {
+        return !cell.live() || visit(field, cell);
+    };
+    return group_.scan_cells(key, type, visit_live, WalkOrder::ascending, after);
+}
+
 Result<void> Transaction::scan_list(BytesView key, WalkOrder walk, const CellVisitor& visit) {
     constexpr CellType type = CellType::list;
     std::map<BytesView, const Staged*> staged;  // by position, as the group's elements come

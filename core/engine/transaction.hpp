@@ -28,6 +28,10 @@ public:
     Result<std::optional<CellType>> visible_type(BytesView key);
     /// Live cells of one type of a key, in no particular order.
     Result<void> scan_cells(BytesView key, CellType type, const CellVisitor& visit);
+    /// Live cells of the group alone, without what this transaction has staged, in the order of
+    /// rows and from behind a field: a slice of a walk that takes several transactions.
+    Result<void> scan_stored(BytesView key, CellType type, std::optional<BytesView> after,
+                             const CellVisitor& visit);
     /// Elements of a list in order, or back.
     Result<void> scan_list(BytesView key, WalkOrder walk, const CellVisitor& visit);
     /// Members of a sorted set in the order of their scores.

@@ -33,7 +33,7 @@ Bytes hash_input(const LeafSum& sum) {
 
 // --- SessionTree
 
-SessionTree::SessionTree(std::shared_ptr<const Snapshot> snapshot, Store& store,
+SessionTree::SessionTree(std::shared_ptr<const HeldCheckpoint> snapshot, Store& store,
                          std::uint64_t nonce, unsigned fanout_bits)
     : snapshot_(std::move(snapshot)),
       store_(store),
@@ -141,13 +141,13 @@ std::optional<std::vector<SessionTree::Node>> SessionTree::select(
 
 // --- SessionServer
 
-SessionServer::SessionServer(std::shared_ptr<const Snapshot> snapshot, Store& store,
+SessionServer::SessionServer(std::shared_ptr<const HeldCheckpoint> snapshot, Store& store,
                              const SessionOpen& open)
     : open_(open),
       tree_(std::move(snapshot), store, open.nonce, static_cast<unsigned>(open.fanout_bits)) {}
 
 Message SessionServer::opened() {
-    const Snapshot& snapshot = tree_.snapshot();
+    const HeldCheckpoint& snapshot = tree_.snapshot();
     SessionOpened opened;
     opened.session = session();
     opened.vv = snapshot.vv;
@@ -314,7 +314,7 @@ Result<Message> SessionServer::rows(const SessionRowsRequest& request) {
 
 // --- SessionPuller
 
-SessionPuller::SessionPuller(std::shared_ptr<const Snapshot> snapshot, Store& store,
+SessionPuller::SessionPuller(std::shared_ptr<const HeldCheckpoint> snapshot, Store& store,
                              std::uint64_t nonce, unsigned fanout_bits, Purpose purpose)
     : tree_(std::move(snapshot), store, nonce, fanout_bits),
       nonce_(nonce),

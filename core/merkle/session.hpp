@@ -13,7 +13,7 @@ namespace syncline {
 
 /// The state of a replica at one log position: rows in the base, and what describes them. While
 /// somebody holds one, no checkpoint may change the base.
-struct Snapshot {
+struct HeldCheckpoint {
     Position position = 0;
     VersionVector vv;
     Hlc hlc;
@@ -36,10 +36,10 @@ public:
         LeafSum hash;
     };
 
-    SessionTree(std::shared_ptr<const Snapshot> snapshot, Store& store, std::uint64_t nonce,
+    SessionTree(std::shared_ptr<const HeldCheckpoint> snapshot, Store& store, std::uint64_t nonce,
                 unsigned fanout_bits);
 
-    [[nodiscard]] const Snapshot& snapshot() const { return *snapshot_; }
+    [[nodiscard]] const HeldCheckpoint& snapshot() const { return *snapshot_; }
     [[nodiscard]] LeafSum sum(const Node& node) const;
     /// 40 bits of a salted hash of the node's sum; what is compared with the other side.
     [[nodiscard]] std::uint64_t hash(const Node& node) const;
@@ -64,7 +64,7 @@ public:
         const std::vector<Node>& frontier, const std::vector<std::uint16_t>& masks) const;
 
 private:
-    std::shared_ptr<const Snapshot> snapshot_;
+    std::shared_ptr<const HeldCheckpoint> snapshot_;
     Store& store_;
     std::uint64_t nonce_;
     unsigned fanout_bits_;
@@ -75,7 +75,8 @@ private:
 /// The side that serves: holds a snapshot and answers. Confined to one thread; sans-I/O.
 class SessionServer {
 public:
-    SessionServer(std::shared_ptr<const Snapshot> snapshot, Store& store, const SessionOpen& open);
+    SessionServer(std::shared_ptr<const HeldCheckpoint> snapshot, Store& store,
+                  const SessionOpen& open);
 
     /// The answer to the OPEN.
     Message opened();
@@ -137,7 +138,7 @@ public:
         compare,  ///< find all that differs, whoever is ahead; stages less
     };
 
-    SessionPuller(std::shared_ptr<const Snapshot> snapshot, Store& store, std::uint64_t nonce,
+    SessionPuller(std::shared_ptr<const HeldCheckpoint> snapshot, Store& store, std::uint64_t nonce,
                   unsigned fanout_bits, Purpose purpose = Purpose::adopt);
 
     Message open() const;
@@ -149,7 +150,7 @@ public:
     [[nodiscard]] State state() const { return state_; }
     [[nodiscard]] const VersionVector& peer_vv() const { return opened_.vv; }
     [[nodiscard]] const LeafSum& peer_root() const { return opened_.root; }
-    [[nodiscard]] const Snapshot& own() const { return tree_.snapshot(); }
+    [[nodiscard]] const HeldCheckpoint& own() const { return tree_.snapshot(); }
     [[nodiscard]] const VersionVector& peer_cut() const { return opened_.cut; }
     [[nodiscard]] Hlc peer_hlc() const { return opened_.hlc; }
     [[nodiscard]] Position peer_position() const { return opened_.position; }

@@ -3,6 +3,7 @@
 #include <boost/test/unit_test.hpp>
 
 #include "core/engine/event_head.hpp"
+#include "core/merkle/session.hpp"
 #include "tests/support/cluster.hpp"
 #include "tests/support/seeds.hpp"
 
@@ -27,6 +28,15 @@ void write_keys(TestReplica& replica, const std::string& prefix, int count) {
     for (int i = 0; i < count; ++i) {
         replica.set(prefix + std::to_string(i), Bytes(100, 'v') + std::to_string(i));
     }
+}
+
+bool value_in_base(TestReplica& replica, BytesView key) {
+    const RowKey row =
+        encode_row_key(key, static_cast<std::uint8_t>(CellType::string), std::nullopt);
+    const Result<std::optional<Bytes>> value =
+        replica->group().store().get_base(Table::cells, row.bytes);
+    BOOST_REQUIRE(value);
+    return value->has_value();
 }
 
 }  // namespace
@@ -131,6 +141,55 @@ BOOST_AUTO_TEST_CASE(a_trimmed_log_is_made_up_for_by_a_merkle_session) {
     cluster.pump();
     BOOST_TEST(cluster.difference() == "");
     BOOST_TEST(cluster.at(1).get("later").value() == "x");
+}
+
+BOOST_AUTO_TEST_CASE(a_held_checkpoint_stays_while_others_are_asked_for) {
+    TestCluster cluster(1, short_log);
+    TestReplica& replica = cluster.at(0);
+    write_keys(replica, "a", 30);
+    BOOST_TEST(replica->hold_checkpoint(replica->log().end()) == nullptr);
+    replica.settle();
+    std::shared_ptr<const HeldCheckpoint> held = replica->hold_checkpoint(replica->log().end());
+    BOOST_REQUIRE(held != nullptr);
+    BOOST_TEST(replica->hold_checkpoint(replica->log().end()) == held);
+    const std::uint64_t checkpoints = replica->stats().checkpoints;
+    write_keys(replica, "b", 100);  // several checkpoints would be due
+    BOOST_TEST(replica->hold_checkpoint(replica->log().end()) == nullptr);
+    replica.settle();
+    BOOST_TEST(replica->stats().checkpoints == checkpoints);
+    BOOST_TEST(value_in_base(replica, "a7"));
+    BOOST_TEST(!value_in_base(replica, "b7"));
+    held.reset();
+    BOOST_TEST(replica->hold_checkpoint(replica->log().end()) == nullptr);
+    replica.settle();
+    BOOST_TEST(replica->hold_checkpoint(replica->log().end()) != nullptr);
+    BOOST_TEST(value_in_base(replica, "b7"));
+    // What nobody fetches is let go of.
+    replica->forget_reader();
+    replica->request_checkpoint();
+    replica.settle();
+    BOOST_TEST(replica->stats().checkpoints == checkpoints + 2);
+}
+
+BOOST_AUTO_TEST_CASE(whoever_holds_a_checkpoint_is_told_that_a_peers_rows_come) {
+    TestCluster cluster(2, short_log);
+    write_keys(cluster.at(0), "a", 200);
+    std::shared_ptr<const HeldCheckpoint> held;
+    int adopted_beside = 0;
+    cluster.at(1)->on_adopted = [&](const VersionVector&) {
+        if (held) ++adopted_beside;
+        held.reset();
+    };
+    cluster.filter = [&](std::size_t, std::size_t, std::uint8_t, Bytes&) {
+        // With the one that the session is about to use.
+        if (!held && adopted_beside == 0) held = cluster.at(1)->hold_checkpoint(0);
+        return true;
+    };
+    cluster.connect(0, 1);
+    cluster.pump(5000);
+    BOOST_TEST(adopted_beside == 1);
+    BOOST_TEST(cluster.at(1)->group().keys_count() == 200U);
+    BOOST_TEST(cluster.difference() == "");
 }
 
 BOOST_AUTO_TEST_CASE(deleted_rows_are_deleted_by_a_session_too) {
