@@ -122,6 +122,41 @@ const Keyspace& keys(const Opened& opened) {
     return opened.get();
 }
 
+/// A snapshot as Python holds it.
+class Taken {
+public:
+    explicit Taken(Snapshot snapshot)
+        : snapshot_(std::make_unique<Snapshot>(std::move(snapshot))), process_(::getpid()) {}
+    Taken(const Taken&) = delete;
+    Taken& operator=(const Taken&) = delete;
+    ~Taken() {
+        if (::getpid() != process_) {
+            (void)snapshot_.release();  // as in Opened
+            return;
+        }
+        const py::gil_scoped_release release;
+        snapshot_.reset();
+    }
+
+    [[nodiscard]] Snapshot& get() const {
+        if (::getpid() == process_) return *snapshot_;
+        throw Raised{Error{Code::unavailable, "a snapshot does not survive fork()"}};
+    }
+    void release() const {
+        if (::getpid() != process_) return;
+        const py::gil_scoped_release release;
+        snapshot_->release();
+    }
+
+private:
+    std::unique_ptr<Snapshot> snapshot_;
+    pid_t process_;
+};
+
+const Keyspace& keys(const Taken& taken) {
+    return taken.get();
+}
+
 const Keyspace& keys(const Transaction& transaction) {
     return transaction.keys();
 }
@@ -636,6 +671,11 @@ void define_database(py::module_& module) {
     py::class_<Transaction, std::shared_ptr<Transaction>> transaction(module, "Transaction");
     define_keyspace<Transaction>(transaction);
 
+    py::class_<Taken> taken(module, "Snapshot");
+    define_keyspace<Taken>(taken);
+    taken.def("version", [](const Taken& self) { return to_python(self.get().version()); });
+    taken.def("release", &Taken::release);
+
     py::class_<Opened> database(module, "Database");
     define_keyspace<Opened>(database);
     database.def_static("open", [](const DatabaseOptions& options) {
@@ -649,6 +689,10 @@ void define_database(py::module_& module) {
         }));
     });
     database.def("backup", &backup);
+    database.def("snapshot", [](const Opened& self) {
+        const Database& opened = self.get();
+        return std::make_unique<Taken>(released([&]() { return opened.snapshot(); }));
+    });
     database.def("stats", [](const Opened& self) {
         return to_python(released([&]() { return self.get().stats(); }));
     });
@@ -681,7 +725,9 @@ PYBIND11_MODULE(_core, module) {
         .def_readwrite("checkpoint_interval_ms", &DatabaseOptions::checkpoint_interval_ms)
         .def_property("durability", nullptr, &set_durability)
         .def_readwrite("sync_interval_ms", &DatabaseOptions::sync_interval_ms)
-        .def_readwrite("map_bytes", &DatabaseOptions::map_bytes);
+        .def_readwrite("map_bytes", &DatabaseOptions::map_bytes)
+        .def_readwrite("snapshot_ms_max", &DatabaseOptions::snapshot_ms_max)
+        .def_readwrite("snapshot_bytes_max", &DatabaseOptions::snapshot_bytes_max);
     define_database(module);
     define_node(module);
     py::register_exception_translator([](std::exception_ptr pointer) {

@@ -277,3 +277,51 @@ def test_with_durability_interval_an_end_without_close_makes_another_actor(tmp_p
         assert db.stats()["actor"] != told
     with pytest.raises(syncline.InvalidArgument, match="durability"):
         syncline.open(tmp_path / "d", durability="sometimes")
+
+
+def test_a_snapshot_stays_as_it_was(db):
+    db.counter("n").add(3)
+    db.set("s").add("a")
+    db.map("m")["f"] = "v"
+    db.list("l").extend(["x", "y"])
+    db.sorted_set("z")["ann"] = 1.5
+    db.text("t").append("Text")
+    with db.snapshot() as snapshot:
+        version = db.stats()["version"]
+        db.counter("n").add(1)
+        for key in ("s", "m", "l", "z", "t"):
+            del db[key]
+        assert int(snapshot.counter("n")) == 3 and "a" in snapshot.set("s")
+        assert snapshot.map("m") == {"f": "v"} and list(snapshot.list("l")) == ["x", "y"]
+        assert snapshot.sorted_set("z")["ann"] == 1.5 and str(snapshot.text("t")) == "Text"
+        assert sorted(snapshot) == ["l", "m", "n", "s", "t", "z"] and list(db) == ["n"]
+        assert snapshot.version == version != db.stats()["version"]
+        with pytest.raises(syncline.InvalidArgument):
+            snapshot.counter("n").add(1)
+        handle = snapshot.counter("n")
+    with pytest.raises(syncline.Unavailable):
+        handle.value
+    with db.snapshot() as snapshot:
+        assert int(snapshot.counter("n")) == 4
+
+
+def test_a_snapshot_ends_by_time_by_size_and_with_the_database(tmp_path):
+    with syncline.open(tmp_path / "a", snapshot_bytes_max=50000) as db:
+        db.string("k").set("one")
+        snapshot = db.snapshot()
+        for _ in range(100):
+            db.string("k").set("x" * 1000)
+        with pytest.raises(syncline.Unavailable, match="50000 bytes"):
+            snapshot.string("k").get()
+        snapshot = db.snapshot()
+    with pytest.raises(syncline.Unavailable, match="closed"):
+        snapshot.string("k").get()
+    with syncline.open(tmp_path / "b", snapshot_seconds_max=0) as db:
+        db.string("k").set("one")
+        snapshot = db.snapshot()
+        with pytest.raises(syncline.Unavailable, match="held for more"):
+            while True:
+                snapshot.string("k").get()
+    del db
+    gc.collect()
+    snapshot.release()

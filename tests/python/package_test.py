@@ -19,7 +19,7 @@ def test_the_readme_runs():
 
 # Objects that only the module itself makes: how it does that is nobody's business.
 MADE_INSIDE = r"""
-syncline\.(Database|Transaction|Watch)\.__init__
+syncline\.(Database|Snapshot|Transaction|Watch)\.__init__
 syncline\.Siblings\.__new__
 """
 

@@ -10,13 +10,14 @@
 (3, True, {'name': 'Ann'})
 """
 
-from ._database import BackupProgress, Batch, Change, Database, Transaction, Watch, open
+from ._database import (BackupProgress, Batch, Change, Database, Snapshot, Transaction, Watch,
+                        open)
 from ._errors import *  # noqa: F401,F403  (its __all__)
 from ._errors import __all__ as _errors_all
 from ._handles import (BoundedCounter, Counter, Flag, List, Map, Rights, Set, Sibling, Siblings,
                        SortedSet, String, Text)
 from ._node import Node, Peer
 
-__all__ = ["BackupProgress", "Batch", "BoundedCounter", "Change", "Counter", "Database", "Flag", "List", "Map",
-           "Node", "Peer", "Rights", "Set", "Sibling", "Siblings", "SortedSet", "String", "Text",
-           "Transaction", "Watch", "open", *_errors_all]
+__all__ = ["BackupProgress", "Batch", "BoundedCounter", "Change", "Counter", "Database", "Flag",
+           "List", "Map", "Node", "Peer", "Rights", "Set", "Sibling", "Siblings", "Snapshot",
+           "SortedSet", "String", "Text", "Transaction", "Watch", "open", *_errors_all]

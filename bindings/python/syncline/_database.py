@@ -199,6 +199,34 @@ class Watch:
             self.stop()
 
 
+class Snapshot(Keyspace):
+    """One state of a database, which stays readable over many calls while others write.
+
+    It only reads; writing raises InvalidArgument. What it holds grows memory and log, so it ends:
+    with the `with` block or release(), after `snapshot_seconds_max` or `snapshot_bytes_max` (see
+    open()), when the disk gets full, when rows of a peer are taken over after a comparison, and
+    with the database. Then reading raises Unavailable, which says why.
+    """
+
+    def __init__(self, core):
+        self._space = core
+
+    @property
+    def version(self):
+        """Every transaction that it shows: counters by actor."""
+        return self._space.version()
+
+    def release(self):
+        """Ends it. A second time does nothing."""
+        self._space.release()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.release()
+
+
 class BackupProgress(NamedTuple):
     """How far a backup is.
 
@@ -249,6 +277,18 @@ class Database(Keyspace):
         if calls:
             self._space.transact(lambda space: [getattr(space, name)(*arguments)
                                                 for name, arguments in calls])
+
+    def snapshot(self):
+        """A Snapshot of the state as it is now, with all that was written before.
+
+        Those between which nothing was written share one state; else a second one waits until the
+        first is released or ends.
+
+        Raises:
+            Unavailable: nothing was ever written, or an older state is still being read.
+            NoSpace, StorageError
+        """
+        return Snapshot(self._space.snapshot())
 
     def watch(self, key, text=True):
         """A Watch of a key."""
@@ -329,7 +369,8 @@ class Database(Keyspace):
 
 
 def open(path, replica="", *, cluster="", replicas=0, policies=None, checkpoint_interval=5.0,
-         durability="always", sync_interval=1.0, map_bytes=0):
+         durability="always", sync_interval=1.0, map_bytes=0, snapshot_seconds_max=60.0,
+         snapshot_bytes_max=128 << 20):
     """Opens a data directory, or makes one.
 
     Args:
@@ -349,6 +390,8 @@ def open(path, replica="", *, cluster="", replicas=0, policies=None, checkpoint_
         sync_interval: seconds.
         map_bytes: how large the rows on disk may become. From 85 % of it, or of the disk, calls
             that add something raise NoSpace; reads and removals go on. 0: as the disk allows.
+        snapshot_seconds_max: after so long a Snapshot ends,
+        snapshot_bytes_max: and when so much was written since it was taken, at most 128 MiB.
 
     Raises:
         Locked: it is open already.
@@ -365,6 +408,8 @@ def open(path, replica="", *, cluster="", replicas=0, policies=None, checkpoint_
     options.durability = durability
     options.sync_interval_ms = int(sync_interval * 1000)
     options.map_bytes = map_bytes
+    options.snapshot_ms_max = int(snapshot_seconds_max * 1000)
+    options.snapshot_bytes_max = snapshot_bytes_max
     return Database(_core.Database.open(options), options.path)
 
 
