@@ -170,7 +170,10 @@ Position Replica::acknowledgeable() const {
 }
 
 Position Replica::kept() const {
-    return options_.durability == Durability::always ? log_->durable() : log_->written();
+    // Until it is synced which incarnation this is, the next one could get the same names.
+    const bool named = log_->durable() >= incarnation_end_;
+    const bool written = options_.durability == Durability::interval && named;
+    return written ? log_->written() : log_->durable();
 }
 
 void Replica::write_log() {
@@ -184,7 +187,9 @@ void Replica::write_log() {
 
 bool Replica::sync_due() const {
     if (options_.durability == Durability::always) return true;
-    // Somebody waits: a record that only a flush can write, a checkpoint, an adopted snapshot.
+    // Somebody waits: a record that only a flush can write, a checkpoint, an adopted snapshot,
+    // replies of a new incarnation.
+    if (log_->durable() < incarnation_end_) return true;
     if (log_->needs_flush() || (prepared_ && log_->durable() < prepared_->position())) return true;
     if (flush_hold_ || snapshot_wanted_ || checkpoint_requested_ || sync_requested_) return true;
     const std::uint64_t interval =
@@ -329,11 +334,11 @@ void Replica::check_rollback(const VersionVector& peer_vv) {
     begin_incarnation();
 }
 
-/// In the log before any event of it: whatever is lost of the log, a name that others may know of
-/// is never used again.
+/// In the log before any event of it, and synced before any reply: whatever is lost of the log, a
+/// name that others may know of is never used again.
 void Replica::begin_incarnation() {
     ++actor_.incarnation;
-    append(RecordKind::incarnation, encode_incarnation(actor_.incarnation));
+    incarnation_end_ = append(RecordKind::incarnation, encode_incarnation(actor_.incarnation));
     syncline::log(LogLevel::warning, "identity.new_incarnation", {{"actor", to_string(actor_)}});
 }
 

@@ -503,7 +503,8 @@ private:
     std::shared_ptr<const HeldCheckpoint> reader_snapshot_;  // made for it, until it is fetched
     /// While an adopted snapshot is on its way into the base, no record after this is flushed.
     std::optional<Position> flush_hold_;
-    std::uint64_t sync_ms_ = 0;  // steady; when the latest flush was begun
+    std::uint64_t sync_ms_ = 0;     // steady; when the latest flush was begun
+    Position incarnation_end_ = 0;  // of the record that began the own incarnation, if this run did
     bool sync_requested_ = false;
     std::optional<VersionVector> pending_barrier_;  // belongs to the checkpoint at flush_hold_
     Position pending_barrier_end_ = 0;

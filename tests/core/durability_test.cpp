@@ -129,6 +129,21 @@ BOOST_AUTO_TEST_CASE(a_new_incarnation_is_remembered_before_and_after_its_first_
     BOOST_TEST(replica->group().check().has_value());
 }
 
+/// Else the power goes, the record is lost with the write, and the next start names the same one.
+BOOST_AUTO_TEST_CASE(a_new_incarnation_is_synced_before_a_reply_leaves) {
+    Machine machine([](ReplicaOptions& options) {
+        with_interval(options);
+        options.new_incarnation = true;
+    });
+    machine.set("a");
+    BOOST_TEST(machine.turn() == 0U);
+    BOOST_TEST(machine.flush());
+    BOOST_TEST(machine.turn() == 1U);
+    machine.set("b");
+    BOOST_TEST(machine.turn() == 1U);  // from here on as ever
+    BOOST_TEST(!machine.flush());
+}
+
 BOOST_AUTO_TEST_CASE(a_replica_put_back_to_an_older_state_writes_as_another_actor) {
     TestCluster cluster(2);
     cluster.connect(0, 1);
