@@ -175,6 +175,8 @@ bool DiskModel::forgets(const Inode& inode) const {
             return in_base && !inode.directory;
         case Forgotten::small_files:
             return !in_base && !in_log && !inode.directory;
+        case Forgotten::small_file_names:
+            return inode.directory && inode.name == "data";
     }
     return false;
 }

@@ -12,7 +12,14 @@
 namespace syncline::powercut {
 
 /// Sync calls that count for nothing: faults that the replayer must find.
-enum class Forgotten : std::uint8_t { nothing, log, base, directories, small_files };
+enum class Forgotten : std::uint8_t {
+    nothing,
+    log,
+    base,
+    directories,
+    small_files,
+    small_file_names,  ///< the directory that they are in
+};
 
 /// What stood out in a state that was built.
 struct StateFigures {

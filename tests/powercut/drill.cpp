@@ -19,8 +19,9 @@ Forgotten forgotten_by(Planted planted) {
             return Forgotten::directories;
         case Planted::forget_small_file_sync:
             return Forgotten::small_files;
-        case Planted::nothing:
-        case Planted::early_acknowledgement:
+        case Planted::forget_mark_sync:
+            return Forgotten::small_file_names;
+        default:  // no fault of the disk
             break;
     }
     return Forgotten::nothing;
@@ -78,6 +79,7 @@ public:
           random_(options.seed) {
         phase_.created = !recording.past.empty();
         if (options.planted == Planted::early_acknowledgement) history_.acknowledge_early();
+        if (options.planted == Planted::early_peers) history_.tell_early();
     }
 
     Result<std::optional<Finding>> run(Recording* next) {
@@ -98,7 +100,7 @@ public:
 private:
     Result<void> advance(std::size_t cut) {
         for (; at_ < cut; ++at_) {
-            if (at_ == recording_.prologue) model_.forget(forgotten_by(options_.planted));
+            if (forgets_now()) model_.forget(forgotten_by(options_.planted));
             const Record& record = trace_.records()[at_];
             SYNCLINE_CHECK(model_.apply(record));
             bool opened = false;
@@ -113,6 +115,12 @@ private:
         return {};
     }
 
+    /// The mark matters when there was another identity before.
+    [[nodiscard]] bool forgets_now() const {
+        if (options_.planted == Planted::forget_mark_sync) return phase_.created;
+        return at_ == recording_.prologue;
+    }
+
     Result<std::optional<Finding>> cut() {
         const std::uint64_t draw = options_.only_cut ? options_.only_draw : random_.next();
         const std::filesystem::path state = place_ / "state";
@@ -120,8 +128,14 @@ private:
         std::filesystem::create_directories(state);
         test::SeededRandom random(draw);
         SYNCLINE_TRY(const StateFigures built, model_.build(state.string(), random));
-        const Verdict verdict =
-            verify(data_path(state.string()), history_, options_.mode, random.next());
+        const Verdict verdict = verify(data_path(state.string()), history_, options_.mode,
+                                       random.next(), options_.planted);
+        add(built, verdict);
+        if (verdict.failure.empty()) return std::optional<Finding>();
+        return std::optional<Finding>(Finding{verdict.failure, figures_.states, at_, draw});
+    }
+
+    void add(const StateFigures& built, const Verdict& verdict) {
         ++figures_.states;
         figures_.in_creation += phase_.created ? 0 : 1;
         figures_.in_recovery += phase_.created && phase_.opening ? 1 : 0;
@@ -133,8 +147,10 @@ private:
         figures_.events_compared += verdict.events_compared;
         figures_.unpromised_kept += verdict.unpromised_kept;
         figures_.unpromised_lost += verdict.unpromised_lost;
-        if (verdict.failure.empty()) return std::optional<Finding>();
-        return std::optional<Finding>(Finding{verdict.failure, figures_.states, at_, draw});
+        figures_.acknowledged_lost += verdict.acknowledged_lost.commits;
+        figures_.states_with_loss += verdict.acknowledged_lost.commits > 0 ? 1 : 0;
+        figures_.loss_ms_max = std::max(figures_.loss_ms_max, verdict.acknowledged_lost.oldest_ms);
+        figures_.new_incarnations += verdict.new_incarnation ? 1 : 0;
     }
 
     /// What is left becomes the beginning of another recording.
@@ -154,6 +170,7 @@ private:
         SYNCLINE_CHECK(model_.compare(recording_.root));
         figures_.commits += history_.commits_count();
         figures_.acknowledged += history_.acknowledged_count();
+        figures_.told += history_.told_count();
         figures_.records += trace_.records().size();
         ++figures_.recordings;
         return std::optional<Finding>();

@@ -9,16 +9,6 @@
 
 namespace syncline::powercut {
 
-/// A fault that the drill must find, so that it is known to bite.
-enum class Planted : std::uint8_t {
-    nothing,
-    forget_log_sync,
-    forget_base_sync,
-    forget_directory_sync,
-    forget_small_file_sync,
-    early_acknowledgement,
-};
-
 /// What was done, added up.
 struct DrillFigures {
     std::size_t states = 0;
@@ -30,6 +20,10 @@ struct DrillFigures {
     std::size_t events_compared = 0;
     std::size_t unpromised_kept = 0;
     std::size_t unpromised_lost = 0;
+    std::size_t acknowledged_lost = 0;  ///< of them, inside the window of Mode::interval
+    std::uint64_t loss_ms_max = 0;      ///< how long before the cut one was acknowledged at most
+    std::size_t states_with_loss = 0;
+    std::size_t new_incarnations = 0;
     std::uint64_t sectors_old = 0;
     std::uint64_t sectors_new = 0;
     // Of the recordings.
@@ -38,6 +32,7 @@ struct DrillFigures {
     std::size_t records = 0;
     std::size_t commits = 0;
     std::size_t acknowledged = 0;
+    std::size_t told = 0;  ///< how often a peer got more
     std::size_t syncs = 0;
     std::size_t files_made = 0;
     std::size_t files_removed = 0;

@@ -5,7 +5,7 @@ namespace {
 
 ReplicaOptions small_options(Random& random) {
     ReplicaOptions options;
-    options.leaf_bits = 10;  // as many sums as there are buckets are made at each start
+    options.leaf_bits = leaf_bits;
     // Two sizes, so that files are too small or too large to be used again now and then.
     options.log.segment_bytes = (random.below(4) > 0 ? 12 : 20) * limits::kib;
     options.log_retention.bytes = random.below(4) * 8 * limits::kib;
@@ -16,20 +16,22 @@ ReplicaOptions small_options(Random& random) {
 }  // namespace
 
 Result<std::unique_ptr<Engine>> Engine::open(const std::string& path, std::uint64_t now_ms,
-                                             Mode mode, Random& random) {
-    if (mode == Mode::interval) {
-        // TODO(durability): goes when replicas can acknowledge before they sync.
-        return Error{Code::unavailable, "replicas cannot acknowledge before they sync"};
-    }
+                                             Mode mode, Random& random, Planted planted) {
     auto engine = std::make_unique<Engine>();
     engine->clock_.now_ms = now_ms;
     SYNCLINE_TRY(engine->data_, DataDirectory::open(path, engine->random_));
     if (engine->data_.identity.cluster.is_nil()) {
         SYNCLINE_CHECK(engine->data_.join_cluster(random_uuid(engine->random_)));
     }
-    SYNCLINE_TRY(
-        engine->replica_,
-        engine->data_.open_replica(small_options(random), Env{engine->clock_, engine->random_}));
+    ReplicaOptions options = small_options(random);
+    if (mode == Mode::interval) options.durability = Durability::interval;
+    options.sync_interval_ms = planted == Planted::no_interval ? 3'600'000 : sync_interval_ms;
+    SYNCLINE_TRY(options.new_incarnation,
+                 engine->data_.begin_run(planted == Planted::no_mark ? Durability::always
+                                                                     : options.durability));
+    if (planted == Planted::same_incarnation) options.new_incarnation = false;
+    SYNCLINE_TRY(engine->replica_,
+                 engine->data_.open_replica(options, Env{engine->clock_, engine->random_}));
     return engine;
 }
 
@@ -49,6 +51,8 @@ Result<void> Engine::compare(Model model) {
 Result<void> Engine::settle() {
     for (bool busy = true; busy;) {
         busy = false;
+        replica_->request_sync();
+        replica_->write_log();
         if (std::optional<Log::Flush> flush = replica_->begin_flush()) {
             SYNCLINE_CHECK(flush->write());
             SYNCLINE_CHECK(flush->sync());

@@ -4,6 +4,10 @@
 
 namespace syncline::powercut {
 
+std::string to_string(Mode mode) {
+    return mode == Mode::always ? "always" : "interval";
+}
+
 std::string to_string(const State& state) {
     return to_string(state.vv) + " " + std::to_string(state.root.count) + " rows " +
            to_hex(state.root.sum);
@@ -59,23 +63,50 @@ Result<void> History::take(const Mark& mark) {
         case Mark::Kind::opened:
             return open(mark);
         case Mark::Kind::committed:
-            commit(mark);
+            SYNCLINE_CHECK(commit(mark));
             return early_ ? promise(current_) : Result<void>();
+        case Mark::Kind::told:
+            return tell(mark.state.vv);
+        case Mark::Kind::closing:
+            ended_well_ = true;
+            return {};
         case Mark::Kind::acknowledged:
         case Mark::Kind::durable:
             break;
     }
     const auto found = on_this_branch(mark.dot);
     if (!found) return Error{Code::corrupt, "told of unknown commit " + to_string(mark.dot)};
-    if (mark.kind == Mark::Kind::durable) {
-        for (std::size_t at = *found; at != beginning; at = commits_[at].parent) {
-            if (!told_.emplace(commits_[at].dot, commits_[at].hash).second) break;
-        }
-        return promise(*found);
+    give_out(*found);
+    if (mark.kind == Mark::Kind::durable) return promise(*found);
+    return acknowledge(*found, mark.now_ms);
+}
+
+/// Who knows of a commit may know of all before it.
+void History::give_out(std::size_t commit) {
+    for (std::size_t at = commit; at != beginning; at = commits_[at].parent) {
+        if (!given_out_.insert(commits_[at].dot).second) break;
     }
+}
+
+/// What was sent is promised, whether the process thought that it was synced or not.
+Result<void> History::tell(const VersionVector& vv) {
+    ++told_count_;
+    for (const auto& [actor, counter] : vv.entries()) {
+        const Dot dot{actor, counter};
+        const auto found = on_this_branch(dot);
+        if (!found) return Error{Code::corrupt, "a peer has unknown commit " + to_string(dot)};
+        give_out(*found);
+        SYNCLINE_CHECK(promise(*found));
+    }
+    return {};
+}
+
+Result<void> History::acknowledge(std::size_t commit, std::uint64_t now_ms) {
     ++acknowledged_count_;
-    if (mode_ == Mode::always) return promise(*found);
-    acknowledged_.emplace_back(mark.now_ms, *found);
+    commits_[commit].acknowledged_ms = now_ms;
+    if (follows(commit, acknowledged_latest_)) acknowledged_latest_ = commit;
+    if (mode_ == Mode::always || told_early_) return promise(commit);
+    acknowledged_.emplace_back(now_ms, commit);
     return {};
 }
 
@@ -85,6 +116,13 @@ Result<void> History::open(const Mark& mark) {
     }
     identity_ = mark.identity;
     SYNCLINE_TRY(current_, find(mark.state));
+    if (!power_lost_ && !follows(current_, acknowledged_latest_)) {
+        return Error{Code::corrupt, "the end of a process took acknowledged commits: found " +
+                                        to_string(mark.state)};
+    }
+    power_lost_ = false;
+    ended_well_ = false;
+    acknowledged_latest_ = current_;
     for (std::size_t at = current_; at != beginning; at = commits_[at].parent) {
         latest_[commits_[at].dot] = at;
     }
@@ -92,13 +130,18 @@ Result<void> History::open(const Mark& mark) {
     return promise(current_);
 }
 
-void History::commit(const Mark& mark) {
+Result<void> History::commit(const Mark& mark) {
+    if (was_given_out(mark.dot)) {
+        return Error{Code::corrupt,
+                     "no new name: " + to_string(mark.dot) + " was given out before"};
+    }
     const std::size_t index = commits_.size();
     commits_.push_back(Commit{mark.state, mark.dot, mark.hash, mark.now_ms, mark.changes, current_,
                               commits_[current_].depth + 1});
     by_state_.emplace(to_string(mark.state), index);
     latest_[mark.dot] = index;
     current_ = index;
+    return {};
 }
 
 Result<void> History::let_time_pass(std::uint64_t now_ms) {
@@ -154,6 +197,17 @@ Model History::model_of(std::size_t commit) const {
         model.apply(commits_[*at].changes, commits_[*at].now_ms);
     }
     return model;
+}
+
+History::Loss History::acknowledged_after(std::size_t commit) const {
+    Loss loss;
+    for (std::size_t at = current_; !follows(commit, at); at = commits_[at].parent) {
+        const std::optional<std::uint64_t> acknowledged_ms = commits_[at].acknowledged_ms;
+        if (!acknowledged_ms) continue;
+        ++loss.commits;
+        loss.oldest_ms = std::max(loss.oldest_ms, now_ms_ - *acknowledged_ms);
+    }
+    return loss;
 }
 
 const History::Commit* History::event_before(std::size_t commit, const Dot& dot) const {

@@ -5,11 +5,12 @@
 
 #include <condition_variable>
 #include <cstring>
+#include <filesystem>
 #include <mutex>
 
 #include "core/base/hash.hpp"
 #include "core/engine/storage_jobs.hpp"
-#include "tests/powercut/engine.hpp"
+#include "tests/powercut/peer.hpp"
 #include "tests/support/seeds.hpp"
 
 namespace syncline::powercut {
@@ -30,6 +31,7 @@ class Life {
 public:
     Life(const LifeOptions& options, std::unique_ptr<Engine> engine, Model model)
         : mode_(options.mode),
+          peer_directory_(options.linked ? parent_of(options.path) + "-peer" : ""),
           random_(options.seed),
           mark_(mark_function()),
           engine_(std::move(engine)),
@@ -42,6 +44,9 @@ public:
         mark.state = engine_->state();
         mark.identity = engine_->identity();
         put(mark);
+        if (!peer_directory_.empty()) {
+            peer_ = std::make_unique<Peer>(replica_, engine_->clock(), peer_directory_);
+        }
         replica_.on_applied = [this](const Event& event, BytesView bytes) {
             Mark made = say(Mark::Kind::committed);
             made.now_ms = txn_ms_;
@@ -61,9 +66,11 @@ public:
         if (random_.below(40) == 0) {
             SYNCLINE_CHECK(sync_all());  // no sync takes as long as what comes now
             now_ms += 40000;             // keys end
-            changes_.clear();
-            txn_ms_ = now_ms;
-            replica_.tick();
+            tick();
+        }
+        if (peer_) {
+            tick();
+            peer_->tick();
         }
         if (random_.below(40) == 0) replica_.request_checkpoint();
         SYNCLINE_CHECK(commit());
@@ -77,17 +84,22 @@ public:
             wait_until([&] { return jobs_.idle() && replica_.stats().checkpoints > before; }));
         SYNCLINE_CHECK(sync_all());
         if (!pending_.empty()) return Error{Code::corrupt, "all is durable, and a reply waits"};
-        return engine_->compare(model_);
+        SYNCLINE_CHECK(engine_->compare(model_));
+        put(say(Mark::Kind::closing));
+        return engine_->end();
     }
 
     /// The way a killed process ends.
     [[noreturn]] void drop() {
         if (random_.below(3) == 0) replica_.request_checkpoint();
-        turn();
-        ::_exit(0);
+        ::_exit(turn() ? 0 : 1);
     }
 
 private:
+    /// The watched directory; what is beside it is not recorded.
+    static std::string parent_of(const std::string& path) {
+        return std::filesystem::path(path).parent_path().string();
+    }
     [[nodiscard]] Mark say(Mark::Kind kind) const {
         Mark mark;
         mark.kind = kind;
@@ -99,13 +111,22 @@ private:
         if (mark_ != nullptr) mark_(bytes.data(), bytes.size());
     }
 
-    /// A job has been under way for as long as one may be.
+    /// A job has been under way for so long that it must end before time goes on.
     [[nodiscard]] bool late() const {
-        return mode_ == Mode::interval && engine_->clock().now_ms - idle_ms_ >= turn_ms_max / 2;
+        return mode_ == Mode::interval &&
+               engine_->clock().now_ms - idle_ms_ > sync_ms_max - turn_ms_max;
+    }
+
+    /// Keys that have ended are removed by transactions of their own.
+    void tick() {
+        changes_.clear();
+        txn_ms_ = engine_->clock().now_ms;
+        replica_.tick();
     }
 
     Result<void> sync_all() {
         do {
+            replica_.request_sync();
             SYNCLINE_CHECK(wait_until([this] { return jobs_.idle(); }));
         } while (replica_.log().durable() != replica_.log().end());
         return {};
@@ -140,7 +161,7 @@ private:
     }
 
     /// As the server's: jobs start, and what may leave does.
-    void turn() {
+    Result<void> turn() {
         jobs_.collect();
         if (jobs_.idle()) idle_ms_ = engine_->clock().now_ms;
         jobs_.start(replica_);
@@ -162,12 +183,23 @@ private:
             }
             pending_.erase(found);
         }
+        return peer_ ? tell(committed) : Result<void>();
+    }
+
+    Result<void> tell(const Committed& committed) {
+        SYNCLINE_CHECK(peer_->carry(committed));
+        if (peer_->knows() == peer_knows_) return {};
+        peer_knows_ = peer_->knows();
+        Mark mark = say(Mark::Kind::told);
+        mark.state.vv = peer_knows_;
+        put(mark);
+        return {};
     }
 
     template <typename Condition>
     Result<void> wait_until(const Condition& condition) {
         while (true) {
-            turn();
+            SYNCLINE_CHECK(turn());
             if (replica_.failure()) return *replica_.failure();
             if (condition()) return {};
             std::unique_lock lock(mutex_);
@@ -177,10 +209,13 @@ private:
     }
 
     Mode mode_;
+    std::string peer_directory_;  // empty: there is no peer
     test::SeededRandom random_;
     MarkFunction mark_;
     std::unique_ptr<Engine> engine_;
     Replica& replica_;
+    std::unique_ptr<Peer> peer_;
+    VersionVector peer_knows_;
     Model model_;
     std::size_t depth_;  // commits under way at one time
     std::uint64_t clients_ = 0;
@@ -208,8 +243,9 @@ Result<void> live(const LifeOptions& options, const History& history) {
         return Error{Code::unavailable, "nobody records"};
     }
     test::SeededRandom random(options.seed);
-    SYNCLINE_TRY(std::unique_ptr<Engine> engine,
-                 Engine::open(options.path, history.now_ms(), options.mode, random));
+    SYNCLINE_TRY(
+        std::unique_ptr<Engine> engine,
+        Engine::open(options.path, history.now_ms(), options.mode, random, options.planted));
     SYNCLINE_TRY(const std::size_t found, history.find(engine->state()));
     SYNCLINE_CHECK(engine->replica().group().check());
     SYNCLINE_CHECK(engine->compare(history.model_of(found)));

@@ -1,7 +1,7 @@
 #pragma once
 #include <string>
 
-#include "tests/powercut/history.hpp"
+#include "tests/powercut/engine.hpp"
 
 namespace syncline::powercut {
 
@@ -11,7 +11,9 @@ struct LifeOptions {
     std::uint64_t seed = 0;
     std::uint64_t commits = 100;
     bool closes = false;  ///< ends with a last checkpoint; else in the middle of everything
+    bool linked = false;  ///< has a peer
     Mode mode = Mode::always;
+    Planted planted = Planted::nothing;
     bool recorded = true;  ///< an error if nobody records
 };
 

@@ -105,9 +105,13 @@ Result<void> record(const Recording& recording, const RecordOptions& options) {
                                            std::to_string(random.next() >> 1U),
                                            "--commits",
                                            std::to_string(commits)};
-        if (random.below(3) == 0) arguments.emplace_back("--closes");
-        if (options.mode == Mode::interval)
-            arguments.insert(arguments.end(), {"--mode", "interval"});
+        const bool by_chance = random.below(3) == 0;
+        if (options.closes_in_turn ? life % 2 == 0 : by_chance) arguments.emplace_back("--closes");
+        if (life % 2 == 1) arguments.emplace_back("--linked");
+        arguments.insert(arguments.end(), {"--mode", to_string(options.mode)});
+        if (!options.planted.empty()) {
+            arguments.insert(arguments.end(), {"--plant", options.planted});
+        }
         for (const Past& past : recording.past) {
             arguments.insert(arguments.end(),
                              {"--past", past.trace + ":" + std::to_string(past.records)});
@@ -133,6 +137,7 @@ Result<History> history_of(const std::vector<Past>& past, Mode mode) {
             SYNCLINE_TRY(const Mark mark, decode_mark(record.payload));
             SYNCLINE_CHECK(history.take(mark));
         }
+        if (part.records > 0) history.lose_power();
     }
     return history;
 }

@@ -3,7 +3,7 @@
 #include <utility>
 #include <vector>
 
-#include "tests/powercut/history.hpp"
+#include "tests/powercut/engine.hpp"
 #include "tests/powercut/trace.hpp"
 
 namespace syncline::powercut {
@@ -32,6 +32,9 @@ struct RecordOptions {
     std::size_t lives = 4;
     std::uint64_t commits_max = 120;  ///< of one life; at least a quarter of it
     Mode mode = Mode::always;
+    /// A fault of the lives, by the name it has on the command line; empty: none.
+    std::string planted;
+    bool closes_in_turn = false;  ///< every other life, beginning with the first; else by chance
 };
 
 std::string data_path(const std::string& root);
@@ -39,7 +42,7 @@ std::string data_path(const std::string& root);
 Result<void> write_prologue(Recording& recording);
 /// Runs the lives. Errors: io; corrupt when one of them failed (it has said why).
 Result<void> record(const Recording& recording, const RecordOptions& options);
-/// The marks of all that came before.
+/// The marks of all that came before; each part but whole ones ended with a power cut.
 Result<History> history_of(const std::vector<Past>& past, Mode mode);
 
 }  // namespace syncline::powercut

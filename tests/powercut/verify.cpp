@@ -8,7 +8,6 @@
 #include <cstring>
 
 #include "core/base/hash.hpp"
-#include "tests/powercut/engine.hpp"
 #include "tests/support/seeds.hpp"
 
 namespace syncline::powercut {
@@ -22,8 +21,12 @@ Error wrong(const std::string& what) {
 
 class Check {
 public:
-    Check(std::string path, const History& history, Mode mode, std::uint64_t seed)
-        : path_(std::move(path)), history_(history), mode_(mode), random_(seed) {}
+    Check(std::string path, const History& history, Mode mode, std::uint64_t seed, Planted planted)
+        : path_(std::move(path)),
+          history_(history),
+          mode_(mode),
+          planted_(planted),
+          random_(seed) {}
 
     Result<void> run() {
         SYNCLINE_CHECK(first_start());
@@ -35,7 +38,7 @@ public:
 private:
     Result<std::unique_ptr<Engine>> open() {
         ++verdict.opens;
-        auto opened = Engine::open(path_, now_ms_, mode_, random_);
+        auto opened = Engine::open(path_, now_ms_, mode_, random_, planted_);
         if (!opened) return opened.error().in("does not open");
         return opened;
     }
@@ -52,6 +55,7 @@ private:
             history_.commit(found).depth - history_.commit(history_.promised()).depth;
         const std::size_t made = history_.commit(history_.latest()).depth;
         verdict.unpromised_lost = made - std::min(made, history_.commit(found).depth);
+        verdict.acknowledged_lost = history_.acknowledged_after(found);
         SYNCLINE_CHECK(engine->replica().group().check());
         SYNCLINE_CHECK(engine->compare(history_.model_of(found)));
         SYNCLINE_CHECK(compare_log(*engine, found));
@@ -113,8 +117,12 @@ private:
         if (random_.below(2) == 0) replica.request_checkpoint();
         SYNCLINE_CHECK(engine.settle());
         if (replica.committed().replies.size() != 1) return wrong("a commit was not acknowledged");
-        if (history_.was_told(made)) {
-            return wrong("the name " + to_string(made) + " is used a second time");
+        if (history_.was_given_out(made)) {
+            return wrong("no new name: " + to_string(made) + " was given out before");
+        }
+        verdict.new_incarnation = made.counter == 1 && made.actor.incarnation > 1;
+        if (history_.suspect() && !verdict.new_incarnation) {
+            return wrong("no new name: " + to_string(made) + " is of no new incarnation");
         }
         after_ = engine.state();
         return {};
@@ -123,21 +131,28 @@ private:
     std::string path_;
     const History& history_;
     Mode mode_;
+    Planted planted_;
     test::SeededRandom random_;
     std::uint64_t now_ms_ = 0;
     std::optional<State> after_;
     Model after_model_;
 };
 
-/// What the child tells: fixed numbers, then the failure's words.
-using Numbers = std::array<std::size_t, 4>;
+/// What the child tells: the verdict's numbers, then the failure's words.
+struct Numbers {
+    std::size_t opens, unpromised_kept, unpromised_lost, events_compared;
+    History::Loss acknowledged_lost;
+    bool new_incarnation;
+};
 
 [[noreturn]] void be_child(int out, Check& check) {
     (void)::alarm(time_limit_s);
     const Result<void> done = check.run();
-    const Numbers numbers{check.verdict.opens, check.verdict.unpromised_kept,
-                          check.verdict.unpromised_lost, check.verdict.events_compared};
-    Bytes bytes(reinterpret_cast<const char*>(numbers.data()), sizeof numbers);
+    const Verdict& verdict = check.verdict;
+    const Numbers numbers{
+        verdict.opens,           verdict.unpromised_kept,   verdict.unpromised_lost,
+        verdict.events_compared, verdict.acknowledged_lost, verdict.new_incarnation};
+    Bytes bytes(reinterpret_cast<const char*>(&numbers), sizeof numbers);
     if (!done) bytes += done.error().message;
     const bool told =
         ::write(out, bytes.data(), bytes.size()) == static_cast<ssize_t>(bytes.size());
@@ -155,17 +170,21 @@ Bytes read_to_end(int in) {
 
 }  // namespace
 
-Verdict verify(const std::string& path, const History& history, Mode mode, std::uint64_t seed) {
-    Check check(path, history, mode, seed);
+Verdict verify(const std::string& path, const History& history, Mode mode, std::uint64_t seed,
+               Planted planted) {
+    Check check(path, history, mode, seed, planted);
     std::array<int, 2> ends{};
-    if (::pipe(ends.data()) != 0) return Verdict{"cannot make a pipe", 0, 0, 0, 0};
+    Verdict verdict;
+    if (::pipe(ends.data()) != 0) {
+        verdict.failure = "cannot make a pipe";
+        return verdict;
+    }
     const pid_t child = ::fork();
     if (child == 0) be_child(ends[1], check);
     (void)::close(ends[1]);
     const Bytes told = read_to_end(ends[0]);
     (void)::close(ends[0]);
     int status = 0;
-    Verdict verdict;
     if (child < 0 || ::waitpid(child, &status, 0) != child) {
         verdict.failure = "no child process";
     } else if (WIFSIGNALED(status)) {
@@ -174,11 +193,13 @@ Verdict verify(const std::string& path, const History& history, Mode mode, std::
         verdict.failure = "ended without a word";
     } else {
         Numbers numbers{};
-        std::memcpy(numbers.data(), told.data(), sizeof numbers);
-        verdict.opens = numbers[0];
-        verdict.unpromised_kept = numbers[1];
-        verdict.unpromised_lost = numbers[2];
-        verdict.events_compared = numbers[3];
+        std::memcpy(&numbers, told.data(), sizeof numbers);
+        verdict.opens = numbers.opens;
+        verdict.unpromised_kept = numbers.unpromised_kept;
+        verdict.unpromised_lost = numbers.unpromised_lost;
+        verdict.events_compared = numbers.events_compared;
+        verdict.acknowledged_lost = numbers.acknowledged_lost;
+        verdict.new_incarnation = numbers.new_incarnation;
         verdict.failure = told.substr(sizeof numbers);
     }
     return verdict;
