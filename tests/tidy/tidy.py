@@ -108,6 +108,16 @@ def check_includes(root, path, text):
                     yield number, f"<{name}> belongs to {owner}"
 
 
+def check_first_include(root, path, text):
+    """A source includes the header of its name first, which shows that it needs no other."""
+    header = path[:-len("cpp")] + "hpp"
+    if not path.endswith(".cpp") or not (root / header).is_file():
+        return
+    first = re.search(r'^#include\s*(.*)$', text, re.M)
+    if not first or first[1] != f'"{header}"':
+        yield text.count("\n", 0, first.start()) + 1 if first else 1, f'"{header}" is not first'
+
+
 def check_own_include(root, path, layer, name, number):
     """An include in quotes: the file exists, and the layer may see it."""
     if name == "syncline_version.hpp":
@@ -128,6 +138,7 @@ def check_cpp(root, path, text):
     if path.endswith((".hpp", ".h")) and not re.search(r"^#pragma once$", text, re.M):
         yield 1, "#pragma once is missing"
     yield from check_includes(root, path, text)
+    yield from check_first_include(root, path, text)
     blanked = blank(text)
     for number, line in enumerate(blanked.splitlines(), 1):
         for banned, instead in BANNED_CPP.items():

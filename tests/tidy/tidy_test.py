@@ -55,6 +55,14 @@ class Tidy(unittest.TestCase):
         self.assert_clean("tools/version.cpp", '#include "syncline_version.hpp"\n')
         self.assert_found("must not", "net/a.cpp", '#include "syncline_version.hpp"\n')
 
+    def test_the_own_header_is_first(self):
+        own, other = '#include "crdt/a.hpp"\n', '#include "crdt/b.hpp"\n'
+        files = ["crdt/a.hpp", "crdt/b.hpp"]
+        self.assert_clean("crdt/a.cpp", own + other, files)
+        self.assert_found("not first", "crdt/a.cpp", other + own, files)
+        self.assert_found("not first", "crdt/a.cpp", "int a;\n", files)
+        self.assert_clean("crdt/c.cpp", other, files)
+
     def test_owners(self):
         for path, owner, include in [
                 ("net/frame.cpp", "net/uv_handle.hpp", "uv.h"),
