@@ -20,7 +20,7 @@ constexpr std::size_t states_per_recording = 75;
 /// Recordings that follow from each other, each after a power cut.
 constexpr std::size_t chain_length = 3;
 /// A planted fault must be found in so many states.
-constexpr std::size_t planted_states = 400;
+constexpr std::size_t planted_states = 200;
 
 struct CommandLine {
     std::size_t states = 300;
@@ -67,6 +67,11 @@ constexpr std::array planted_faults = {
     PlantedFault{Planted::forget_directory_sync, "forget-directory-sync", ""},
     PlantedFault{Planted::forget_small_file_sync, "forget-small-file-sync", ""},
     PlantedFault{Planted::early_acknowledgement, "early-acknowledgement", "commits are lost"},
+    PlantedFault{Planted::early_peers, "early-peers", "commits are lost", false},
+    PlantedFault{Planted::no_interval, "no-interval", "commits are lost", false, true},
+    PlantedFault{Planted::forget_mark_sync, "forget-mark-sync", "no new name", false},
+    PlantedFault{Planted::no_mark, "no-mark", "no new name", false, true},
+    PlantedFault{Planted::same_incarnation, "same-incarnation", "no new name", false},
 };
 
 Planted planted_by_name(const std::string& name) {
@@ -208,6 +213,7 @@ private:
             (!found || found->has_value()) && what.find(fault.finding) != std::string::npos;
         std::printf("planted %s: %s after %zu states: %s\n", fault.name, bites ? "found" : "FAILED",
                     figures.states, what.c_str());
+        std::fflush(stdout);
         return bites ? 0 : 1;
     }
 
