@@ -1,16 +1,25 @@
 """kill -9 of random replicas of three, under load: what was acknowledged must survive.
 
-Usage: kill_test.py [ROUNDS] [SEED]. ROUNDS defaults to SYNCLINE_KILLS, else 10.
+Usage: kill_test.py [KILLS] [SEED]. KILLS defaults to SYNCLINE_KILLS, else 20. Needs the program
+`audit` in SYNCLINE_AUDIT.
 
 Clients write to every replica all the time: members of sets, keys of their own, increments. Each
-notes what was acknowledged. A round kills one replica, sometimes two, starts it again and waits
-until it serves. In the end all replicas must hold the same, and everything acknowledged: each
-member, each key with its last acknowledged value or a later one, and counters between what was
-acknowledged and what was attempted.
+notes what was acknowledged. A round kills one replica, sometimes two. What it left is audited in a
+copy, opened as the next start opens it and without peers, which could give back what was lost:
+leaf sums, counts and derived rows, and everything that its clients were told. Then it is started
+again, and serves.
+
+Durability is `always` in one cluster, `interval` in the next, and drawn anew at each start in a
+third: the end of a process takes nothing that the system was given. A cluster lives for some
+kills. In its end all replicas must hold the same, and everything acknowledged: each member, each
+key with its last acknowledged value or a later one, and counters between what was acknowledged and
+what was attempted.
 """
 
 import os
 import random
+import shutil
+import subprocess
 import sys
 import threading
 import time
@@ -25,6 +34,12 @@ COUNTERS = 4
 SETS = 8
 CONVERGE_SECONDS = 90
 ROUND_SECONDS = (0.3, 1.2)
+KILLS_PER_CLUSTER = 50
+AUDIT_SECONDS = 300
+# What the audit must not find.
+LIES = ("member\tset0\tnever added", "key\tkey:never set\t0\t9", "counter\tcounter0\t999999999")
+# Of one cluster after the other; the last one draws at each start.
+DURABILITIES = (("always",), ("interval",), ("always", "interval"))
 
 
 class Writer(threading.Thread):
@@ -95,19 +110,65 @@ class Writer(threading.Thread):
         self.acked[0] += 1
 
 
-def run_round(cluster, chance):
-    """Kills one or two replicas at one moment of load, and brings them back."""
+def promises(writers):
+    """What clients of one replica were told, as lines for the audit. They may still be reading
+    replies that were sent in time."""
+    lines = []
+    acked = [0] * COUNTERS
+    for writer in writers:
+        keys = dict(writer.keys)
+        lines += [f"member\t{name}\t{member}" for name, member in list(writer.members)]
+        lines += [f"key\t{key}\t{version}\t{writer.tried_keys[key]}"
+                  for key, version in keys.items()]
+        acked = [one + other for one, other in zip(acked, writer.acked)]
+    return lines + [f"counter\tcounter{number}\t{least}" for number, least in enumerate(acked)]
+
+
+def audit(victim, directory, lines):
+    """Opens a copy of what a replica left, and looks at all of it and at promises."""
+    copy = os.path.join(directory, "audit")
+    # Segments are zeros for the most part.
+    subprocess.run(["cp", "-r", "--sparse=always", os.path.join(directory, victim.name), copy],
+                   check=True)
+    done = subprocess.run([os.environ["SYNCLINE_AUDIT"], copy], input="\n".join(lines) + "\n",
+                          text=True, capture_output=True, timeout=AUDIT_SECONDS, check=False)
+    shutil.rmtree(copy)
+    return done
+
+
+def audit_killed(victim, directory, writers):
+    """The number of promises that were kept, or RuntimeError."""
+    lines = promises([writer for writer in writers if writer.replica is victim])
+    done = audit(victim, directory, lines)
+    if done.returncode != 0 or f"{len(lines)} promises kept" not in done.stdout:
+        raise RuntimeError(f"audit of {victim.name}, {done.returncode}: "
+                           f"{done.stdout}{done.stderr}")
+    return len(lines)
+
+
+def choose_durability(replica, name):
+    """For the next start."""
+    if "--durability" not in replica.command:
+        replica.command += ["--durability", name]
+    replica.command[replica.command.index("--durability") + 1] = name
+
+
+def run_round(cluster, writers, durabilities, chance):
+    """Kills one or two replicas at one moment of load, audits them and brings them back: their
+    names, the promises looked at, and the seconds of the start."""
     time.sleep(chance.uniform(*ROUND_SECONDS))
     victims = chance.sample(cluster.replicas, chance.choice((1, 1, 1, 2)))
     for victim in victims:
         victim.kill()
-    time.sleep(chance.uniform(0, 0.5))
+    time.sleep(chance.uniform(0, 0.3))
+    looked_at = sum(audit_killed(victim, cluster.directory, writers) for victim in victims)
     start = time.monotonic()
     for victim in victims:
+        choose_durability(victim, chance.choice(durabilities))
         victim.start()
     for victim in victims:
         victim.wait_ready()
-    return [victim.name for victim in victims], time.monotonic() - start
+    return [victim.name for victim in victims], looked_at, time.monotonic() - start
 
 
 def missing_members(connection, writers):
@@ -162,36 +223,74 @@ def check(cluster, writers):
     return findings
 
 
-def main():
-    """Rounds under load, then the reckoning."""
-    rounds = int(sys.argv[1] if len(sys.argv) > 1 else os.environ.get("SYNCLINE_KILLS", "10"))
-    seed = int(sys.argv[2]) if len(sys.argv) > 2 else random.SystemRandom().randrange(1 << 32)
-    print(f"{rounds} rounds, seed {seed}", flush=True)
-    chance = random.Random(seed)
-    with Cluster(REPLICAS) as cluster:
+class Figures:
+    """What was done, added up."""
+
+    def __init__(self):
+        self.kills = 0
+        self.promises = 0
+        self.writes = 0
+        self.breaks = 0
+        self.slowest = 0.0
+
+    def say(self):
+        """One line."""
+        print(f"{self.kills} kills, each audited: {self.promises} promises looked at; "
+              f"{self.writes} writes acknowledged, {self.breaks} connections lost, "
+              f"slowest restart {self.slowest:.2f} s", flush=True)
+
+
+def run_cluster(kills, durabilities, chance, figures):
+    """The life of one cluster: rounds under load, then the reckoning. What is wrong."""
+    print(f"durability {' or '.join(durabilities)}", flush=True)
+    with Cluster(REPLICAS, ["--durability", durabilities[0]]) as cluster:
         writers = [Writer(replica, number, chance.random())
                    for number, replica in enumerate(cluster.replicas * WRITERS_PER_REPLICA)]
         for writer in writers:
             writer.start()
-        restarts = []
-        for number in range(1, rounds + 1):
-            victims, seconds = run_round(cluster, chance)
-            restarts.append(seconds)
-            print(f"round {number}: killed {', '.join(victims)}, back after {seconds:.2f} s",
-                  flush=True)
+        enough = figures.kills + kills
+        while figures.kills < enough:
+            victims, looked_at, seconds = run_round(cluster, writers, durabilities, chance)
+            figures.kills += len(victims)
+            figures.promises += looked_at
+            figures.slowest = max(figures.slowest, seconds)
+            print(f"killed {', '.join(victims)}, {looked_at} promises kept, "
+                  f"back after {seconds:.2f} s", flush=True)
         for writer in writers:
             writer.over.set()
         for writer in writers:
             writer.join()
-        print(f"{sum(writer.writes for writer in writers)} writes acknowledged, "
-              f"{sum(writer.breaks for writer in writers)} connections lost, "
-              f"slowest restart {max(restarts):.2f} s")
+        figures.writes += sum(writer.writes for writer in writers)
+        figures.breaks += sum(writer.breaks for writer in writers)
         findings = check(cluster, writers)
         for replica in cluster.replicas:
             if replica.stop() != 0:
                 findings.append(f"{replica.name} did not stop well")
-    print("\n".join(findings) or "Nothing acknowledged is missing; all replicas are equal.")
-    sys.exit(1 if findings else 0)
+            audit_killed(replica, cluster.directory, writers)
+        for lie in LIES:
+            if audit(cluster.replicas[0], cluster.directory, [lie]).returncode != 1:
+                findings.append(f"the audit takes '{lie}' for true")
+    return findings
+
+
+def main():
+    """One cluster after the other, until there were so many kills."""
+    kills = int(sys.argv[1] if len(sys.argv) > 1 else os.environ.get("SYNCLINE_KILLS", "20"))
+    seed = int(sys.argv[2]) if len(sys.argv) > 2 else random.SystemRandom().randrange(1 << 32)
+    print(f"{kills} kills, seed {seed}", flush=True)
+    chance = random.Random(seed)
+    figures = Figures()
+    clusters = max(2, -(-kills // KILLS_PER_CLUSTER))
+    for number in range(clusters):
+        due = kills * (number + 1) // clusters - figures.kills
+        findings = run_cluster(due, DURABILITIES[number % len(DURABILITIES)], chance, figures)
+        figures.say()
+        if findings:
+            print("\n".join(findings))
+            sys.exit(1)
+    if figures.kills < kills or figures.promises == 0:
+        sys.exit("too little was checked")
+    print("Nothing acknowledged is missing; all replicas are equal.")
 
 
 if __name__ == "__main__":
