@@ -1,5 +1,7 @@
 #include "tests/net/command_bench.hpp"
 
+#include <thread>
+
 #include "net/resp.hpp"
 
 namespace syncline {
@@ -41,6 +43,28 @@ std::string CommandBench::run_as(ClientState& state, Arguments arguments) {
     for (const Reply& reply : dispatcher_.take_replies()) bytes += reply.bytes;
     for (const Reply& reply : replica_->committed().replies) bytes += reply.bytes;
     return bytes;
+}
+
+void CommandBench::backup_turn() {
+    backup_.turn(clock.now_ms);
+    replica_.settle();
+    (void)replica_->committed();
+}
+
+void CommandBench::finish_backup() {
+    while (backup_.status().state == BackupStatus::State::running) {
+        ++clock.now_ms;  // a bounded rate goes on
+        backup_turn();
+        std::this_thread::yield();
+    }
+}
+
+std::string CommandBench::scratch(const std::string& name) const {
+    return (scratch_.path() / name).string();
+}
+
+Result<void> CommandBench::begin_backup(const std::string& path, std::uint64_t rate_bytes) {
+    return backup_.start(replica_.replica(), path, rate_bytes, env());
 }
 
 void CommandBench::kill(ClientState& state, bool at_once) {

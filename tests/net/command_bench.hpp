@@ -2,6 +2,7 @@
 #include <string>
 #include <vector>
 
+#include "core/backup/job.hpp"
 #include "net/commands/dispatcher.hpp"
 #include "tests/support/cluster.hpp"
 
@@ -19,6 +20,13 @@ public:
     std::string run_other(const std::string& line);
     /// Without a replica, as before the cluster is known.
     void take_replica_away() { has_replica_ = false; }
+    /// One turn of the backup under way, and of the replica. A turn without a write that ended does
+    /// nothing for it.
+    void backup_turn();
+    /// Turns until it has ended.
+    void finish_backup();
+    /// A path that is gone with the bench.
+    [[nodiscard]] std::string scratch(const std::string& name) const;
 
     ClientState client;
     ClientState other;
@@ -39,6 +47,9 @@ public:
     ReplicationView replication() override { return view; }
     Result<void> set_link(BytesView peer, bool up) override;
     Result<void> request_session(BytesView peer) override;
+    Result<void> begin_backup(const std::string& path, std::uint64_t rate_bytes) override;
+    BackupStatus backup_status() override { return backup_.status(); }
+    Result<void> cancel_backup() override { return backup_.cancel(); }
 
 private:
     std::string run_as(ClientState& state, Arguments arguments);
@@ -50,6 +61,7 @@ private:
     ServerFigures figures_;
     ConfigTable config_;
     Dispatcher dispatcher_{*this};
+    BackupJob backup_{[]() {}};  // turns look by themselves; uses the replica
 };
 
 }  // namespace syncline
