@@ -137,15 +137,25 @@ class Drill:
             for key in self.removed:
                 assert connection.command("GET", key) is None, key
 
-    def wait_writable(self):
-        """Until a write is taken again."""
-        deadline = time.monotonic() + WAIT_SECONDS
+    def wait_writable(self, seconds=WAIT_SECONDS):
+        """Until a write is taken again; the refusal if none is."""
+        deadline = time.monotonic() + seconds
         while True:
             refusal = self.write(1)
+            if refusal is None or time.monotonic() > deadline:
+                return refusal
+            time.sleep(0.1)
+
+    def make_room(self):
+        """Removes most of what is there, and most of the rest, until a write is taken again. LMDB
+        gives a page back when less than a quarter of it is in use, so that half is not enough."""
+        refusal = None
+        for _ in range(3):
+            self.remove(len(self.keys) * 4 // 5)
+            refusal = self.wait_writable(WAIT_SECONDS / 3)
             if refusal is None:
                 return
-            assert time.monotonic() < deadline, refusal + self.replica.log_tail()
-            time.sleep(0.1)
+        raise AssertionError(refusal + self.replica.log_tail())
 
     def restart(self, end):
         """Ends and starts it."""
@@ -166,9 +176,7 @@ def drill(volume):
         one.check()
 
         print("Removing while it is full makes room", flush=True)
-        # LMDB gives a page back when less than a quarter of it is in use: half is not enough.
-        one.remove(len(one.keys) * 4 // 5)
-        one.wait_writable()
+        one.make_room()
         one.check()
         one.fill()
 
@@ -188,7 +196,8 @@ def drill(volume):
         print("Others give it back; writes go on", flush=True)
         volume.unstuff()
         one.remove(len(one.keys) // 3)
-        one.wait_writable()
+        refusal = one.wait_writable()
+        assert refusal is None, refusal
         one.write(500)
         one.check()
         one.restart(lambda: one.replica.stop())
