@@ -25,7 +25,13 @@ Result<std::unique_ptr<Engine>> Engine::open(const std::string& path, std::uint6
     }
     ReplicaOptions options = small_options(random);
     if (mode == Mode::interval) options.durability = Durability::interval;
-    options.sync_interval_ms = planted == Planted::no_interval ? 3'600'000 : sync_interval_ms;
+    options.sync_interval_ms = sync_interval_ms;
+    if (planted == Planted::no_interval) {
+        options.sync_interval_ms = 3'600'000;
+        // Small segments and checkpoints ask for syncs of their own.
+        options.log.segment_bytes = limits::mib;
+        options.checkpoint_log_bytes = limits::mib;
+    }
     SYNCLINE_TRY(options.new_incarnation,
                  engine->data_.begin_run(planted == Planted::no_mark ? Durability::always
                                                                      : options.durability));

@@ -107,7 +107,8 @@ Result<void> record(const Recording& recording, const RecordOptions& options) {
                                            std::to_string(commits)};
         const bool by_chance = random.below(3) == 0;
         if (options.closes_in_turn ? life % 2 == 0 : by_chance) arguments.emplace_back("--closes");
-        if (life % 2 == 1) arguments.emplace_back("--linked");
+        // Peers ask for syncs, which would hide one that is not due.
+        if (life % 2 == 1 && options.planted.empty()) arguments.emplace_back("--linked");
         arguments.insert(arguments.end(), {"--mode", to_string(options.mode)});
         if (!options.planted.empty()) {
             arguments.insert(arguments.end(), {"--plant", options.planted});
