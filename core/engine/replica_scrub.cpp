@@ -280,8 +280,8 @@ Result<void> Replica::restore_buckets(const SessionPuller& session, Position vis
         const auto bucket = static_cast<std::uint32_t>(group_->leaf_sums().bucket(key));
         if (value && session.own().excluded.contains(bucket)) rows[bucket].emplace(key, *value);
     }
-    for (const auto& [bucket, bucket_rows] : rows) {
-        SYNCLINE_CHECK(group_->restore_bucket(bucket, bucket_rows, visible));
+    for (const auto& [bucket, peer_rows] : rows) {
+        SYNCLINE_CHECK(group_->restore_bucket(bucket, peer_rows, visible));
     }
     syncline::log(LogLevel::warning, "storage.repaired",
                   {{"buckets", std::to_string(rows.size())}});
