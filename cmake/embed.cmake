@@ -14,13 +14,13 @@ function(syncline_embed target name file)
 namespace syncline::embedded {
 namespace {
 
-constexpr unsigned char bytes[] = {
+constexpr unsigned char @name@_bytes[] = {
     @bytes@0};
 
 }  // namespace
 
 extern const std::string_view @name@;
-const std::string_view @name@{reinterpret_cast<const char*>(bytes), sizeof bytes - 1};
+const std::string_view @name@{reinterpret_cast<const char*>(@name@_bytes), sizeof @name@_bytes - 1};
 
 }  // namespace syncline::embedded
 ]])

@@ -9,9 +9,6 @@ if(SYNCLINE_SANITIZE)
     -fno-omit-frame-pointer)
   add_link_options(-fsanitize=${SYNCLINE_SANITIZE})
 endif()
-if(SYNCLINE_FUZZ)
-  add_compile_options(-fsanitize=fuzzer-no-link)
-endif()
 # Assertion messages and logs name files by their place in the project.
 add_compile_options(-fmacro-prefix-map=${CMAKE_SOURCE_DIR}/=)
 
@@ -25,6 +22,10 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # gcc 12 warns of what is not there: overlapping copies in std::string's operator+ (gcc bug
   # 105329) and, with sanitizers, reads of unset members of std::optional and std::variant.
   target_compile_options(syncline_options INTERFACE -Wno-restrict)
+  if(CMAKE_UNITY_BUILD)
+    # It takes sources that are compiled together for headers of each other.
+    target_compile_options(syncline_options INTERFACE -Wno-subobject-linkage)
+  endif()
   if(SYNCLINE_SANITIZE)
     target_compile_options(syncline_options INTERFACE -Wno-maybe-uninitialized -Wno-tsan)
   endif()
@@ -48,6 +49,9 @@ function(syncline_library name)
   if(files)
     add_library(${name} STATIC ${files})
     target_link_libraries(${name} PUBLIC syncline_options ${arg_PUBLIC} PRIVATE ${arg_PRIVATE})
+    if(SYNCLINE_FUZZ)
+      target_compile_options(${name} PRIVATE -fsanitize=fuzzer-no-link)
+    endif()
   else()
     add_library(${name} INTERFACE)
     target_link_libraries(${name} INTERFACE syncline_options ${arg_PUBLIC})
@@ -64,14 +68,19 @@ function(syncline_executable name)
   endif()
 endfunction()
 
-# Compiles a target, and what links it, with the planted bugs of core/base/mutation.hpp; made
-# only when somebody asks for it.
-function(syncline_mutations name)
-  get_target_property(type ${name} TYPE)
-  if(NOT type STREQUAL "INTERFACE_LIBRARY")
-    target_compile_definitions(${name} PUBLIC SYNCLINE_MUTATIONS=1)
-  endif()
-  set_target_properties(${name} PROPERTIES EXCLUDE_FROM_ALL ON)
+# Sets `variable` to the sources of the replica that hold planted bugs (core/base/mutation.hpp).
+function(syncline_mutated_sources variable)
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS
+    "${CMAKE_SOURCE_DIR}/core/*.cpp" "${CMAKE_SOURCE_DIR}/crdt/*.cpp"
+    "${CMAKE_SOURCE_DIR}/storage/*.cpp")
+  set(mutated "")
+  foreach(file IN LISTS sources)
+    file(STRINGS "${file}" places REGEX "mutated\\(Mutation::" LIMIT_COUNT 1)
+    if(places)
+      list(APPEND mutated "${file}")
+    endif()
+  endforeach()
+  set(${variable} "${mutated}" PARENT_SCOPE)
 endfunction()
 
 # Makes the files FILES part of a library: net/http/web_files.hpp finds them by name.

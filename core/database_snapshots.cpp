@@ -14,7 +14,7 @@ namespace syncline {
 namespace {
 
 /// A job's end wakes who waits; this is for what no job ends.
-constexpr std::chrono::milliseconds look_again(20);
+constexpr std::chrono::milliseconds snapshot_look_again(20);
 
 std::string seconds(std::uint64_t ms) {
     return std::to_string(ms / 1000) + "." + std::to_string(ms % 1000 / 100) + " s";
@@ -62,7 +62,7 @@ Result<std::shared_ptr<SnapshotAccess>> DatabaseEngine::snapshot() {
             return Error{Code::unavailable,
                          "an older state is still being read, by a snapshot or a peer: try again"};
         }
-        progress_.wait_for(lock, look_again);
+        progress_.wait_for(lock, snapshot_look_again);
         SYNCLINE_CHECK(usable());
         held = replica_->hold_checkpoint(from);
     }

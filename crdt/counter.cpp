@@ -15,14 +15,14 @@ enum ResetForm : std::uint8_t { no_reset = 0, full_reset = 1, earlier_reset = 2 
 constexpr std::uint8_t reset_form_mask = 3;
 constexpr std::uint8_t with_decimals = 4;  ///< they follow the rest
 constexpr unsigned actor_form_shift = 3;   ///< three bits: the compact form of the entry's actor
-constexpr std::uint8_t actor_form_mask = 7;
+constexpr std::uint8_t entry_form_mask = 7;
 constexpr std::uint8_t reset_by_itself = 64;  ///< by the entry's actor, which is not repeated
 
 bool has_decimals(const CounterEntry& entry) {
     return !entry.sum.decimal.is_zero() || !entry.reset_sum.decimal.is_zero();
 }
 
-bool before(const Counter::Entry& entry, const Actor& actor) {
+bool counter_before(const Counter::Entry& entry, const Actor& actor) {
     return entry.first < actor;
 }
 
@@ -52,7 +52,7 @@ std::uint8_t first_byte(const Counter::Entry& entry) {
 }  // namespace
 
 const CounterEntry* Counter::find(const Actor& actor) const {
-    const auto found = std::lower_bound(entries_.begin(), entries_.end(), actor, before);
+    const auto found = std::lower_bound(entries_.begin(), entries_.end(), actor, counter_before);
     return found != entries_.end() && found->first == actor ? &found->second : nullptr;
 }
 
@@ -98,7 +98,7 @@ std::vector<Counter::Entry> Counter::reset(const Dot& dot) const {
 }
 
 void Counter::merge(const Actor& actor, const CounterEntry& entry) {
-    const auto place = std::lower_bound(entries_.begin(), entries_.end(), actor, before);
+    const auto place = std::lower_bound(entries_.begin(), entries_.end(), actor, counter_before);
     if (place != entries_.end() && place->first == actor) {
         place->second = join(place->second, entry);
     } else {
@@ -189,7 +189,7 @@ Counter::Entry read_counter_entry(ByteReader& in) {
     const std::uint8_t coded = in.u8();
     const std::uint8_t form = coded & reset_form_mask;
     const bool decimals = (coded & with_decimals) != 0;
-    const Actor actor = read_compact_actor(in, (coded >> actor_form_shift) & actor_form_mask);
+    const Actor actor = read_compact_actor(in, (coded >> actor_form_shift) & entry_form_mask);
     CounterEntry entry;
     entry.genesis = in.varint();
     entry.last = entry.genesis + in.varint();

@@ -8,8 +8,8 @@ namespace {
 
 __extension__ using Units = unsigned __int128;
 
-constexpr unsigned places = 17;
-constexpr std::uint64_t one = 100'000'000'000'000'000;  // 10^places
+constexpr unsigned decimal_places = 17;
+constexpr std::uint64_t one = 100'000'000'000'000'000;  // 10^decimal_places
 constexpr unsigned whole_digits_max = 21;
 constexpr Units magnitude_max = Units{1'000} * 1'000'000'000'000'000'000U * one;  // 10^21
 constexpr std::size_t text_bytes_max = 5 * 1024;                                  // as Redis
@@ -83,8 +83,9 @@ std::optional<Decimal> Decimal::parse(BytesView text) {
     if (!parts) return std::nullopt;
     if (parts->digits.empty()) return Decimal();
     if (parts->exponent > static_cast<int>(whole_digits_max)) return std::nullopt;
-    // Digits that count: those before the point and `places` behind it; the next one rounds.
-    const int wanted = parts->exponent + static_cast<int>(places);
+    // Digits that count: those before the point and `decimal_places` behind it; the next one
+    // rounds.
+    const int wanted = parts->exponent + static_cast<int>(decimal_places);
     Units units = 0;
     for (int i = 0; i < wanted; ++i) {
         const auto at = static_cast<std::size_t>(i);
@@ -101,10 +102,10 @@ std::optional<Decimal> Decimal::parse(BytesView text) {
 std::string Decimal::text() const {
     Units rest = magnitude();
     std::string reversed;
-    for (unsigned place = 0; place < places || rest > 0; ++place) {
-        if (place == places && !reversed.empty()) reversed += '.';
+    for (unsigned place = 0; place < decimal_places || rest > 0; ++place) {
+        if (place == decimal_places && !reversed.empty()) reversed += '.';
         const char digit = static_cast<char>('0' + static_cast<int>(rest % 10));
-        const bool trailing = place < places && digit == '0' && reversed.empty();
+        const bool trailing = place < decimal_places && digit == '0' && reversed.empty();
         if (!trailing) reversed += digit;
         rest /= 10;
     }

@@ -8,19 +8,19 @@ namespace {
 
 using Entry = DotMap::Entry;
 
-bool before(const Entry& entry, const Dot& dot) {
+bool dot_before(const Entry& entry, const Dot& dot) {
     return entry.dot < dot;
 }
 
 }  // namespace
 
 const DotValue* DotMap::find(const Dot& dot) const {
-    const auto found = std::lower_bound(entries_.begin(), entries_.end(), dot, before);
+    const auto found = std::lower_bound(entries_.begin(), entries_.end(), dot, dot_before);
     return found != entries_.end() && found->dot == dot ? &found->payload : nullptr;
 }
 
 void DotMap::put(const Dot& dot, DotValue payload) {
-    const auto place = std::lower_bound(entries_.begin(), entries_.end(), dot, before);
+    const auto place = std::lower_bound(entries_.begin(), entries_.end(), dot, dot_before);
     if (place != entries_.end() && place->dot == dot) {
         place->payload = std::move(payload);
     } else {

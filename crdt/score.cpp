@@ -20,7 +20,7 @@ bool is_word(BytesView text, BytesView word) {
     return true;
 }
 
-bool is_digit(char c) {
+bool is_decimal_digit(char c) {
     return c >= '0' && c <= '9';
 }
 
@@ -29,7 +29,7 @@ std::optional<double> parse_finite(BytesView digits) {
     if (hex) digits.remove_prefix(2);
     // A second sign, and the words that from_chars knows, are none here.
     if (digits.empty()) return std::nullopt;
-    if (!hex && digits.front() != '.' && !is_digit(digits.front())) return std::nullopt;
+    if (!hex && digits.front() != '.' && !is_decimal_digit(digits.front())) return std::nullopt;
     if (hex && (digits.front() == '-' || digits.front() == '+')) return std::nullopt;
     double number = 0;
     const char* const end = digits.data() + digits.size();

@@ -12,7 +12,7 @@ namespace {
 /// Low three bits of a run's first byte: where its first element hangs.
 enum ParentForm : std::uint8_t {
     cut = 0,  ///< right child of the element before it: the run goes on from the row before
-    at_root = 1,
+    row_at_root = 1,
     own_left = 2,  ///< then how far back the parent is
     own_right = 3,
     other_left = 4,  ///< then the parent's actor and index
@@ -38,7 +38,7 @@ bool is_left(std::uint8_t form) {
 }
 
 std::uint8_t parent_form(const TextRowName& name, const TextRunRow& row) {
-    if (!row.parent) return at_root;
+    if (!row.parent) return row_at_root;
     const bool left = row.side == Side::left;
     if (row.parent->actor != name.actor) return left ? other_left : other_right;
     const bool cut_here = name.first % text_run_length_max == 0;
@@ -54,7 +54,7 @@ std::uint8_t step_form(const TextRunRow& row) {
 
 void read_parent(ByteReader& in, std::uint8_t form, const TextRowName& name, TextRunRow& row) {
     if (is_left(form)) row.side = Side::left;
-    if (form == at_root) return;
+    if (form == row_at_root) return;
     if (form > other_right) return in.fail();
     if (form == other_left || form == other_right) {
         const Actor actor = read_actor(in);

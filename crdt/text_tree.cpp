@@ -8,7 +8,7 @@ namespace syncline {
 
 namespace {
 
-bool before(const std::pair<Actor, std::uint32_t>& entry, const Actor& actor) {
+bool number_before(const std::pair<Actor, std::uint32_t>& entry, const Actor& actor) {
     return entry.first < actor;
 }
 
@@ -16,12 +16,12 @@ bool before(const std::pair<Actor, std::uint32_t>& entry, const Actor& actor) {
 
 /// The actor's number, or none.
 std::uint32_t TextTree::look_up(const Actor& actor) const {
-    const auto found = std::lower_bound(numbers_.begin(), numbers_.end(), actor, before);
+    const auto found = std::lower_bound(numbers_.begin(), numbers_.end(), actor, number_before);
     return found == numbers_.end() || found->first != actor ? none : found->second;
 }
 
 std::uint32_t TextTree::add_actor(const Actor& actor) {
-    const auto place = std::lower_bound(numbers_.begin(), numbers_.end(), actor, before);
+    const auto place = std::lower_bound(numbers_.begin(), numbers_.end(), actor, number_before);
     if (place != numbers_.end() && place->first == actor) return place->second;
     const std::uint32_t number = actors_count();
     numbers_.insert(place, {actor, number});

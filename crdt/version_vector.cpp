@@ -8,16 +8,16 @@ namespace syncline {
 
 namespace {
 
-using Entry = VersionVector::Entry;
+using VectorEntry = VersionVector::Entry;
 
-bool before(const Entry& entry, const Actor& actor) {
+bool vector_before(const VectorEntry& entry, const Actor& actor) {
     return entry.first < actor;
 }
 
 }  // namespace
 
 std::uint64_t VersionVector::counter(const Actor& actor) const {
-    const auto found = std::lower_bound(entries_.begin(), entries_.end(), actor, before);
+    const auto found = std::lower_bound(entries_.begin(), entries_.end(), actor, vector_before);
     return found != entries_.end() && found->first == actor ? found->second : 0;
 }
 
@@ -41,7 +41,7 @@ std::uint64_t VersionVector::lacks(const VersionVector& other) const {
 
 void VersionVector::add(const Dot& dot) {
     if (dot.counter == 0) return;
-    const auto place = std::lower_bound(entries_.begin(), entries_.end(), dot.actor, before);
+    const auto place = std::lower_bound(entries_.begin(), entries_.end(), dot.actor, vector_before);
     if (place != entries_.end() && place->first == dot.actor) {
         place->second = std::max(place->second, dot.counter);
     } else {
@@ -51,7 +51,7 @@ void VersionVector::add(const Dot& dot) {
 
 void VersionVector::join(const VersionVector& other) {
     // Raising counters in place is enough nearly always; actors rarely come.
-    std::vector<Entry> missing;
+    std::vector<VectorEntry> missing;
     auto mine = entries_.begin();
     for (const auto& [actor, counter] : other.entries_) {
         while (mine != entries_.end() && mine->first < actor) ++mine;
@@ -62,7 +62,7 @@ void VersionVector::join(const VersionVector& other) {
         }
     }
     if (missing.empty()) return;
-    std::vector<Entry> joined;
+    std::vector<VectorEntry> joined;
     joined.reserve(entries_.size() + missing.size());
     std::merge(entries_.begin(), entries_.end(), missing.begin(), missing.end(),
                std::back_inserter(joined));

@@ -177,7 +177,7 @@ bool is_blank(char c) {
     return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
-int hex_digit(char c) {
+int hex_value(char c) {
     if (c >= '0' && c <= '9') return c - '0';
     if (c >= 'a' && c <= 'f') return c - 'a' + 10;
     if (c >= 'A' && c <= 'F') return c - 'A' + 10;
@@ -251,9 +251,9 @@ private:
     }
 
     char take_escaped() {
-        if (rest_.size() >= 3 && rest_[0] == 'x' && hex_digit(rest_[1]) >= 0 &&
-            hex_digit(rest_[2]) >= 0) {
-            const int byte = hex_digit(rest_[1]) * 16 + hex_digit(rest_[2]);
+        if (rest_.size() >= 3 && rest_[0] == 'x' && hex_value(rest_[1]) >= 0 &&
+            hex_value(rest_[2]) >= 0) {
+            const int byte = hex_value(rest_[1]) * 16 + hex_value(rest_[2]);
             rest_.remove_prefix(3);
             return static_cast<char>(byte);
         }

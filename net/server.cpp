@@ -13,7 +13,7 @@ namespace syncline {
 namespace {
 
 constexpr std::uint16_t peer_port_default = 7380;
-constexpr std::uint64_t tick_ms = 100;
+constexpr std::uint64_t server_tick_ms = 100;
 constexpr std::uint64_t rate_span_ms = 1000;
 
 bool is_loopback(const std::string& address) {
@@ -193,7 +193,7 @@ void Server::describe_settings() {
 }
 
 Result<void> Server::run() {
-    ticker_.start_repeating(tick_ms);
+    ticker_.start_repeating(server_tick_ms);
     if (peers_) peers_->dial(options_.peers);
     loop_->run();
     if (failure_) return *failure_;

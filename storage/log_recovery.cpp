@@ -13,7 +13,7 @@ constexpr std::string_view name_prefix = "log-";
 /// Segments are read and rewritten in pieces of this size.
 constexpr std::size_t piece_bytes = limits::mib;
 
-Error corrupt(const std::string& what) {
+Error corrupt_segment(const std::string& what) {
     return Error{Code::corrupt, "log: " + what};
 }
 
@@ -74,7 +74,8 @@ Result<std::deque<std::shared_ptr<Segment>>> take_chain(Found& found) {
     }
     for (const auto& candidate : found.segments) {
         if (candidate->header.log_id != segment->header.log_id) {
-            return corrupt(candidate->name + " and " + segment->name + " are of different logs");
+            return corrupt_segment(candidate->name + " and " + segment->name +
+                                   " are of different logs");
         }
     }
     std::deque<std::shared_ptr<Segment>> chain;
@@ -130,7 +131,7 @@ Result<Scan> scan_segment(const Segment& segment, BytesView bytes, Position from
         if (!record) break;
         reached = reached || scan.end >= wanted;
         if (scan.end < wanted && scan.end + record->bytes() > wanted) {
-            return corrupt(at(segment, from) + " is inside of a record");
+            return corrupt_segment(at(segment, from) + " is inside of a record");
         }
         scan.end += record->bytes();
         if (scan.end == wanted) reached = true;
@@ -138,7 +139,7 @@ Result<Scan> scan_segment(const Segment& segment, BytesView bytes, Position from
         if (record->end_mark) break;
     }
     scan.complete = scan.marked || scan.end + record_header_bytes > header.end();
-    if (!reached) return corrupt("no record leads up to " + at(segment, from));
+    if (!reached) return corrupt_segment("no record leads up to " + at(segment, from));
     return scan;
 }
 
@@ -200,7 +201,8 @@ Result<void> find_end(RecoveredLog& log, Position from,
             // later segment proves that all of this one had been synced.
             for (std::size_t later = index + 1; later < chain.size(); ++later) {
                 SYNCLINE_TRY(const bool valid, has_records(*chain[later]));
-                if (valid) return corrupt("damaged record at " + at(*chain[index], scan.end));
+                if (valid)
+                    return corrupt_segment("damaged record at " + at(*chain[index], scan.end));
             }
             break;
         }
@@ -234,18 +236,18 @@ Result<RecoveredLog> recover_log(Disk& disk, std::uint64_t segment_bytes, Positi
     for (std::string& name : found.blank) log.free.push_back(FreeFile{std::move(name), false});
     if (found.segments.empty()) {
         if (from == 0) return log;
-        return corrupt("no log, but a checkpoint at position " + std::to_string(from));
+        return corrupt_segment("no log, but a checkpoint at position " + std::to_string(from));
     }
     SYNCLINE_TRY(log.segments, take_chain(found));
     const Segment& first = *log.segments.front();
     if (first.header.base > from) {
-        return corrupt("the log begins at position " + std::to_string(first.header.base) +
-                       ", after the checkpoint at " + std::to_string(from));
+        return corrupt_segment("the log begins at position " + std::to_string(first.header.base) +
+                               ", after the checkpoint at " + std::to_string(from));
     }
     SYNCLINE_CHECK(find_end(log, from, found.segments));
     if (log.end < from) {
-        return corrupt("the log ends at position " + std::to_string(log.end) +
-                       ", before the checkpoint at " + std::to_string(from));
+        return corrupt_segment("the log ends at position " + std::to_string(log.end) +
+                               ", before the checkpoint at " + std::to_string(from));
     }
     std::sort(found.segments.begin(), found.segments.end(),
               [](const auto& a, const auto& b) { return a->header.sequence < b->header.sequence; });

@@ -1,6 +1,4 @@
 #pragma once
-#include <unistd.h>
-
 #include <atomic>
 #include <cstdint>
 #include <memory>
@@ -9,28 +7,9 @@
 
 #include "core/base/bytes.hpp"
 #include "core/base/result.hpp"
+#include "storage/descriptor.hpp"
 
 namespace syncline {
-
-/// Closes a file descriptor at the end of its life, and with it gives back the lock.
-class Descriptor {
-public:
-    explicit Descriptor(int number) : number_(number) {}
-    ~Descriptor() {
-        if (number_ >= 0) (void)::close(number_);  // nothing was written through it
-    }
-    Descriptor(Descriptor&& other) noexcept : number_(other.number_) { other.number_ = -1; }
-    Descriptor& operator=(Descriptor&& other) noexcept {
-        std::swap(number_, other.number_);
-        return *this;
-    }
-    Descriptor(const Descriptor&) = delete;
-    Descriptor& operator=(const Descriptor&) = delete;
-    [[nodiscard]] int get() const { return number_; }
-
-private:
-    int number_;
-};
 
 /// Where a file that a library has mapped lies in memory, and how far the file reaches there:
 /// behind its end whoever looks dies of it. Thread-safety: holds() and tears() from any threads.

@@ -9,6 +9,7 @@
 #include <cstring>
 #include <optional>
 
+#include "storage/descriptor.hpp"
 #include "storage/disk.hpp"
 
 namespace syncline {
@@ -23,24 +24,6 @@ Error system_error(const char* action, const std::string& path, int number) {
 Error sync_error(const std::string& path, int number) {
     return Error{Code::io, "sync " + path + ": " + std::strerror(number)};
 }
-
-class Descriptor {
-public:
-    explicit Descriptor(int number) : number_(number) {}
-    ~Descriptor() {
-        // Everything that matters was synced before; close has nothing left to report.
-        if (number_ >= 0) (void)::close(number_);
-    }
-    Descriptor(Descriptor&& other) noexcept : number_(std::exchange(other.number_, -1)) {}
-    Descriptor& operator=(Descriptor&&) = delete;
-    Descriptor(const Descriptor&) = delete;
-    Descriptor& operator=(const Descriptor&) = delete;
-
-    [[nodiscard]] int get() const { return number_; }
-
-private:
-    int number_;
-};
 
 class PosixFile final : public File {
 public:

@@ -22,6 +22,10 @@ processors=$(nproc)
 passed=0
 failed=0
 failures=()
+fuzz_folder=build/asan/fuzz
+# Several sources at a time take half as long; one at a time shows what each forgets to include.
+unity=ON
+[ "$mode" = default ] || unity=OFF
 
 minutes() { printf '%d.%d min' $(($1 / 60)) $(($1 % 60 / 6)); }
 
@@ -47,7 +51,7 @@ count() {
 
 # build PRESET: configures and builds; a failure counts as one failed test.
 build() {
-    step "$1: configure" cmake --preset "$1" &&
+    step "$1: configure" cmake --preset "$1" "-DCMAKE_UNITY_BUILD=$unity" &&
         step "$1: build" cmake --build --preset "$1" -j "$processors" && return
     fail "$1: build"
     return 1
@@ -67,28 +71,29 @@ suite() {
     count "$preset" <<<"$counted"
 }
 
-# fuzz_one TARGET SECONDS: libFuzzer from the seeds in the tree; what it finds stays in build/fuzz.
+# fuzz_one TARGET SECONDS: libFuzzer from the seeds in the tree; what it finds stays in the folder.
 fuzz_one() {
     local name=${1##*/fuzz_} corpora
-    corpora=("build/fuzz/corpus/$name")
+    corpora=("$fuzz_folder/corpus/$name")
     [ -d "tests/fuzz/corpus/$name" ] && corpora+=("tests/fuzz/corpus/$name")
-    mkdir -p "${corpora[0]}" build/fuzz/found
+    mkdir -p "${corpora[0]}" "$fuzz_folder/found"
     if "$1" -max_total_time="$2" -timeout=20 -rss_limit_mb=3000 -print_final_stats=1 \
-        -artifact_prefix="build/fuzz/found/$name-" "${corpora[@]}" >"build/fuzz/$name.log" 2>&1
+        -artifact_prefix="$fuzz_folder/found/$name-" "${corpora[@]}" >"$fuzz_folder/$name.log" 2>&1
     then
         echo "passed $name"
     else
-        tail -n 40 "build/fuzz/$name.log" >&2
+        tail -n 40 "$fuzz_folder/$name.log" >&2
         echo "failed $name"
     fi
 }
 
 # fuzz SECONDS: every target for so long, one at a time on each processor.
 fuzz() {
-    local target start=$SECONDS outcomes=build/fuzz/outcomes
+    local target start=$SECONDS outcomes=$fuzz_folder/outcomes
+    mkdir -p "$fuzz_folder"
     printf '\n==> fuzz: %s s for each target\n' "$1"
     : >"$outcomes"
-    for target in build/fuzz/tests/fuzz_*; do
+    for target in build/asan/tests/fuzz_*; do
         [ -x "$target" ] || continue
         while [ "$(jobs -rp | wc -l)" -ge "$processors" ]; do wait -n; done
         fuzz_one "$target" "$1" >>"$outcomes" &
@@ -125,8 +130,10 @@ build release && suite release "${long[@]}"
 
 # With sanitizers a seed is slow and the house rules are known: less of the one, none of the other.
 export SYNCLINE_SIM_SEEDS=20 SYNCLINE_KILLS=5
-build asan && suite asan -LE 'slow|tidy|browser'
-build fuzz && fuzz "${SYNCLINE_FUZZ_SECONDS:-60}"
+if build asan; then
+    suite asan -LE 'slow|tidy|browser'
+    fuzz "${SYNCLINE_FUZZ_SECONDS:-60}"
+fi
 
 if [ "$mode" = all ]; then
     build tsan && suite tsan -LE 'slow|tidy|browser'

@@ -20,8 +20,8 @@
 namespace syncline {
 namespace {
 
-constexpr std::uint64_t poll_ms = 200;
-constexpr std::uint64_t timeout_ms = 10000;
+constexpr std::uint64_t backup_poll_ms = 200;
+constexpr std::uint64_t backup_timeout_ms = 10000;
 
 struct BackupLine {
     std::string backup;
@@ -92,14 +92,15 @@ Result<RespValue> watch_backup(RespClient& client, SystemClock& clock) {
             return Error{Code::io, "the backup failed: " + harmless(reply_text(status, "reason"))};
         }
         if (state != "running") return Error{Code::io, "the backup was cancelled"};
-        sleep_ms(poll_ms);
+        sleep_ms(backup_poll_ms);
     }
 }
 
 /// Of a replica that runs, by that replica, on its machine.
 Result<void> back_up_live(const BackupLine& line) {
     SYNCLINE_TRY(const TcpEndpoint endpoint, parse_endpoint(line.connect));
-    SYNCLINE_TRY(RespClient client, RespClient::connect(endpoint.host, endpoint.port, timeout_ms));
+    SYNCLINE_TRY(RespClient client,
+                 RespClient::connect(endpoint.host, endpoint.port, backup_timeout_ms));
     std::vector<Bytes> command{"CRDT.BACKUP", line.backup};
     if (line.rate_bytes > 0) {
         command.emplace_back("RATE");

@@ -17,17 +17,17 @@ extern const std::string_view compare_html;
 
 namespace {
 
-using Json = nlohmann::ordered_json;
+using ReportJson = nlohmann::ordered_json;
 
-Json json_of(const Latency& latency) {
+ReportJson json_of(const Latency& latency) {
     return {{"p50_ms", latency.p50_ms},
             {"p95_ms", latency.p95_ms},
             {"p99_ms", latency.p99_ms},
             {"max_ms", latency.max_ms}};
 }
 
-Json json_of(const CompareResult& result) {
-    Json timeline = Json::array();
+ReportJson json_of(const CompareResult& result) {
+    ReportJson timeline = ReportJson::array();
     for (const AvailabilityPoint& point : result.timeline) {
         timeline.push_back({{"at_ms", point.at_ms},
                             {"writes", point.writes},
@@ -107,9 +107,9 @@ std::string compare_table(const std::vector<CompareResult>& results) {
 }
 
 std::string compare_json(const std::vector<CompareResult>& results) {
-    Json runs = Json::array();
+    ReportJson runs = ReportJson::array();
     for (const CompareResult& result : results) runs.push_back(json_of(result));
-    const Json all = {
+    const ReportJson all = {
         {"about",
          {{"version", version_number},
           {"commit", version_commit},

@@ -30,7 +30,7 @@ struct DemoSettings {
 };
 
 /// Progress on one line of a terminal, or a line now and then elsewhere.
-class ProgressLine {
+class CountLine {
 public:
     void show(std::string_view phase, std::uint64_t done, std::uint64_t total) {
         if (terminal_) {
@@ -220,7 +220,7 @@ Result<bool> run(const DemoSettings& settings) {
                    (cluster->directory() / (node.name + ".log")).string());
     }
     (void)std::fflush(stdout);
-    ProgressLine line;
+    CountLine line;
     std::string inspected;
     SYNCLINE_TRY(const ReplayReport report,
                  replay(

@@ -5,7 +5,7 @@
 namespace syncline {
 namespace {
 
-constexpr std::uint64_t command_ms_max = 30000;
+constexpr std::uint64_t demo_command_ms_max = 30000;
 
 }  // namespace
 
@@ -19,7 +19,7 @@ Result<std::unique_ptr<DemoCluster>> DemoCluster::start(bool keep) {
         node.name = process.name;
         node.port = process.port;
         node.http_port = process.http_port;
-        SYNCLINE_TRY(node.client, cluster->processes_->connect(i, command_ms_max));
+        SYNCLINE_TRY(node.client, cluster->processes_->connect(i, demo_command_ms_max));
         SYNCLINE_TRY(const RespValue clock, cluster->command(i, {"CRDT.CLOCK"}));
         const RespValue* const actor = reply_field(clock, "actor");
         if (actor == nullptr) return Error{Code::corrupt, "CRDT.CLOCK has no actor"};

@@ -6,11 +6,14 @@ namespace syncline {
 
 int exit_code_of(const Error& error) {
     switch (error.code) {
-        case Code::invalid_argument: return exit_usage;
+        case Code::invalid_argument:
+            return exit_usage;
         case Code::unavailable:
         case Code::locked:
-        case Code::version: return exit_unreachable;
-        default: return exit_failed;
+        case Code::version:
+            return exit_unreachable;
+        default:
+            return exit_failed;
     }
 }
 

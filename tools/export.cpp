@@ -18,7 +18,7 @@
 namespace syncline {
 namespace {
 
-constexpr std::uint64_t timeout_ms = 30000;
+constexpr std::uint64_t stream_timeout_ms = 30000;
 const char* const standard = "-";
 
 struct ExportLine {
@@ -44,7 +44,7 @@ struct FileCloser {
 };
 using OpenFile = std::unique_ptr<std::FILE, FileCloser>;
 
-int report(const Error& error) {
+int report_stream(const Error& error) {
     fmt::print(stderr, "syncline: {}\n", error.message);
     return exit_code_of(error);
 }
@@ -61,7 +61,7 @@ Result<OpenFile> open_file(const std::string& path, const char* mode, std::FILE*
 Result<std::unique_ptr<InspectSource>> open_source(const ExportLine& line) {
     if (!line.data.empty()) return directory_source(line.data);
     SYNCLINE_TRY(const TcpEndpoint endpoint, parse_endpoint(line.connect));
-    return live_source(endpoint, timeout_ms);
+    return live_source(endpoint, stream_timeout_ms);
 }
 
 Result<void> export_all(const ExportLine& line) {
@@ -99,7 +99,7 @@ Result<void> export_all(const ExportLine& line) {
 
 int run_export(const ExportLine& line) {
     const Result<void> done = export_all(line);
-    return done ? exit_ok : report(done.error());
+    return done ? exit_ok : report_stream(done.error());
 }
 
 Result<Imported> import_all(const ImportLine& line) {
@@ -108,7 +108,8 @@ Result<Imported> import_all(const ImportLine& line) {
     std::error_code unknown;  // a pipe has no size
     const std::uintmax_t size =
         line.input == standard ? 0 : std::filesystem::file_size(line.input, unknown);
-    SYNCLINE_TRY(RespClient client, RespClient::connect(endpoint.host, endpoint.port, timeout_ms));
+    SYNCLINE_TRY(RespClient client,
+                 RespClient::connect(endpoint.host, endpoint.port, stream_timeout_ms));
     SystemClock clock;
     ProgressLine progress("import", clock.steady_ms());
     Imported imported;
@@ -133,7 +134,7 @@ Result<Imported> import_all(const ImportLine& line) {
 int run_import(ImportLine& line) {
     line.options.format = line.format == "resp" ? ExportFormat::resp : ExportFormat::jsonl;
     const Result<Imported> imported = import_all(line);
-    if (!imported) return report(imported.error());
+    if (!imported) return report_stream(imported.error());
     const char* const what = line.options.format == ExportFormat::jsonl ? "lines" : "commands";
     fmt::print("{} {}, {} failed\n", imported->done, what, imported->failed);
     return imported->failed == 0 ? exit_ok : exit_failed;

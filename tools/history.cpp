@@ -15,7 +15,7 @@ namespace syncline {
 
 namespace {
 
-using Json = nlohmann::json;
+using HistoryJson = nlohmann::json;
 
 constexpr std::size_t json_bytes_max = 256 * limits::mib;
 constexpr std::size_t value_bytes_shown_max = 1 * limits::kib;
@@ -55,30 +55,30 @@ Result<std::string> gunzip(BytesView bytes) {
 /// Takes parsed JSON apart. The first thing that does not fit is kept, as in ByteReader.
 class HistoryReader {
 public:
-    explicit HistoryReader(const Json& root) : root_(root) {}
+    explicit HistoryReader(const HistoryJson& root) : root_(root) {}
 
     Result<History> read() {
         if (!root_.is_object() || !root_.contains("kind") || root_["kind"] != "kv-dag") {
             return corrupt("not of kind kv-dag");
         }
-        for (const Json& key : array("keys")) history_.keys.push_back(text(key));
-        for (const Json& size : array("valueSizes")) {
+        for (const HistoryJson& key : array("keys")) history_.keys.push_back(text(key));
+        for (const HistoryJson& size : array("valueSizes")) {
             history_.value_sizes.push_back(number<std::uint32_t>(size));
         }
-        for (const Json& pair : array("finalState")) {
+        for (const HistoryJson& pair : array("finalState")) {
             history_.final_state.emplace_back(key_at(pair, 0), value_at(pair, 1));
         }
         agents_count_ = number<std::uint32_t>(member("numAgents"));
-        for (const Json& txn : array("txns")) history_.txns.push_back(read_txn(txn));
+        for (const HistoryJson& txn : array("txns")) history_.txns.push_back(read_txn(txn));
         if (!problem_.empty()) return corrupt(problem_);
         return std::move(history_);
     }
 
 private:
-    History::Txn read_txn(const Json& json) {
+    History::Txn read_txn(const HistoryJson& json) {
         History::Txn txn;
         const std::size_t index = history_.txns.size();
-        for (const Json& back : elements(element(json, 0))) {
+        for (const HistoryJson& back : elements(element(json, 0))) {
             const auto distance = number<std::uint32_t>(back);
             if (distance == 0 || distance > index) fail("a parent out of range");
             txn.parents.push_back(static_cast<std::uint32_t>(index - distance));
@@ -86,8 +86,8 @@ private:
         txn.agent = number<std::uint32_t>(element(json, 1));
         if (txn.agent >= agents_count_) fail("an author out of range");
         txn.time = number<std::int64_t>(element(json, 2));
-        for (const Json& op : elements(element(json, 3))) {
-            const bool removes = element(op, 1) == Json(History::removed);
+        for (const HistoryJson& op : elements(element(json, 3))) {
+            const bool removes = element(op, 1) == HistoryJson(History::removed);
             const std::int32_t value =
                 removes ? History::removed : static_cast<std::int32_t>(value_at(op, 1));
             txn.ops.emplace_back(key_at(op, 0), value);
@@ -95,40 +95,40 @@ private:
         return txn;
     }
 
-    std::uint32_t key_at(const Json& pair, std::size_t index) {
+    std::uint32_t key_at(const HistoryJson& pair, std::size_t index) {
         const auto key = number<std::uint32_t>(element(pair, index));
         if (key >= history_.keys.size()) fail("a key out of range");
         return key;
     }
 
-    std::uint32_t value_at(const Json& pair, std::size_t index) {
+    std::uint32_t value_at(const HistoryJson& pair, std::size_t index) {
         const auto value = number<std::uint32_t>(element(pair, index));
         if (value >= history_.value_sizes.size()) fail("a value out of range");
         return value;
     }
 
-    const Json& member(const char* name) {
+    const HistoryJson& member(const char* name) {
         if (root_.contains(name)) return root_[name];
         fail(fmt::format("no member {}", name));
         return nothing_;
     }
 
-    const Json& array(const char* name) { return elements(member(name)); }
+    const HistoryJson& array(const char* name) { return elements(member(name)); }
 
-    const Json& elements(const Json& json) {
+    const HistoryJson& elements(const HistoryJson& json) {
         if (json.is_array()) return json;
         fail("not an array: " + shown(json));
         return no_elements_;
     }
 
-    const Json& element(const Json& json, std::size_t index) {
+    const HistoryJson& element(const HistoryJson& json, std::size_t index) {
         if (json.is_array() && index < json.size()) return json[index];
         fail(fmt::format("no element {} in {}", index, shown(json)));
         return nothing_;
     }
 
     template <std::integral Number>
-    Number number(const Json& json) {
+    Number number(const HistoryJson& json) {
         const std::int64_t value = json.is_number_integer() ? json.get<std::int64_t>() : -1;
         if (!json.is_number_integer() || !std::in_range<Number>(value)) {
             fail("not a number in range: " + shown(json));
@@ -137,23 +137,23 @@ private:
         return static_cast<Number>(value);
     }
 
-    std::string text(const Json& json) {
+    std::string text(const HistoryJson& json) {
         if (json.is_string()) return json.get<std::string>();
         fail("not a string: " + shown(json));
         return {};
     }
 
-    static std::string shown(const Json& json) {
-        return printable(json.dump(-1, ' ', true, Json::error_handler_t::replace));
+    static std::string shown(const HistoryJson& json) {
+        return printable(json.dump(-1, ' ', true, HistoryJson::error_handler_t::replace));
     }
 
     void fail(const std::string& what) {
         if (problem_.empty()) problem_ = what;
     }
 
-    const Json& root_;
-    Json nothing_;
-    Json no_elements_ = Json::array();
+    const HistoryJson& root_;
+    HistoryJson nothing_;
+    HistoryJson no_elements_ = HistoryJson::array();
     History history_;
     std::uint32_t agents_count_ = 0;
     std::string problem_;
@@ -183,7 +183,7 @@ Result<History> load_history(const std::string& path) {
 
 Result<History> parse_history(BytesView gzip_bytes) {
     SYNCLINE_TRY(const std::string text, gunzip(gzip_bytes));
-    const Json json = Json::parse(text, nullptr, false);
+    const HistoryJson json = HistoryJson::parse(text, nullptr, false);
     if (json.is_discarded()) return corrupt("not JSON");
     return HistoryReader(json).read();
 }

@@ -11,17 +11,17 @@
 namespace syncline {
 namespace {
 
-std::uint64_t count_of(const RespValue& reply, std::string_view name) {
+std::uint64_t count_in(const RespValue& reply, std::string_view name) {
     return static_cast<std::uint64_t>(reply_number(reply, name));
 }
 
-std::optional<SideView> side_of(const RespValue& row, std::string_view name) {
+std::optional<SideView> diff_side(const RespValue& row, std::string_view name) {
     const RespValue* const side = reply_field(row, name);
     if (side == nullptr || side->is_null()) return std::nullopt;
     SideView view;
     const RespValue* const value = reply_field(*side, "value");
     if (value != nullptr && !value->is_null()) view.value = value->text;
-    view.value_bytes = count_of(*side, "value_bytes");
+    view.value_bytes = count_in(*side, "value_bytes");
     view.removed = reply_number(*side, "removed") == 1;
     for (const RespValue& dot : reply_list(*side, "dots")) view.dots.push_back(dot.text);
     return view;
@@ -72,16 +72,16 @@ Result<DiffView> parse_diff(const RespValue& reply) {
         return Error{Code::corrupt, "CRDT.DIFF answers something else"};
     }
     DiffView diff;
-    diff.differing = count_of(reply, "differing");
-    diff.newer_here = count_of(reply, "newer_here");
-    diff.newer_there = count_of(reply, "newer_there");
-    diff.concurrent = count_of(reply, "concurrent");
-    diff.unexplained = count_of(reply, "unexplained");
-    diff.bytes_here = count_of(reply, "bytes_here");
-    diff.bytes_there = count_of(reply, "bytes_there");
-    diff.metadata_bytes = count_of(reply, "metadata_bytes");
-    diff.elsewhere = count_of(reply, "elsewhere");
-    diff.omitted = count_of(reply, "omitted");
+    diff.differing = count_in(reply, "differing");
+    diff.newer_here = count_in(reply, "newer_here");
+    diff.newer_there = count_in(reply, "newer_there");
+    diff.concurrent = count_in(reply, "concurrent");
+    diff.unexplained = count_in(reply, "unexplained");
+    diff.bytes_here = count_in(reply, "bytes_here");
+    diff.bytes_there = count_in(reply, "bytes_there");
+    diff.metadata_bytes = count_in(reply, "metadata_bytes");
+    diff.elsewhere = count_in(reply, "elsewhere");
+    diff.omitted = count_in(reply, "omitted");
     for (const RespValue& row : reply_list(reply, "rows")) {
         RowView view;
         view.key = reply_text(row, "key");
@@ -89,8 +89,8 @@ Result<DiffView> parse_diff(const RespValue& reply) {
         const RespValue* const field = reply_field(row, "field");
         if (field != nullptr && !field->is_null()) view.field = field->text;
         view.newer = reply_text(row, "newer");
-        view.here = side_of(row, "here");
-        view.there = side_of(row, "there");
+        view.here = diff_side(row, "here");
+        view.there = diff_side(row, "there");
         diff.rows.push_back(std::move(view));
     }
     return diff;

@@ -9,7 +9,7 @@ namespace {
 constexpr std::uint64_t seconds_per_day = 86400;
 /// A parent that is not visible after this long will never be.
 constexpr std::uint64_t visible_ms_max = 30000;
-constexpr std::uint64_t poll_ms = 2;
+constexpr std::uint64_t replay_poll_ms = 2;
 /// Between writes of one key on both sides of the cut: more than the resolution of timestamps.
 constexpr std::uint64_t apart_ms = 3;
 constexpr std::uint64_t progress_every = 50;
@@ -196,7 +196,7 @@ private:
                 return Error{Code::unavailable, "replica " + std::to_string(place) +
                                                     " does not get to see what the others wrote"};
             }
-            cluster_.pass(poll_ms);
+            cluster_.pass(replay_poll_ms);
         }
         return {};
     }

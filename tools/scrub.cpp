@@ -20,8 +20,8 @@
 namespace syncline {
 namespace {
 
-constexpr std::uint64_t poll_ms = 200;
-constexpr std::uint64_t timeout_ms = 10000;
+constexpr std::uint64_t scrub_poll_ms = 200;
+constexpr std::uint64_t scrub_timeout_ms = 10000;
 constexpr std::size_t buckets_shown_max = 20;
 
 struct ScrubLine {
@@ -29,7 +29,7 @@ struct ScrubLine {
     std::string connect;
 };
 
-int report(const Error& error) {
+int report_scrub(const Error& error) {
     fmt::print(stderr, "syncline: {}\n", error.message);
     return exit_code_of(error);
 }
@@ -46,7 +46,8 @@ Result<RespValue> ask(RespClient& client, const char* word) {
 
 Result<int> scrub_live(const std::string& connect) {
     SYNCLINE_TRY(const TcpEndpoint endpoint, parse_endpoint(connect));
-    SYNCLINE_TRY(RespClient client, RespClient::connect(endpoint.host, endpoint.port, timeout_ms));
+    SYNCLINE_TRY(RespClient client,
+                 RespClient::connect(endpoint.host, endpoint.port, scrub_timeout_ms));
     SYNCLINE_TRY(RespValue status, ask(client, "STATUS"));
     const std::int64_t passes = reply_number(status, "passes");
     SYNCLINE_CHECK(ask(client, "START"));
@@ -59,7 +60,7 @@ Result<int> scrub_live(const std::string& connect) {
         };
         progress.show(number("rows"), number("rows_expected"), number("bytes"), clock.steady_ms());
         if (reply_number(status, "running") == 0) break;
-        sleep_ms(poll_ms);
+        sleep_ms(scrub_poll_ms);
     }
     progress.clear();
     if (reply_number(status, "passes") == passes) {
@@ -146,13 +147,14 @@ Result<int> scrub_directory(const std::string& data) {
 
 int scrub(const ScrubLine& line) {
     if (line.data.empty() == line.connect.empty()) {
-        return report(Error{Code::invalid_argument,
-                            "what is to be looked at? --connect HOST:PORT of a replica that runs, "
-                            "or --data DIR of one that does not"});
+        return report_scrub(
+            Error{Code::invalid_argument,
+                  "what is to be looked at? --connect HOST:PORT of a replica that runs, "
+                  "or --data DIR of one that does not"});
     }
     const Result<int> done =
         line.data.empty() ? scrub_live(line.connect) : scrub_directory(line.data);
-    return done ? *done : report(done.error());
+    return done ? *done : report_scrub(done.error());
 }
 
 }  // namespace

@@ -46,14 +46,14 @@ void print_banner(const Server& server) {
     (void)std::fflush(stdout);  // nobody is harmed when nobody listens
 }
 
-int report(const Error& error) {
+int report_failure(const Error& error) {
     fmt::print(stderr, "syncline: {}\n", error.message);
     return exit_code_of(error);
 }
 
 int serve(const GivenSettings& given) {
     Result<ServeSettings> settings = resolve_settings(given);
-    if (!settings) return report(settings.error());
+    if (!settings) return report_failure(settings.error());
     configure_log(settings->log_level, settings->log_format, settings->server.node);
     settings->server.version = version_number;
     settings->server.commit = version_commit;
@@ -63,13 +63,13 @@ int serve(const GivenSettings& given) {
     SystemRandom random;
     Result<std::unique_ptr<Server>> server =
         Server::create(std::move(settings->server), Env{clock, random});
-    if (!server) return report(server.error());
+    if (!server) return report_failure(server.error());
     if (const Result<void> handled = (*server)->handle_signals(); !handled) {
-        return report(handled.error());
+        return report_failure(handled.error());
     }
     print_banner(**server);
     const Result<void> served = (*server)->run();
-    return served ? exit_ok : report(served.error());
+    return served ? exit_ok : report_failure(served.error());
 }
 
 }  // namespace

@@ -19,7 +19,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 namespace fs = std::filesystem;
 
-struct ExportLine {
+struct SuffixLine {
     std::string data;
     std::string output;
 };
@@ -109,7 +109,7 @@ Bytes lines_of(const std::vector<Event>& events) {
     return lines;
 }
 
-Error usage(std::string sentence) {
+Error suffix_usage(std::string sentence) {
     return Error{Code::invalid_argument, std::move(sentence)};
 }
 
@@ -124,13 +124,14 @@ fs::path aside_path(const fs::path& data) {
 
 /// The held events of the directory, in its log's order.
 Result<std::vector<Event>> read_suffix(DataDirectory& data, Env env, std::uint64_t& listed) {
-    if (data.identity.cluster.is_nil()) return usage("the data directory is of no cluster yet");
+    if (data.identity.cluster.is_nil())
+        return suffix_usage("the data directory is of no cluster yet");
     ReplicaOptions options;
     options.primary_backup.mode = ReplicationMode::primary_backup;
     SYNCLINE_TRY(const std::unique_ptr<Replica> replica,
                  data.open_replica(std::move(options), env));
     if (!replica->primary_backup().holds_suffix()) {
-        return usage(
+        return suffix_usage(
             "no unreplicated events are held here; they are when the replica was started with "
             "--unreplicated hold and then met the new primary");
     }
@@ -140,12 +141,12 @@ Result<std::vector<Event>> read_suffix(DataDirectory& data, Env env, std::uint64
 
 /// The events are safe in the file before the directory is moved, and nothing is deleted. The new
 /// directory is of the same cluster, so that not even --init founds another.
-Result<Exported> export_suffix(const ExportLine& line) {
+Result<Exported> export_suffix(const SuffixLine& line) {
     const fs::path path = fs::path(line.data).lexically_normal();
     const fs::path directory = path.has_filename() ? path : path.parent_path();
     std::error_code error;
     if (!fs::exists(directory / "identity", error)) {
-        return usage("'" + line.data + "' is no data directory");
+        return suffix_usage("'" + line.data + "' is no data directory");
     }
     SystemClock clock;
     SystemRandom random;
@@ -176,7 +177,7 @@ Result<Exported> export_suffix(const ExportLine& line) {
     return exported;
 }
 
-int run(const ExportLine& line) {
+int run(const SuffixLine& line) {
     const Result<Exported> exported = export_suffix(line);
     if (!exported) {
         fmt::print(stderr, "syncline: {}\n", exported.error().message);
@@ -196,7 +197,7 @@ int run(const ExportLine& line) {
 }  // namespace
 
 std::function<int()> add_suffix(CLI::App& app) {
-    auto line = std::make_shared<ExportLine>();  // of the parse, and of the run after it
+    auto line = std::make_shared<SuffixLine>();  // of the parse, and of the run after it
     app.require_subcommand(1);
     CLI::App* const command = app.add_subcommand(
         "export", "Write the held events of a stopped replica to a file, and begin anew without");

@@ -7,7 +7,7 @@
 namespace syncline {
 namespace {
 
-constexpr unsigned attempts_max = 4;
+constexpr unsigned begin_attempts_max = 4;
 
 bool is_of_text(std::uint8_t type) {
     return type == text_row_type || type == static_cast<std::uint8_t>(CellType::text);
@@ -188,7 +188,7 @@ Result<std::optional<BackupPiece>> BackupSource::read_log() {
 }
 
 Result<void> BackupSource::begin_anew() {
-    if (++attempts_ > attempts_max) {
+    if (++attempts_ > begin_attempts_max) {
         return Error{Code::unavailable,
                      "the replica took over snapshots of peers again and again; try it later"};
     }

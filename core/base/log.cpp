@@ -62,15 +62,15 @@ std::size_t utf8_length(std::string_view text) {
 }
 
 void append_escaped(std::string& out, char character) {
-    constexpr char hex_digits[] = "0123456789abcdef";
+    constexpr char digits[] = "0123456789abcdef";
     const auto value = static_cast<unsigned char>(character);
     if (character == '"' || character == '\\') {
         out.push_back('\\');
         out.push_back(character);
     } else if (value < 0x20 || value == 0x7f) {
         out.append("\\u00");
-        out.push_back(hex_digits[value >> 4]);
-        out.push_back(hex_digits[value & 0xf]);
+        out.push_back(digits[value >> 4]);
+        out.push_back(digits[value & 0xf]);
     } else {
         out.push_back(character);
     }

@@ -1,7 +1,9 @@
 #pragma once
 
-/// Planted bugs: each re-introduces one design error that the simulator must find. Only builds with
-/// SYNCLINE_MUTATIONS contain them; elsewhere mutated() is a constant and the code vanishes.
+/// Planted bugs: each re-introduces one design error that the simulator must find. Only sources
+/// compiled with SYNCLINE_MUTATIONS contain them; elsewhere mutated() is a constant and the code
+/// vanishes. For sources only, never for headers: those that call mutated() are compiled twice, and
+/// all others must not see the difference.
 namespace syncline {
 
 enum class Mutation {

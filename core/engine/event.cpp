@@ -153,7 +153,7 @@ Op unpack_op(Unpacker& in, const EventHead& head) {
     return buckets;
 }
 
-Error damaged(std::string_view what) {
+Error damaged_part(std::string_view what) {
     return Error{Code::corrupt, std::string(what) + " is damaged"};
 }
 
@@ -176,21 +176,21 @@ Result<Dot> peek_dot(BytesView bytes) {
     const std::uint8_t form = in.u8();
     dot.actor = read_compact_actor(in, form);
     dot.counter = in.varint();
-    if (!in.ok() || dot.counter == 0) return damaged("event name");
+    if (!in.ok() || dot.counter == 0) return damaged_part("event name");
     return dot;
 }
 
 Result<Event> decode_event(BytesView bytes) {
     ByteReader reader(bytes);
     EventHead head = read_event_head(reader);
-    if (!reader.ok()) return damaged("event head");
+    if (!reader.ok()) return damaged_part("event head");
     Event event;
     Unpacker in(reader.raw(reader.left()));
     const std::size_t ops_count = in.array();
     for (std::size_t i = 0; i < ops_count && in.ok(); ++i) {
         event.ops.push_back(unpack_op(in, head));
     }
-    if (!in.done()) return damaged("event " + to_string(head.dot));
+    if (!in.done()) return damaged_part("event " + to_string(head.dot));
     event.dot = head.dot;
     event.past = std::move(head.past);
     event.hlc = head.hlc;
@@ -207,7 +207,7 @@ Bytes encode_barrier(const VersionVector& vv) {
 Result<VersionVector> decode_barrier(BytesView bytes) {
     Unpacker in(bytes);
     VersionVector vv = unpack_version_vector(in);
-    if (!in.done()) return damaged("barrier");
+    if (!in.done()) return damaged_part("barrier");
     return vv;
 }
 
@@ -220,7 +220,7 @@ Bytes encode_incarnation(std::uint32_t incarnation) {
 Result<std::uint32_t> decode_incarnation(BytesView bytes) {
     Unpacker in(bytes);
     const std::uint64_t incarnation = in.uint();
-    if (!in.done() || incarnation > UINT32_MAX) return damaged("incarnation");
+    if (!in.done() || incarnation > UINT32_MAX) return damaged_part("incarnation");
     return static_cast<std::uint32_t>(incarnation);
 }
 

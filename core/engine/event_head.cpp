@@ -152,7 +152,7 @@ void read_change(ByteReader& in, bool plain, EventHead& head) {
     head.hlc.bits = ((last.ms() + ms) << 16) | logical;
 }
 
-Error damaged() {
+Error damaged_head() {
     return Error{Code::corrupt, "an event's head is damaged"};
 }
 
@@ -212,7 +212,7 @@ void EventHeads::keep(const EventHead& head) {
 Result<Bytes> EventHeads::shorten(BytesView event) {
     ByteReader in(event);
     const EventHead head = read_event_head(in);
-    if (!in.ok()) return damaged();
+    if (!in.ok()) return damaged_head();
     const BytesView rest = in.raw(in.left());
 
     Bytes bytes;
@@ -246,7 +246,7 @@ Result<Bytes> EventHeads::restore(BytesView shortened) {
     } else {
         in.fail();
     }
-    if (!in.ok()) return damaged();
+    if (!in.ok()) return damaged_head();
     Bytes event;
     ByteWriter out(event);
     write(out, head);
@@ -254,7 +254,7 @@ Result<Bytes> EventHeads::restore(BytesView shortened) {
 
     // One event has one form: what it would be shortened to, and nothing else.
     SYNCLINE_TRY(const Bytes same, shorten(event));
-    if (same != shortened) return damaged();
+    if (same != shortened) return damaged_head();
     return event;
 }
 

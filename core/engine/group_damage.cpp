@@ -21,7 +21,7 @@ constexpr std::uint64_t verified_at_once_max = 16384;
 constexpr unsigned rebuilds_max = 3;
 constexpr std::size_t row_hash_bytes = 8;
 constexpr std::size_t hash128_bytes = 16;
-constexpr auto score_type = static_cast<std::uint8_t>(CellType::sorted_set);
+constexpr auto scored = static_cast<std::uint8_t>(CellType::sorted_set);
 constexpr auto string_type = static_cast<std::uint8_t>(CellType::string);
 /// The first byte of a length that takes two; and the mark of a hashed key (storage/FORMAT.md).
 constexpr std::uint8_t long_length_min = 0xF0;
@@ -227,9 +227,9 @@ Result<void> Group::check_cell(BucketCheck& check, BytesView row_key, BytesView 
     if (!cell.live() || !makes_key(*type)) return {};
     ++check.live[row.name.key][row.name.type];
     if (!traits_of(*type).has_scores) return {};
-    check.order_prefixes.emplace(order_rows_prefix(row.name.key, score_type), row.name.key);
+    check.order_prefixes.emplace(order_rows_prefix(row.name.key, scored), row.name.key);
     return expect_row(check, Table::counts,
-                      encode_order_row(row.name.key, score_type, score_order(*score_value(cell)),
+                      encode_order_row(row.name.key, scored, score_order(*score_value(cell)),
                                        row.name.field.value_or(Bytes())));
 }
 
@@ -290,7 +290,7 @@ void Group::adjust_check(BytesView row_key, const RowName& name, CellType type,
                          const Cell& old_cell, const Cell& new_cell) {
     if (scrub_check_ == nullptr || !scrub_check_->has_passed(row_key)) return;
     if (traits_of(type).has_scores && new_cell.live()) {
-        scrub_check_->order_prefixes.emplace(order_rows_prefix(name.key, score_type), name.key);
+        scrub_check_->order_prefixes.emplace(order_rows_prefix(name.key, scored), name.key);
     }
     if (!makes_key(type) || old_cell.live() == new_cell.live()) return;
     const auto live = scrub_check_->live.try_emplace(name.key).first;

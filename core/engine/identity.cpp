@@ -12,14 +12,14 @@ constexpr std::uint64_t identity_version = 2;
 const char* const file_name = "identity";
 constexpr std::size_t file_bytes_max = 4096;
 
-Error damaged() {
+Error damaged_identity() {
     return Error{Code::corrupt, "the file \"identity\" is damaged"};
 }
 
 Result<Identity> parse(BytesView bytes) {
     ByteReader head(bytes.substr(0, 8));
     const std::uint64_t checksum = head.u64();
-    if (!head.done() || checksum != hash64(bytes.substr(8))) return damaged();
+    if (!head.done() || checksum != hash64(bytes.substr(8))) return damaged_identity();
     Unpacker in(bytes.substr(8));
     const std::size_t parts = in.array();
     const std::uint64_t version = in.uint();
@@ -35,7 +35,7 @@ Result<Identity> parse(BytesView bytes) {
         identity.unsynced = in.boolean();
         identity.base_mark = Bytes(in.bin());
     }
-    if (!in.done() || parts != (version == 1 ? 4 : 6)) return damaged();
+    if (!in.done() || parts != (version == 1 ? 4 : 6)) return damaged_identity();
     SYNCLINE_TRY(identity.cluster, uuid_from(cluster));
     SYNCLINE_TRY(identity.node, uuid_from(node));
     identity.node_id = node_id_of(identity.node);

@@ -8,7 +8,7 @@ namespace {
 
 /// A comparison that takes longer is given up: the snapshot it holds keeps checkpoints waiting.
 constexpr std::uint64_t comparison_ms_max = 10000;
-constexpr std::uint64_t repeat_ms = 1000;
+constexpr std::uint64_t comparison_repeat_ms = 1000;
 
 Error not_now(std::string sentence) {
     return Error{Code::unavailable, std::move(sentence)};
@@ -46,7 +46,7 @@ void Replica::drive_comparison() {
                                       std::to_string(comparison_ms_max / 1000) + " s"));
     }
     if (!comparing_->session) return start_comparison();
-    if (now - comparing_->sent_ms < repeat_ms) return;
+    if (now - comparing_->sent_ms < comparison_repeat_ms) return;
     comparing_->sent_ms = now;
     send(comparing_->link, comparing_->last.type, comparing_->last.payload);
 }

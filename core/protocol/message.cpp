@@ -7,13 +7,13 @@ namespace syncline {
 namespace {
 
 /// Hashes travel with 5 bytes: see core/merkle/README.md.
-constexpr std::size_t hash_bytes = 5;
+constexpr std::size_t wire_hash_bytes = 5;
 
 void pack(Packer& out, const Uuid& uuid) {
     out.bin(to_bytes(uuid));
 }
 
-Uuid unpack_uuid(Unpacker& in) {
+Uuid uuid_in(Unpacker& in) {
     const Result<Uuid> uuid = uuid_from(in.bin());
     if (!uuid) {
         in.fail();
@@ -41,7 +41,7 @@ TermId unpack_term_id(Unpacker& in) {
     TermId id;
     id.number = in.uint();
     if (id.number > 0) {
-        id.primary = unpack_uuid(in);
+        id.primary = uuid_in(in);
     } else if (!in.bin().empty()) {
         in.fail();
     }
@@ -76,14 +76,14 @@ std::uint64_t read_fixed(ByteReader& in, std::size_t width) {
 }
 
 void write_hashes(ByteWriter& out, const std::vector<std::uint64_t>& hashes) {
-    for (const std::uint64_t hash : hashes) write_fixed(out, hash, hash_bytes);
+    for (const std::uint64_t hash : hashes) write_fixed(out, hash, wire_hash_bytes);
 }
 
 /// All that is left.
 std::vector<std::uint64_t> read_hashes(ByteReader& in) {
-    if (in.left() % hash_bytes != 0) in.fail();
-    std::vector<std::uint64_t> hashes(in.left() / hash_bytes);
-    for (std::uint64_t& hash : hashes) hash = read_fixed(in, hash_bytes);
+    if (in.left() % wire_hash_bytes != 0) in.fail();
+    std::vector<std::uint64_t> hashes(in.left() / wire_hash_bytes);
+    for (std::uint64_t& hash : hashes) hash = read_fixed(in, wire_hash_bytes);
     return hashes;
 }
 
@@ -148,8 +148,8 @@ void encode(Packer& out, const Hello& hello) {
 void decode(Unpacker& in, Hello& hello) {
     in.array_of(18);
     hello.version = in.uint();
-    hello.cluster = unpack_uuid(in);
-    hello.node = unpack_uuid(in);
+    hello.cluster = uuid_in(in);
+    hello.node = uuid_in(in);
     in.array_of(2);
     hello.actor = unpack_actor(in);
     hello.vv = unpack_version_vector(in);
@@ -289,7 +289,7 @@ void encode(Packer& out, const SessionOpen& open) {
     ByteWriter writer(body);
     writer.u64(open.nonce);
     writer.u8(static_cast<std::uint8_t>(open.fanout_bits));
-    write_fixed(writer, open.root_hash, hash_bytes);
+    write_fixed(writer, open.root_hash, wire_hash_bytes);
     write(writer, open.vv);
     out.bin(body);
 }
@@ -299,7 +299,7 @@ void decode(Unpacker& in, SessionOpen& open) {
         open.nonce = body.u64();
         open.fanout_bits = body.u8();
         if (open.fanout_bits != 2 && open.fanout_bits != 4) body.fail();
-        open.root_hash = read_fixed(body, hash_bytes);
+        open.root_hash = read_fixed(body, wire_hash_bytes);
         open.vv = read_version_vector(body);
     });
 }

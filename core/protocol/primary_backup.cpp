@@ -13,8 +13,8 @@ namespace {
 
 /// Of the file "term".
 constexpr std::uint64_t term_version = 1;
-const char* const file_name = "term";
-constexpr std::size_t file_bytes_max = limits::frame_bytes_max;
+const char* const term_file_name = "term";
+constexpr std::size_t term_file_bytes_max = limits::frame_bytes_max;
 /// Older suffixes are only told of in the log of the process.
 constexpr std::size_t suffixes_max = 64;
 
@@ -50,7 +50,8 @@ Result<std::unique_ptr<PrimaryBackup>> PrimaryBackup::open(PrimaryBackupOptions 
 // --- The file
 
 Result<void> PrimaryBackup::load() {
-    SYNCLINE_TRY(const std::optional<Bytes> bytes, read_file(disk_, file_name, file_bytes_max));
+    SYNCLINE_TRY(const std::optional<Bytes> bytes,
+                 read_file(disk_, term_file_name, term_file_bytes_max));
     if (!bytes) return {};
     SYNCLINE_TRY(std::optional<Stored> stored, decode(*bytes));
     if (stored) stored_ = std::move(*stored);
@@ -58,7 +59,7 @@ Result<void> PrimaryBackup::load() {
 }
 
 Result<void> PrimaryBackup::commit(Stored next) {
-    SYNCLINE_CHECK(replace_file(disk_, file_name, encode(next)));
+    SYNCLINE_CHECK(replace_file(disk_, term_file_name, encode(next)));
     stored_ = std::move(next);
     return {};
 }
@@ -142,6 +143,10 @@ PrimaryBackup::Role PrimaryBackup::role() const {
     if (!on()) return Role::multi_master;
     const bool own = stored_.confirmed && stored_.term.id.primary == identity_.node;
     return own ? Role::primary : Role::backup;
+}
+
+bool PrimaryBackup::admits(const TermId& peer) const {
+    return mutated(Mutation::no_fence) || (!candidacy_ && peer == stored_.term.id);
 }
 
 const PrimaryBackup::Member* PrimaryBackup::primary() const {

@@ -7,7 +7,6 @@
 #include <string>
 #include <vector>
 
-#include "core/base/mutation.hpp"
 #include "core/protocol/term.hpp"
 #include "storage/disk.hpp"
 #include "storage/log.hpp"
@@ -74,9 +73,7 @@ public:
 
     // Terms.
     /// Events of a peer that said it is in this term may come in, and own ones go to it.
-    [[nodiscard]] bool admits(const TermId& peer) const {
-        return mutated(Mutation::no_fence) || (!candidacy_ && peer == stored_.term.id);
-    }
+    [[nodiscard]] bool admits(const TermId& peer) const;
     /// Takes over a higher term, durably. `vv`: all events of this replica. Errors: of the disk.
     /// Precondition: higher than term().
     Result<void> adopt(const Term& term, const VersionVector& vv, Position durable);

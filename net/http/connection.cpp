@@ -6,7 +6,7 @@ namespace syncline {
 namespace {
 
 /// Unsent output at which no more requests are taken; a single answer may be larger.
-constexpr std::size_t unsent_bytes_pause = 256 * limits::kib;
+constexpr std::size_t http_unsent_bytes_pause = 256 * limits::kib;
 
 }  // namespace
 
@@ -43,7 +43,7 @@ void HttpConnection::receive(BytesView bytes) {
 void HttpConnection::read_on() {
     if (reading_on_) return;
     reading_on_ = true;
-    while (state_ == State::reading && connection_->queued_bytes() < unsent_bytes_pause) {
+    while (state_ == State::reading && connection_->queued_bytes() < http_unsent_bytes_pause) {
         const std::optional<HttpRequest> request = parser_.next();
         if (!request) break;
         with_body_ = request->method != "HEAD";
@@ -61,7 +61,8 @@ void HttpConnection::read_on() {
             since_ms_ = now_ms_;
         }
     }
-    const bool reads = state_ == State::reading && connection_->queued_bytes() < unsent_bytes_pause;
+    const bool reads =
+        state_ == State::reading && connection_->queued_bytes() < http_unsent_bytes_pause;
     if (reads && connection_->reading_paused()) connection_->resume_reading();
     if (!reads && !connection_->reading_paused()) connection_->pause_reading();
 }

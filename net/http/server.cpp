@@ -6,9 +6,9 @@
 namespace syncline {
 namespace {
 
-constexpr std::uint64_t tick_ms = 500;
+constexpr std::uint64_t http_tick_ms = 500;
 /// Connections beyond connections_max that still hear why they are turned away.
-constexpr std::size_t turned_away_max = 16;
+constexpr std::size_t http_turned_away_max = 16;
 /// Ids of connections are no ids of other clients.
 constexpr std::uint64_t id_first = std::uint64_t{1} << 62U;
 
@@ -24,7 +24,7 @@ HttpServer::HttpServer(Loop& loop, std::string host, bool any_host, Handler hand
       sweeper_(loop, [this]() {
           std::erase_if(connections_, [](const auto& entry) { return entry.second->over(); });
       }) {
-    ticker_.start_repeating(tick_ms);
+    ticker_.start_repeating(http_tick_ms);
 }
 
 HttpServer::~HttpServer() = default;
@@ -42,7 +42,7 @@ Result<std::unique_ptr<HttpServer>> HttpServer::listen(Loop& loop, const TcpEndp
 }
 
 void HttpServer::accept(std::unique_ptr<TcpConnection> connection) {
-    if (connections_.size() >= connections_max + turned_away_max) return;
+    if (connections_.size() >= connections_max + http_turned_away_max) return;
     const bool full = connections_.size() >= connections_max;
     const std::uint64_t id = next_id_++;
     HttpOwner& owner = *this;

@@ -6,6 +6,7 @@
 #include "tests/support/seeds.hpp"
 
 namespace syncline {
+BOOST_AUTO_TEST_SUITE(bytes)
 namespace {
 
 constexpr std::int64_t i64_min = std::numeric_limits<std::int64_t>::min();
@@ -17,8 +18,6 @@ Bytes varint_of(std::uint64_t value) {
     ByteWriter(bytes).varint(value);
     return bytes;
 }
-
-BOOST_AUTO_TEST_SUITE(bytes)
 
 BOOST_AUTO_TEST_CASE(golden_bytes_of_each_form) {
     Bytes written;
@@ -168,7 +167,7 @@ BOOST_AUTO_TEST_CASE(messages_show_keys_without_control_characters) {
     BOOST_TEST(printable(Bytes(65, 'k')) == Bytes(64, 'k') + "...");
 }
 
-BOOST_AUTO_TEST_SUITE_END()
-
 }  // namespace
+
+BOOST_AUTO_TEST_SUITE_END()
 }  // namespace syncline

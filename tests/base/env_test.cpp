@@ -7,9 +7,8 @@
 #include <set>
 
 namespace syncline {
-namespace {
-
 BOOST_AUTO_TEST_SUITE(env)
+namespace {
 
 BOOST_AUTO_TEST_CASE(the_steady_clock_never_goes_back) {
     SystemClock clock;
@@ -50,7 +49,7 @@ BOOST_AUTO_TEST_CASE(a_forked_child_draws_other_numbers) {
     close(ends[1]);
 }
 
-BOOST_AUTO_TEST_SUITE_END()
-
 }  // namespace
+
+BOOST_AUTO_TEST_SUITE_END()
 }  // namespace syncline

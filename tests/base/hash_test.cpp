@@ -5,9 +5,8 @@
 #include "tests/support/seeds.hpp"
 
 namespace syncline {
-namespace {
-
 BOOST_AUTO_TEST_SUITE(hash)
+namespace {
 
 BOOST_AUTO_TEST_CASE(golden_hashes_of_xxh3) {
     // Published by xxHash: the hashes of no bytes with seed 0.
@@ -80,7 +79,7 @@ BOOST_AUTO_TEST_CASE(sums_form_a_group) {
     }
 }
 
-BOOST_AUTO_TEST_SUITE_END()
-
 }  // namespace
+
+BOOST_AUTO_TEST_SUITE_END()
 }  // namespace syncline

@@ -7,6 +7,7 @@
 #include "tests/support/seeds.hpp"
 
 namespace syncline {
+BOOST_AUTO_TEST_SUITE(pack)
 namespace {
 
 constexpr std::int64_t i64_min = std::numeric_limits<std::int64_t>::min();
@@ -45,8 +46,6 @@ std::uint64_t read_anything(BytesView bytes) {
     while (walker.ok() && !walker.done()) walker.skip();
     return sum;
 }
-
-BOOST_AUTO_TEST_SUITE(pack)
 
 BOOST_AUTO_TEST_CASE(golden_bytes_of_each_kind) {
     BOOST_TEST(to_hex(valid_message()) ==
@@ -231,7 +230,7 @@ BOOST_AUTO_TEST_CASE(random_bytes_are_survived) {
     }
 }
 
-BOOST_AUTO_TEST_SUITE_END()
-
 }  // namespace
+
+BOOST_AUTO_TEST_SUITE_END()
 }  // namespace syncline

@@ -4,6 +4,7 @@
 #include <memory>
 
 namespace syncline {
+BOOST_AUTO_TEST_SUITE(result)
 namespace {
 
 Result<int> positive(int number) {
@@ -21,8 +22,6 @@ Result<void> only_positive(int number) {
     SYNCLINE_CHECK(positive(number));
     return {};
 }
-
-BOOST_AUTO_TEST_SUITE(result)
 
 BOOST_AUTO_TEST_CASE(try_passes_the_value_on) {
     BOOST_TEST(sum_of_positives(1, 2).value() == 3);
@@ -62,7 +61,7 @@ BOOST_AUTO_TEST_CASE(every_code_has_a_name_of_its_own) {
     }
 }
 
-BOOST_AUTO_TEST_SUITE_END()
-
 }  // namespace
+
+BOOST_AUTO_TEST_SUITE_END()
 }  // namespace syncline

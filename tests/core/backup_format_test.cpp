@@ -4,6 +4,7 @@
 #include "core/backup/format.hpp"
 
 namespace syncline {
+BOOST_AUTO_TEST_SUITE(backup_format)
 namespace {
 
 BackupManifest example() {
@@ -33,8 +34,6 @@ BackupManifest example() {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(backup_format)
 
 BOOST_AUTO_TEST_CASE(manifests_are_those_of_the_format) {
     const Bytes bytes = encode_manifest(example());

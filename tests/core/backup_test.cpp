@@ -14,6 +14,7 @@
 #include "tests/support/seeds.hpp"
 
 namespace syncline {
+BOOST_AUTO_TEST_SUITE(backup)
 namespace {
 
 namespace fs = std::filesystem;
@@ -220,8 +221,6 @@ void back_up_under_load(std::uint64_t seed, const std::function<void(ReplicaOpti
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(backup)
 
 BOOST_AUTO_TEST_CASE(what_is_restored_is_what_was_backed_up) {
     TestCluster cluster(1);

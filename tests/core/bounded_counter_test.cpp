@@ -7,6 +7,7 @@
 #include "tests/support/seeds.hpp"
 
 namespace syncline {
+BOOST_AUTO_TEST_SUITE(bounded_counter)
 namespace {
 
 using test::spec::BoundedOperation;
@@ -243,8 +244,6 @@ private:
 };
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(bounded_counter)
 
 BOOST_AUTO_TEST_CASE(the_bound_holds_in_every_history) {
     std::size_t refused = 0;

@@ -6,6 +6,7 @@
 #include "tests/support/cluster.hpp"
 
 namespace syncline {
+BOOST_AUTO_TEST_SUITE(clear)
 namespace {
 
 namespace ops = operations;
@@ -48,8 +49,6 @@ void flush(TestReplica& replica) {
 const std::vector<Bytes> all_of_a = {"a:set", "a:hash", "a:scores"};
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(clear)
 
 BOOST_AUTO_TEST_CASE(a_large_key_goes_without_memory_for_its_rows) {
     TestCluster cluster(2, few_buckets);

@@ -4,6 +4,7 @@
 #include "tests/support/cluster.hpp"
 
 namespace syncline {
+BOOST_AUTO_TEST_SUITE(comparison)
 namespace {
 
 /// Compares replica `from` with the peer at the other end of its only link.
@@ -43,8 +44,6 @@ const RowDifference* find(const Difference& difference, BytesView key) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(comparison)
 
 BOOST_AUTO_TEST_CASE(rows_are_told_with_who_is_ahead) {
     TestCluster cluster(2);

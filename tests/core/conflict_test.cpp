@@ -5,6 +5,7 @@
 #include "tests/support/cluster.hpp"
 
 namespace syncline {
+BOOST_AUTO_TEST_SUITE(conflict)
 namespace {
 
 std::vector<ConflictRecord> records_of(TestReplica& replica, const ConflictQuery& query = {}) {
@@ -52,8 +53,6 @@ void short_log(ReplicaOptions& options) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(conflict)
 
 BOOST_AUTO_TEST_CASE(concurrent_writes_are_recorded_alike_on_both_sides) {
     TestCluster cluster(2);

@@ -12,6 +12,7 @@
 #include "tests/support/cluster.hpp"
 
 namespace syncline {
+BOOST_AUTO_TEST_SUITE(damage)
 namespace {
 
 void small_tree(ReplicaOptions& options) {
@@ -94,8 +95,6 @@ Code code_of(const Result<std::optional<Bytes>>& result) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(damage)
 
 BOOST_AUTO_TEST_CASE(a_row_with_a_damaged_value_is_an_error_and_comes_back_from_a_peer) {
     Three three;

@@ -9,6 +9,7 @@
 #include "tests/support/cluster.hpp"
 
 namespace syncline {
+BOOST_AUTO_TEST_SUITE(durability)
 namespace {
 
 constexpr std::uint64_t interval_ms = 500;
@@ -49,8 +50,6 @@ struct Machine {
     TestReplica replica;
     Client client{1};
 };
-
-BOOST_AUTO_TEST_SUITE(durability)
 
 BOOST_AUTO_TEST_CASE(with_interval_replies_leave_before_the_sync) {
     Machine machine;
@@ -242,7 +241,7 @@ BOOST_FIXTURE_TEST_CASE(a_database_with_interval_keeps_what_it_was_closed_with, 
     BOOST_TEST(value(again.stats()).actor.incarnation == 1U);
 }
 
-BOOST_AUTO_TEST_SUITE_END()
-
 }  // namespace
+
+BOOST_AUTO_TEST_SUITE_END()
 }  // namespace syncline

@@ -5,6 +5,7 @@
 #include <random>
 
 namespace syncline {
+BOOST_AUTO_TEST_SUITE(heads_of_events)
 namespace {
 
 const Actor ann{0x11223344, 1};
@@ -62,8 +63,6 @@ std::vector<EventHead> random_heads(std::mt19937_64& random, std::size_t actors_
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(heads_of_events)
 
 BOOST_AUTO_TEST_CASE(a_head_has_one_form) {
     const EventHead head = head_of({bob, 4}, 20, {{ann, 300}, {cid, 1}});

@@ -7,6 +7,7 @@
 #include "tests/support/cluster.hpp"
 
 namespace syncline {
+BOOST_AUTO_TEST_SUITE(expiry)
 namespace {
 
 constexpr std::uint64_t grace_ms = 2000;
@@ -49,8 +50,6 @@ struct Keys {
 
     TestCluster cluster;
 };
-
-BOOST_AUTO_TEST_SUITE(expiry)
 
 BOOST_AUTO_TEST_CASE(a_key_is_hidden_at_its_deadline_and_removed_after_the_grace) {
     Keys keys(2);
@@ -260,7 +259,7 @@ BOOST_AUTO_TEST_CASE(many_keys_go_and_deadlines_survive_a_restart) {
     BOOST_TEST(keys.cluster.difference() == "");
 }
 
-BOOST_AUTO_TEST_SUITE_END()
-
 }  // namespace
+
+BOOST_AUTO_TEST_SUITE_END()
 }  // namespace syncline

@@ -6,6 +6,7 @@
 #include "tests/support/cluster.hpp"
 
 namespace syncline {
+BOOST_AUTO_TEST_SUITE(identity)
 namespace {
 
 Bytes from_hex(BytesView hex) {
@@ -35,8 +36,6 @@ struct Written {
 const Bytes uuids = from_hex(
     "c41000000000000000000000000000000001"
     "c41020000000000000000000000000000002");
-
-BOOST_AUTO_TEST_SUITE(identity)
 
 BOOST_AUTO_TEST_CASE(bytes_are_those_of_the_format) {
     const Bytes body = from_hex("9602") + uuids + from_hex("c40161c3c402beef");
@@ -69,7 +68,7 @@ BOOST_AUTO_TEST_CASE(other_versions_and_damage_are_told_apart) {
     BOOST_TEST((longer.load().error().code == Code::corrupt));
 }
 
-BOOST_AUTO_TEST_SUITE_END()
-
 }  // namespace
+
+BOOST_AUTO_TEST_SUITE_END()
 }  // namespace syncline

@@ -6,6 +6,7 @@
 #include "tests/support/cluster.hpp"
 
 namespace syncline {
+BOOST_AUTO_TEST_SUITE(key_policies)
 namespace {
 
 KeyPolicies policies_of(const std::vector<std::string>& texts) {
@@ -53,8 +54,6 @@ std::size_t rows_of(TestReplica& replica, BytesView key) {
     BOOST_REQUIRE(replica->group().scan_cells(key, CellType::set, count).has_value());
     return rows;
 }
-
-BOOST_AUTO_TEST_SUITE(key_policies)
 
 BOOST_AUTO_TEST_CASE(the_longest_prefix_decides) {
     const KeyPolicies policies =
@@ -168,7 +167,7 @@ BOOST_AUTO_TEST_CASE(both_sides_have_a_record_of_an_add_that_lost) {
     BOOST_TEST((records[0].loser.action == ConflictAction::add));
 }
 
-BOOST_AUTO_TEST_SUITE_END()
-
 }  // namespace
+
+BOOST_AUTO_TEST_SUITE_END()
 }  // namespace syncline

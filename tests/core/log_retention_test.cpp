@@ -6,6 +6,7 @@
 #include "tests/support/cluster.hpp"
 
 namespace syncline {
+BOOST_AUTO_TEST_SUITE(log_retention)
 namespace {
 
 constexpr std::uint64_t hour_ms = std::uint64_t{3600} * 1000;
@@ -39,8 +40,6 @@ void write_log(TestReplica& replica, const std::string& prefix) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(log_retention)
 
 BOOST_AUTO_TEST_CASE(the_log_is_kept_up_to_its_bytes_and_its_age) {
     const std::vector<LogSample> samples = samples_of(20);

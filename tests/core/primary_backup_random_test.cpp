@@ -6,6 +6,7 @@
 #include "tests/support/cluster.hpp"
 
 namespace syncline {
+BOOST_AUTO_TEST_SUITE(primary_backup)
 namespace {
 
 constexpr unsigned seeds_count = 25;
@@ -135,8 +136,6 @@ private:
 };
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(primary_backup)
 
 BOOST_AUTO_TEST_CASE(what_all_confirmed_is_everywhere_whatever_happens) {
     std::size_t acknowledged = 0;

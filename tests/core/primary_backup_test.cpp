@@ -6,6 +6,7 @@
 #include "tests/support/cluster.hpp"
 
 namespace syncline {
+BOOST_AUTO_TEST_SUITE(primary_backup)
 namespace {
 
 /// Replica 0 founds the cluster, and is the primary of term 1.
@@ -60,8 +61,6 @@ Result<void> read(TestReplica& replica, Client& client, const Bytes& key) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(primary_backup)
 
 BOOST_AUTO_TEST_CASE(only_the_founder_takes_writes_and_all_get_them) {
     TestCluster cluster(3, backed_up(0, 3));

@@ -5,11 +5,10 @@
 #include "core/base/limits.hpp"
 
 namespace syncline {
+BOOST_AUTO_TEST_SUITE(range_edges)
 namespace {
 
 const Bytes prefix = "list/";
-
-BOOST_AUTO_TEST_SUITE(range_edges)
 
 BOOST_AUTO_TEST_CASE(ends_follow_what_is_met_and_put) {
     RangeEdges edges;
@@ -56,7 +55,7 @@ BOOST_AUTO_TEST_CASE(memory_is_bounded) {
     BOOST_TEST(edges.find("list" + std::to_string(limits::range_edges_max)) != nullptr);
 }
 
-BOOST_AUTO_TEST_SUITE_END()
-
 }  // namespace
+
+BOOST_AUTO_TEST_SUITE_END()
 }  // namespace syncline

@@ -8,6 +8,7 @@
 #include "tests/support/seeds.hpp"
 
 namespace syncline {
+BOOST_AUTO_TEST_SUITE(replica)
 namespace {
 
 void add_links(TestCluster& cluster, std::size_t count) {
@@ -40,8 +41,6 @@ bool value_in_base(TestReplica& replica, BytesView key) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(replica)
 
 BOOST_AUTO_TEST_CASE(replies_leave_only_after_their_write_is_durable) {
     TestCluster cluster(1);

@@ -10,6 +10,7 @@
 #include "tests/support/cluster.hpp"
 
 namespace syncline {
+BOOST_AUTO_TEST_SUITE(space)
 namespace {
 
 constexpr std::uint64_t mib = limits::mib;
@@ -142,8 +143,6 @@ struct Threaded {
 };
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(space)
 
 BOOST_AUTO_TEST_CASE(gate_closes_at_85_percent_of_the_map_and_opens_at_80) {
     SpaceGate gate(SpaceOptions{100 * mib, 85});

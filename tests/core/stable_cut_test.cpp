@@ -6,6 +6,7 @@
 #include "tests/support/cluster.hpp"
 
 namespace syncline {
+BOOST_AUTO_TEST_SUITE(stable_cut)
 namespace {
 
 void with_three(ReplicaOptions& options) {
@@ -23,8 +24,6 @@ void write_apart(TestCluster& cluster) {
 std::size_t values(TestCluster& cluster, std::size_t at) {
     return cluster.at(at)->group().cell("k", CellType::string, {})->dots.size();
 }
-
-BOOST_AUTO_TEST_SUITE(stable_cut)
 
 BOOST_AUTO_TEST_CASE(what_all_have_seen_go_is_dropped) {
     TestCluster cluster(3, with_three);
@@ -133,7 +132,7 @@ BOOST_AUTO_TEST_CASE(who_begins_with_little_waits_for_what_the_others_had) {
     BOOST_TEST(cut.joining(own));
 }
 
-BOOST_AUTO_TEST_SUITE_END()
-
 }  // namespace
+
+BOOST_AUTO_TEST_SUITE_END()
 }  // namespace syncline

@@ -10,6 +10,7 @@
 #include "tests/support/seeds.hpp"
 
 namespace syncline {
+BOOST_AUTO_TEST_SUITE(text_in_replicas)
 namespace {
 
 /// Logs are cut so short that a peer who was away needs a Merkle session.
@@ -65,8 +66,6 @@ struct Documents {
 
     TestCluster cluster;
 };
-
-BOOST_AUTO_TEST_SUITE(text_in_replicas)
 
 BOOST_AUTO_TEST_CASE(concurrent_words_at_one_place_do_not_mix) {
     Documents documents(2);
@@ -259,7 +258,7 @@ BOOST_AUTO_TEST_CASE(random_edits_converge_to_what_their_operations_mean) {
     for (const std::uint64_t seed : test::seeds(6)) check_random_edits(seed);
 }
 
-BOOST_AUTO_TEST_SUITE_END()
-
 }  // namespace
+
+BOOST_AUTO_TEST_SUITE_END()
 }  // namespace syncline

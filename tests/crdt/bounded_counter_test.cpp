@@ -5,6 +5,7 @@
 #include "tests/support/seeds.hpp"
 
 namespace syncline {
+BOOST_AUTO_TEST_SUITE(bounded_counter)
 namespace {
 
 constexpr Actor a{0x1a, 0};
@@ -15,8 +16,6 @@ BoundedCounter counter_of(const std::vector<std::pair<RightsRow, std::uint64_t>>
     for (const auto& [row, number] : rows) counter.add(row, number);
     return counter;
 }
-
-BOOST_AUTO_TEST_SUITE(bounded_counter)
 
 BOOST_AUTO_TEST_CASE(rights_are_made_received_transferred_and_used) {
     const BoundedCounter counter =
@@ -94,7 +93,7 @@ BOOST_AUTO_TEST_CASE(bytes_that_are_no_name_or_number_are_refused) {
     }
 }
 
-BOOST_AUTO_TEST_SUITE_END()
-
 }  // namespace
+
+BOOST_AUTO_TEST_SUITE_END()
 }  // namespace syncline

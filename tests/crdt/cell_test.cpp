@@ -6,6 +6,7 @@
 #include "tests/crdt/subjects.hpp"
 
 namespace syncline {
+BOOST_AUTO_TEST_SUITE(cell)
 namespace {
 
 constexpr Actor a{1, 1};
@@ -47,8 +48,6 @@ Cell full_cell() {
 bool reads(BytesView bytes, CellType type) {
     return read_cell(bytes, type).has_value();
 }
-
-BOOST_AUTO_TEST_SUITE(cell)
 
 BOOST_AUTO_TEST_CASE(golden_bytes_of_each_type) {
     BOOST_TEST(hex_of({}, CellType::string) == "00");
@@ -277,7 +276,7 @@ BOOST_AUTO_TEST_CASE(types_have_numbers_and_names) {
     BOOST_TEST(cell_type_name(CellType::hash) == "hash");
 }
 
-BOOST_AUTO_TEST_SUITE_END()
-
 }  // namespace
+
+BOOST_AUTO_TEST_SUITE_END()
 }  // namespace syncline

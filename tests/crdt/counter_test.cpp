@@ -4,6 +4,7 @@
 #include <limits>
 
 namespace syncline {
+BOOST_AUTO_TEST_SUITE(counter)
 namespace {
 
 constexpr Actor a{1, 1};
@@ -62,8 +63,6 @@ bool refused(const CounterEntry& entry) {
     unpack_counter_entry(unpacker);
     return !reader.ok() && !unpacker.ok();
 }
-
-BOOST_AUTO_TEST_SUITE(counter)
 
 BOOST_AUTO_TEST_CASE(increments_add_up) {
     const Counter counter = two_increments();
@@ -179,7 +178,7 @@ BOOST_AUTO_TEST_CASE(a_full_reset_has_one_form_of_bytes) {
     BOOST_TEST(refused("800103040e"));
 }
 
-BOOST_AUTO_TEST_SUITE_END()
-
 }  // namespace
+
+BOOST_AUTO_TEST_SUITE_END()
 }  // namespace syncline

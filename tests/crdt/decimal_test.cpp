@@ -5,6 +5,7 @@
 #include "tests/support/seeds.hpp"
 
 namespace syncline {
+BOOST_AUTO_TEST_SUITE(decimal)
 namespace {
 
 std::string read_and_shown(BytesView text) {
@@ -15,8 +16,6 @@ std::string read_and_shown(BytesView text) {
 Decimal number(BytesView text) {
     return *Decimal::parse(text);
 }
-
-BOOST_AUTO_TEST_SUITE(decimal)
 
 BOOST_AUTO_TEST_CASE(texts_are_read_and_shown_at_their_shortest) {
     const std::pair<const char*, const char*> cases[] = {
@@ -104,7 +103,7 @@ BOOST_AUTO_TEST_CASE(numbers_survive_text_and_both_codecs) {
     }
 }
 
-BOOST_AUTO_TEST_SUITE_END()
-
 }  // namespace
+
+BOOST_AUTO_TEST_SUITE_END()
 }  // namespace syncline

@@ -3,6 +3,7 @@
 #include <boost/test/unit_test.hpp>
 
 namespace syncline {
+BOOST_AUTO_TEST_SUITE(dot_map)
 namespace {
 
 constexpr Actor a{1, 1};
@@ -20,8 +21,6 @@ DotMap map_of(std::initializer_list<Dot> dots) {
     for (const Dot& dot : dots) map.put(dot, DotValue{Hlc{dot.counter}, to_string(dot)});
     return map;
 }
-
-BOOST_AUTO_TEST_SUITE(dot_map)
 
 BOOST_AUTO_TEST_CASE(equal_contents_are_equal_whatever_the_order_of_puts) {
     BOOST_TEST((map_of({{b, 1}, {a, 2}}) == map_of({{a, 2}, {b, 1}})));
@@ -74,7 +73,7 @@ BOOST_AUTO_TEST_CASE(the_winner_has_the_largest_timestamp_then_the_largest_actor
     BOOST_TEST(map.winner()->payload.value == "a");
 }
 
-BOOST_AUTO_TEST_SUITE_END()
-
 }  // namespace
+
+BOOST_AUTO_TEST_SUITE_END()
 }  // namespace syncline

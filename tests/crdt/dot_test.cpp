@@ -5,6 +5,7 @@
 #include "tests/support/seeds.hpp"
 
 namespace syncline {
+BOOST_AUTO_TEST_SUITE(dot)
 namespace {
 
 Dot random_dot(Random& random) {
@@ -12,8 +13,6 @@ Dot random_dot(Random& random) {
                       static_cast<std::uint32_t>(test::random_number(random))};
     return Dot{actor, test::random_number(random)};
 }
-
-BOOST_AUTO_TEST_SUITE(dot)
 
 BOOST_AUTO_TEST_CASE(golden_bytes_and_text) {
     const Dot dot{{300, 2}, 5};
@@ -88,7 +87,7 @@ BOOST_AUTO_TEST_CASE(dots_are_ordered_by_node_then_incarnation_then_counter) {
     BOOST_TEST((Dot{{1, 1}, 1} < Dot{{1, 1}, 2}));
 }
 
-BOOST_AUTO_TEST_SUITE_END()
-
 }  // namespace
+
+BOOST_AUTO_TEST_SUITE_END()
 }  // namespace syncline

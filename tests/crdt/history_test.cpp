@@ -6,6 +6,7 @@
 #include "tests/crdt/subjects.hpp"
 
 namespace syncline {
+BOOST_AUTO_TEST_SUITE(history)
 namespace {
 
 constexpr std::size_t histories_default = 1000;
@@ -29,8 +30,6 @@ void check_all() {
 struct FieldSubject : test::StringSubject {
     static constexpr CellType type = CellType::hash;
 };
-
-BOOST_AUTO_TEST_SUITE(history)
 
 BOOST_AUTO_TEST_CASE(registers_follow_their_specification) {
     check_random<test::RegisterSubject>();
@@ -130,7 +129,7 @@ BOOST_AUTO_TEST_CASE(every_history_of_a_register_is_right) {
     check_all<test::RegisterSubject>();
 }
 
-BOOST_AUTO_TEST_SUITE_END()
-
 }  // namespace
+
+BOOST_AUTO_TEST_SUITE_END()
 }  // namespace syncline

@@ -5,9 +5,8 @@
 #include "tests/support/seeds.hpp"
 
 namespace syncline {
-namespace {
-
 BOOST_AUTO_TEST_SUITE(hlc)
+namespace {
 
 BOOST_AUTO_TEST_CASE(follows_the_wall_clock) {
     HybridClock clock;
@@ -67,7 +66,7 @@ BOOST_AUTO_TEST_CASE(is_monotonic_under_any_clock) {
     }
 }
 
-BOOST_AUTO_TEST_SUITE_END()
-
 }  // namespace
+
+BOOST_AUTO_TEST_SUITE_END()
 }  // namespace syncline

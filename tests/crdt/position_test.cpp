@@ -7,6 +7,7 @@
 #include "tests/support/seeds.hpp"
 
 namespace syncline {
+BOOST_AUTO_TEST_SUITE(position)
 namespace {
 
 Dot dot(std::uint32_t node, std::uint64_t counter) {
@@ -20,8 +21,6 @@ Bytes put(std::optional<BytesView> left, std::optional<BytesView> right, const D
     BOOST_REQUIRE((!right || position < *right));
     return position;
 }
-
-BOOST_AUTO_TEST_SUITE(position)
 
 BOOST_AUTO_TEST_CASE(bytes_are_those_of_the_format) {
     const Bytes first = position_at(place_between({}, {}), dot(7, 300), 0);
@@ -140,7 +139,7 @@ BOOST_AUTO_TEST_CASE(bytes_that_are_no_position_are_refused) {
     BOOST_TEST(!is_position(deep));
 }
 
-BOOST_AUTO_TEST_SUITE_END()
-
 }  // namespace
+
+BOOST_AUTO_TEST_SUITE_END()
 }  // namespace syncline

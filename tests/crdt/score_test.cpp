@@ -6,6 +6,7 @@
 #include <limits>
 
 namespace syncline {
+BOOST_AUTO_TEST_SUITE(score)
 namespace {
 
 constexpr double infinity = std::numeric_limits<double>::infinity();
@@ -24,8 +25,6 @@ Cell cell_with(std::optional<double> score, const char* added) {
     cell.counter.merge(actor, entry);
     return cell;
 }
-
-BOOST_AUTO_TEST_SUITE(score)
 
 BOOST_AUTO_TEST_CASE(texts_are_those_of_redis) {
     BOOST_TEST((parse_score("1.5") == 1.5));
@@ -100,7 +99,7 @@ BOOST_AUTO_TEST_CASE(additions_are_exact_beside_decimals) {
     BOOST_TEST(!score_increment(infinity).has_value());
 }
 
-BOOST_AUTO_TEST_SUITE_END()
-
 }  // namespace
+
+BOOST_AUTO_TEST_SUITE_END()
 }  // namespace syncline

@@ -11,6 +11,7 @@
 #include "tests/crdt/spec_text.hpp"
 
 namespace syncline {
+BOOST_AUTO_TEST_SUITE(text_history)
 namespace {
 
 using test::Chooser;
@@ -382,8 +383,6 @@ private:
     std::size_t orders_ = 0;
 };
 
-BOOST_AUTO_TEST_SUITE(text_history)
-
 BOOST_AUTO_TEST_CASE(every_causal_order_gives_the_same_text) {
     std::size_t orders = 0;
     for (const std::uint64_t seed : test::seeds(2000)) {
@@ -408,7 +407,7 @@ BOOST_AUTO_TEST_CASE(every_history_is_right) {
     test::check_all_histories<TextSystem>();
 }
 
-BOOST_AUTO_TEST_SUITE_END()
-
 }  // namespace
+
+BOOST_AUTO_TEST_SUITE_END()
 }  // namespace syncline

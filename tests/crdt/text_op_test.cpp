@@ -5,6 +5,7 @@
 #include "tests/support/seeds.hpp"
 
 namespace syncline {
+BOOST_AUTO_TEST_SUITE(text_op)
 namespace {
 
 constexpr Actor a{1, 1};
@@ -34,8 +35,6 @@ void check_golden(const TextOp& op, const std::string& hex) {
 bool refused(const std::string& hex) {
     return !unpacked(from_hex(hex).value()).has_value();
 }
-
-BOOST_AUTO_TEST_SUITE(text_op)
 
 BOOST_AUTO_TEST_CASE(operations_have_known_bytes) {
     check_golden(TextInsertion{{a, 0}, std::nullopt, Side::right, "x"}, "930200c40178");
@@ -90,7 +89,7 @@ BOOST_AUTO_TEST_CASE(random_damage_is_refused_or_gives_another_operation) {
     }
 }
 
-BOOST_AUTO_TEST_SUITE_END()
-
 }  // namespace
+
+BOOST_AUTO_TEST_SUITE_END()
 }  // namespace syncline

@@ -6,6 +6,7 @@
 #include "tests/support/seeds.hpp"
 
 namespace syncline {
+BOOST_AUTO_TEST_SUITE(text_rows)
 namespace {
 
 constexpr Actor a{1, 1};
@@ -87,8 +88,6 @@ bool loads(const std::vector<Text::Row>& rows) {
     if (!text) BOOST_TEST((text.error().code == Code::corrupt));
     return text.has_value();
 }
-
-BOOST_AUTO_TEST_SUITE(text_rows)
 
 BOOST_AUTO_TEST_CASE(names_have_known_bytes) {
     BOOST_TEST(to_hex(written(TextRowName{run, a, 300})) == "010101ac02");
@@ -234,7 +233,7 @@ BOOST_AUTO_TEST_CASE(random_damage_is_refused_or_gives_another_text) {
     BOOST_TEST(accepted > 0U);
 }
 
-BOOST_AUTO_TEST_SUITE_END()
-
 }  // namespace
+
+BOOST_AUTO_TEST_SUITE_END()
 }  // namespace syncline

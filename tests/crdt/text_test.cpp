@@ -7,6 +7,7 @@
 #include "tests/support/seeds.hpp"
 
 namespace syncline {
+BOOST_AUTO_TEST_SUITE(text)
 namespace {
 
 constexpr Actor a{1, 1};
@@ -59,8 +60,6 @@ TextOp insertion(const ElementId& first, std::optional<ElementId> parent, Side s
 TextOp erasure(const ElementId& first, std::uint64_t count) {
     return TextErasure{{{first, count}}};
 }
-
-BOOST_AUTO_TEST_SUITE(text)
 
 BOOST_AUTO_TEST_CASE(a_new_text_is_empty) {
     const Text text;
@@ -338,7 +337,7 @@ BOOST_AUTO_TEST_CASE(a_long_insertion_reads_back_and_comes_in_runs_of_512) {
     writer.text.check_invariants();
 }
 
-BOOST_AUTO_TEST_SUITE_END()
-
 }  // namespace
+
+BOOST_AUTO_TEST_SUITE_END()
 }  // namespace syncline

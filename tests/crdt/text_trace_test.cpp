@@ -5,6 +5,7 @@
 #include <boost/test/unit_test.hpp>
 
 namespace syncline {
+BOOST_AUTO_TEST_SUITE(text_trace)
 namespace {
 
 std::vector<Text::Row> rows_of(const Text& text) {
@@ -20,8 +21,6 @@ void check_stored(const Text& text) {
     BOOST_TEST((loaded->text() == text.text()));
     BOOST_TEST((rows_of(*loaded) == rows));
 }
-
-BOOST_AUTO_TEST_SUITE(text_trace)
 
 BOOST_DATA_TEST_CASE(one_writer_reaches_the_recorded_text,
                      boost::unit_test::data::make({"automerge-paper", "clownschool_flat",
@@ -49,7 +48,7 @@ BOOST_DATA_TEST_CASE(several_writers_reach_the_recorded_text,
     check_stored(reader);
 }
 
-BOOST_AUTO_TEST_SUITE_END()
-
 }  // namespace
+
+BOOST_AUTO_TEST_SUITE_END()
 }  // namespace syncline

@@ -6,6 +6,7 @@
 #include "tests/support/seeds.hpp"
 
 namespace syncline {
+BOOST_AUTO_TEST_SUITE(version_vector)
 namespace {
 
 constexpr Actor a{1, 1};
@@ -40,8 +41,6 @@ bool unpacks(const Bytes& bytes) {
     unpack_version_vector(in);
     return in.done();
 }
-
-BOOST_AUTO_TEST_SUITE(version_vector)
 
 BOOST_AUTO_TEST_CASE(covers_everything_up_to_the_counter) {
     VersionVector vv;
@@ -170,7 +169,7 @@ BOOST_AUTO_TEST_CASE(too_many_actors_are_refused) {
     BOOST_TEST(!in.ok());
 }
 
-BOOST_AUTO_TEST_SUITE_END()
-
 }  // namespace
+
+BOOST_AUTO_TEST_SUITE_END()
 }  // namespace syncline

@@ -4,9 +4,8 @@
 #include "tests/net/exchanges.hpp"
 
 namespace syncline {
-namespace {
-
 BOOST_AUTO_TEST_SUITE(algebra_commands)
+namespace {
 
 BOOST_AUTO_TEST_CASE(sets_are_combined) {
     CommandBench bench;
@@ -94,7 +93,7 @@ BOOST_AUTO_TEST_CASE(keys_behind_a_number_are_found) {
          });
 }
 
-BOOST_AUTO_TEST_SUITE_END()
-
 }  // namespace
+
+BOOST_AUTO_TEST_SUITE_END()
 }  // namespace syncline

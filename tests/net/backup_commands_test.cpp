@@ -7,6 +7,7 @@
 #include "tests/net/command_bench.hpp"
 
 namespace syncline {
+BOOST_AUTO_TEST_SUITE(commands_of_backup)
 namespace {
 
 namespace fs = std::filesystem;
@@ -35,8 +36,6 @@ constexpr const char* syntax_error = "-ERR syntax error\r\n";
 constexpr const char* no_rate = "-ERR RATE is a number of bytes a second\r\n";
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(backup_commands)
 
 BOOST_AUTO_TEST_CASE(wrong_arguments_get_one_sentence) {
     CommandBench bench;

@@ -4,6 +4,7 @@
 #include "tests/net/exchanges.hpp"
 
 namespace syncline {
+BOOST_AUTO_TEST_SUITE(commands_of_bounded_counters)
 namespace {
 
 const char* const permanent =
@@ -15,8 +16,6 @@ std::string pair(const std::string& name, int value) {
     return "$" + std::to_string(name.size()) + "\r\n" + name + "\r\n:" + std::to_string(value) +
            "\r\n";
 }
-
-BOOST_AUTO_TEST_SUITE(bounded_counter_commands)
 
 BOOST_AUTO_TEST_CASE(counting_within_rights) {
     const std::string in_multi =
@@ -136,7 +135,7 @@ BOOST_AUTO_TEST_CASE(what_it_is_made_of) {
     BOOST_TEST(bench.run("BC.GET b") == ":3\r\n");
 }
 
-BOOST_AUTO_TEST_SUITE_END()
-
 }  // namespace
+
+BOOST_AUTO_TEST_SUITE_END()
 }  // namespace syncline

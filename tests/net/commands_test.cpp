@@ -8,6 +8,7 @@
 #include "tests/net/exchanges.hpp"
 
 namespace syncline {
+BOOST_AUTO_TEST_SUITE(commands)
 namespace {
 
 /// The bulk strings in a reply, in order.
@@ -23,8 +24,6 @@ std::vector<std::string> bulks(const std::string& reply) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(commands)
 
 BOOST_AUTO_TEST_CASE(connections_answer_as_redis_does) {
     CommandBench bench;

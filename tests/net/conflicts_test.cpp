@@ -4,6 +4,7 @@
 #include "tests/net/command_bench.hpp"
 
 namespace syncline {
+BOOST_AUTO_TEST_SUITE(conflicts_commands)
 namespace {
 
 /// A transaction of another replica, made on nothing, that comes to the bench.
@@ -26,8 +27,6 @@ bool contains(const std::string& text, const std::string& part) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(conflicts_commands)
 
 BOOST_AUTO_TEST_CASE(nothing_is_recorded_at_first) {
     CommandBench bench;

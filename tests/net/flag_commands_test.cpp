@@ -3,13 +3,12 @@
 #include "tests/net/command_bench.hpp"
 
 namespace syncline {
+BOOST_AUTO_TEST_SUITE(commands_of_flags)
 namespace {
 
 bool contains(const std::string& text, const std::string& part) {
     return text.find(part) != std::string::npos;
 }
-
-BOOST_AUTO_TEST_SUITE(flag_commands)
 
 BOOST_AUTO_TEST_CASE(a_flag_is_enabled_and_disabled) {
     CommandBench bench;
@@ -66,7 +65,7 @@ BOOST_AUTO_TEST_CASE(where_removals_win_what_was_removed_is_explained) {
     BOOST_TEST(bench.run("DBSIZE") == ":0\r\n");
 }
 
-BOOST_AUTO_TEST_SUITE_END()
-
 }  // namespace
+
+BOOST_AUTO_TEST_SUITE_END()
 }  // namespace syncline

@@ -10,6 +10,7 @@
 #include "tests/net/run_until.hpp"
 
 namespace syncline {
+BOOST_AUTO_TEST_SUITE(http)
 namespace {
 
 struct Parsed {
@@ -141,8 +142,6 @@ ReplicationTracker::Seen seen(std::uint8_t number, std::vector<std::uint64_t> co
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(http)
 
 BOOST_AUTO_TEST_CASE(requests_come_whole_in_any_pieces) {
     const std::string bytes = get("/a?x=1&y=%00+%2B&z") + get("/b", "Connection: close\r\n");

@@ -5,9 +5,8 @@
 #include "tests/net/exchanges.hpp"
 
 namespace syncline {
-namespace {
-
 BOOST_AUTO_TEST_SUITE(ordered_commands)
+namespace {
 
 BOOST_AUTO_TEST_CASE(sorted_sets_answer_as_redis_does) {
     CommandBench bench;
@@ -281,7 +280,7 @@ BOOST_AUTO_TEST_CASE(a_transaction_sees_its_own_elements_in_order) {
                  {"LRANGE l 0 -1", "*2\r\n$1\r\nb\r\n$1\r\nx\r\n"}});
 }
 
-BOOST_AUTO_TEST_SUITE_END()
-
 }  // namespace
+
+BOOST_AUTO_TEST_SUITE_END()
 }  // namespace syncline

@@ -252,7 +252,7 @@ struct SecretFixture {
     std::filesystem::path folder;
 };
 
-BOOST_FIXTURE_TEST_SUITE(secret, SecretFixture)
+BOOST_FIXTURE_TEST_SUITE(peer_secret, SecretFixture)
 
 BOOST_AUTO_TEST_CASE(one_line_end_does_not_count) {
     const std::string text = "0123456789abcdef";

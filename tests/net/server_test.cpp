@@ -73,10 +73,10 @@ struct Scratch {
     }
     /// A member: with a secret, and peers by their ports.
     ServerOptions member(const std::string& name, const std::vector<std::uint16_t>& peers,
-                         const std::string& secret = "0123456789abcdef") const {
+                         const std::string& shared_secret = "0123456789abcdef") const {
         ServerOptions options = lone(name);
         const std::filesystem::path file = directory.path() / ("secret of " + name);
-        std::ofstream(file) << secret << "\n";
+        std::ofstream(file) << shared_secret << "\n";
         std::filesystem::permissions(file, std::filesystem::perms::owner_read);
         options.peer_secret_file = file.string();
         options.peer_port = 0;

@@ -21,7 +21,7 @@ namespace {
 using Connection = std::unique_ptr<TcpConnection>;
 using Closing = std::optional<Error>;
 
-constexpr std::uint64_t timeout_ms = 10'000;
+constexpr std::uint64_t tcp_timeout_ms = 10'000;
 
 /// One end of a connection, with what happened to it.
 struct End {
@@ -50,7 +50,7 @@ struct TcpFixture {
 
     Connection connected() {
         Connection made;
-        TcpConnector connector(*loop, here, timeout_ms,
+        TcpConnector connector(*loop, here, tcp_timeout_ms,
                                [&](auto result) { made = std::move(result).value(); });
         BOOST_REQUIRE(run_until(*loop, [&] { return made != nullptr; }));
         return made;
@@ -109,7 +109,7 @@ BOOST_AUTO_TEST_CASE(many_connections_echo) {
     for (int i = 0; i < connections_count; ++i) {
         End& end = clients[static_cast<std::size_t>(i)];
         connectors.push_back(
-            std::make_unique<TcpConnector>(*loop, here, timeout_ms, [&end, i](auto result) {
+            std::make_unique<TcpConnector>(*loop, here, tcp_timeout_ms, [&end, i](auto result) {
                 end.connection = std::move(result).value();
                 end.connection->start(end.events());
                 for (int part = 0; part < 10; ++part) end.connection->send(std::to_string(i) + ",");
@@ -329,7 +329,7 @@ BOOST_AUTO_TEST_CASE(churn_with_closes_at_every_stage) {
     for (int round = 0; round < 300; ++round) {
         std::optional<TcpConnector> connector;
         End client;
-        connector.emplace(*loop, here, timeout_ms, [&](auto result) {
+        connector.emplace(*loop, here, tcp_timeout_ms, [&](auto result) {
             connector.reset();
             if (!result) return;
             client.connection = std::move(*result);
@@ -380,23 +380,23 @@ BOOST_AUTO_TEST_CASE(a_listener_may_be_destroyed_in_its_callback) {
 
 BOOST_AUTO_TEST_CASE(ipv6_and_names) {
     if (auto six = TcpListener::listen(*loop, {"::1", 0}, [](Connection /*connection*/) {}); six) {
-        const auto made = outcome({"::1", (*six)->port()}, timeout_ms);
+        const auto made = outcome({"::1", (*six)->port()}, tcp_timeout_ms);
         BOOST_REQUIRE(made.has_value());
         BOOST_TEST((*made)->remote_address() == "[::1]:" + std::to_string((*six)->port()));
         BOOST_TEST((*made)->remote_is_loopback());
     }
     // The name stands for ::1 too, where nobody listens.
-    BOOST_TEST(outcome({"localhost", here.port}, timeout_ms).has_value());
+    BOOST_TEST(outcome({"localhost", here.port}, tcp_timeout_ms).has_value());
 }
 
 BOOST_AUTO_TEST_CASE(refused_and_unknown) {
     listener.reset();
-    const auto refused = outcome(here, timeout_ms);
+    const auto refused = outcome(here, tcp_timeout_ms);
     BOOST_REQUIRE(!refused.has_value());
     BOOST_TEST((refused.error().code == Code::unavailable));
     BOOST_TEST(refused.error().message ==
                "cannot connect to 127.0.0.1:" + std::to_string(here.port) + ": connection refused");
-    const auto unknown = outcome({"no such name", 1}, timeout_ms);
+    const auto unknown = outcome({"no such name", 1}, tcp_timeout_ms);
     BOOST_REQUIRE(!unknown.has_value());
     BOOST_TEST(unknown.error().message.find("the name cannot be resolved") != std::string::npos);
 }
@@ -443,7 +443,8 @@ BOOST_AUTO_TEST_CASE(a_connector_that_gives_up_calls_nobody) {
     for (const TcpEndpoint& to :
          {TcpEndpoint{"127.0.0.1", deaf.port}, here, TcpEndpoint{"localhost", here.port}}) {
         std::optional<TcpConnector> connector;
-        connector.emplace(*loop, to, timeout_ms, [](auto /*result*/) { BOOST_ERROR("called"); });
+        connector.emplace(*loop, to, tcp_timeout_ms,
+                          [](auto /*result*/) { BOOST_ERROR("called"); });
         connector.reset();
         for (int i = 0; i < 10; ++i) loop->run_once(false);
     }
@@ -456,7 +457,7 @@ BOOST_AUTO_TEST_CASE(without_descriptors_connections_wait_and_the_loop_does_not_
     End server;
     pair(client, server);
     std::optional<Result<Connection>> result;
-    TcpConnector connector(*loop, here, timeout_ms, [&](auto got) { result = std::move(got); });
+    TcpConnector connector(*loop, here, tcp_timeout_ms, [&](auto got) { result = std::move(got); });
     rlimit before{};
     BOOST_REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
     rlimit none = before;

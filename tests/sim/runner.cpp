@@ -212,7 +212,7 @@ void Runner::failed(std::uint64_t seed, const std::string& sentence) {
 }  // namespace
 
 SeedResult run_one(std::uint64_t seed, const RunOptions& options, bool check_determinism) {
-    const Outcome outcome = run_seed(seed, options);
+    const SeedOutcome outcome = run_seed(seed, options);
     SeedResult result{outcome.failure, outcome.hash, outcome.coverage};
     if (result.failure) {
         result.failure = "at " + to_text(outcome.failed_at) + " s: " + *result.failure;

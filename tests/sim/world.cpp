@@ -45,7 +45,7 @@ World::World(const Plan& plan)
     }
 }
 
-Outcome World::run() {
+SeedOutcome World::run() {
     if (plan_.trace) std::printf("%s\n", describe(plan_).c_str());
     std::vector<Station*> stations;
     for (const auto& replica : replicas_) {
@@ -72,7 +72,7 @@ Outcome World::run() {
     check_acknowledged();
     if (random_.one_in(4)) restart_all();
 
-    Outcome outcome;
+    SeedOutcome outcome;
     outcome.failure = timeline_.failure();
     outcome.failed_at = timeline_.now();
     for (const auto& replica : replicas_) {
@@ -231,7 +231,7 @@ void World::restart_all() {
     compare_replicas();
 }
 
-Outcome run_seed(std::uint64_t seed, const RunOptions& options) {
+SeedOutcome run_seed(std::uint64_t seed, const RunOptions& options) {
     const Plan plan = make_plan(seed, options);
     World world(plan);
     return world.run();

@@ -10,7 +10,7 @@
 namespace syncline::sim {
 
 /// What came of one run.
-struct Outcome {
+struct SeedOutcome {
     std::optional<std::string> failure;  ///< one sentence
     Micros failed_at = 0;
     std::uint64_t hash = 0;  ///< over everything that happened
@@ -24,7 +24,7 @@ class World {
 public:
     explicit World(const Plan& plan);
 
-    Outcome run();
+    SeedOutcome run();
 
 private:
     void check_now_and_then();
@@ -54,6 +54,6 @@ private:
 };
 
 /// Runs one seed.
-Outcome run_seed(std::uint64_t seed, const RunOptions& options);
+SeedOutcome run_seed(std::uint64_t seed, const RunOptions& options);
 
 }  // namespace syncline::sim

@@ -7,6 +7,7 @@
 #include "tests/storage/temporary_directory.hpp"
 
 namespace syncline {
+BOOST_AUTO_TEST_SUITE(posix_disk)
 namespace {
 
 unsigned mode_of(const std::string& path) {
@@ -16,8 +17,6 @@ unsigned mode_of(const std::string& path) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(posix_disk)
 
 BOOST_AUTO_TEST_CASE(files_keep_what_is_written_and_are_private) {
     const TemporaryDirectory directory;

@@ -10,6 +10,7 @@
 #include "tests/storage/temporary_directory.hpp"
 
 namespace syncline {
+BOOST_AUTO_TEST_SUITE(lmdb_pages)
 namespace {
 
 constexpr LmdbOptions small_map = {16ULL << 20};
@@ -53,8 +54,6 @@ std::uint64_t find(const std::string& path, BytesView bytes) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(lmdb_pages)
 
 BOOST_AUTO_TEST_CASE(a_sound_base_has_no_findings_and_every_page_has_one_place) {
     const TemporaryDirectory directory;

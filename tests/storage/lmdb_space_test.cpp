@@ -12,6 +12,7 @@
 #include "tests/storage/temporary_directory.hpp"
 
 namespace syncline {
+BOOST_AUTO_TEST_SUITE(lmdb_space)
 namespace {
 
 constexpr std::uint64_t mib = 1ULL << 20;
@@ -69,8 +70,6 @@ void check_rows(Base& base, int first, int end) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(lmdb_space)
 
 BOOST_AUTO_TEST_CASE(full_map_refuses_without_harm_and_takes_more_when_it_has_grown) {
     const TemporaryDirectory directory;

@@ -4,6 +4,7 @@
 #include "tests/storage/log_fixture.hpp"
 
 namespace syncline {
+BOOST_AUTO_TEST_SUITE(log_recovery)
 namespace {
 
 /// `part` is the beginning of `whole`.
@@ -48,8 +49,6 @@ std::uint64_t life_of(BytesView segment) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(log_recovery)
 
 BOOST_AUTO_TEST_CASE(torn_tail_ends_the_log_at_every_byte_of_the_last_flush) {
     MemoryDisk disk;

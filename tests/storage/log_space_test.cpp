@@ -3,6 +3,7 @@
 #include "tests/storage/log_fixture.hpp"
 
 namespace syncline {
+BOOST_AUTO_TEST_SUITE(log_space)
 namespace {
 
 constexpr std::size_t record_bytes = 1000;
@@ -26,8 +27,6 @@ Result<void> prepare(Log& log) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(log_space)
 
 BOOST_AUTO_TEST_CASE(full_disk_is_seen_while_there_is_still_room_in_the_segment) {
     MemoryDisk disk;

@@ -3,6 +3,7 @@
 #include <boost/test/unit_test.hpp>
 
 namespace syncline {
+BOOST_AUTO_TEST_SUITE(memory_disk)
 namespace {
 
 std::unique_ptr<File> open_file(MemoryDisk& disk, const std::string& name) {
@@ -19,8 +20,6 @@ void make_durable(MemoryDisk& disk, const std::string& name, BytesView content) 
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(memory_disk)
 
 BOOST_AUTO_TEST_CASE(crash_keeps_synced_bytes_and_some_of_the_other_sectors) {
     std::set<Bytes> outcomes;

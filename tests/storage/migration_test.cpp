@@ -10,6 +10,7 @@
 #include "tests/storage/temporary_directory.hpp"
 
 namespace syncline {
+BOOST_AUTO_TEST_SUITE(migration)
 namespace {
 
 Result<std::unique_ptr<Base>> open_as(const std::string& path, const BaseFormat& format) {
@@ -86,8 +87,6 @@ void damage_version(const std::string& path, BytesView bytes) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(migration)
 
 BOOST_AUTO_TEST_CASE(steps_lead_from_an_old_version_to_this_one) {
     const TemporaryDirectory directory;

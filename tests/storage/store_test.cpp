@@ -9,6 +9,7 @@
 #include "tests/support/seeds.hpp"
 
 namespace syncline {
+BOOST_AUTO_TEST_SUITE(store)
 namespace {
 
 using test::SeededRandom;
@@ -151,8 +152,6 @@ Model settled(Model model, Position position) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(store)
 
 BOOST_AUTO_TEST_CASE(random_changes_and_checkpoints_agree_with_a_plain_map) {
     for (const std::uint64_t seed : test::seeds(3)) {

@@ -10,6 +10,7 @@
 #include "tests/storage/memory_disk.hpp"
 
 namespace syncline {
+BOOST_AUTO_TEST_SUITE(tables)
 namespace {
 
 const std::vector<std::size_t> interesting_lengths = [] {
@@ -47,8 +48,6 @@ void check_round_trip(BytesView key, std::uint8_t type, std::optional<BytesView>
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(tables)
 
 BOOST_AUTO_TEST_CASE(names_of_all_lengths_come_back_from_their_rows) {
     for (const std::size_t key_bytes : interesting_lengths) {

@@ -9,6 +9,7 @@ _COMMENT_OR_LITERAL = re.compile(
     r"|(?<![0-9A-Fa-f])'(?:\\.|[^'\\\n])+'",  # not the one in 1'000
     re.S)
 _DIRECTIVE = re.compile(r"^[ \t]*#(?:[^\n]*\\\n)*[^\n]*", re.M)
+_SUITE = re.compile(r"^BOOST_AUTO_TEST_SUITE\(\w+\)$", re.M)  # opens a namespace
 
 
 def blank(text):
@@ -22,6 +23,7 @@ def functions(text):
     Takes blanked text. A guess by braces: it knows namespaces, classes, initialisers, test macros.
     """
     text = _DIRECTIVE.sub(lambda match: "\n" * match[0].count("\n"), text)
+    text = _SUITE.sub(lambda match: " " * len(match[0]), text)
     found = []
     kinds = []  # of each open brace: "scope", "body" or "list"
     start = None  # where the current declaration begins

@@ -6,6 +6,7 @@
 #include <set>
 
 namespace syncline {
+BOOST_AUTO_TEST_SUITE(history)
 namespace {
 
 const char* const small_history =
@@ -42,8 +43,6 @@ std::string failure_of(const Bytes& gzip_bytes) {
     BOOST_TEST((history.error().code == Code::corrupt));
     return history.error().message;
 }
-
-BOOST_AUTO_TEST_SUITE(history)
 
 BOOST_AUTO_TEST_CASE(a_history_is_read_as_it_was_written) {
     const auto history = parse_history(gzip(small_history));
@@ -108,7 +107,7 @@ BOOST_AUTO_TEST_CASE(values_have_their_sizes_within_bounds_and_are_distinct) {
     BOOST_TEST(history_value(history, 9) == history_value(history, 9));
 }
 
-BOOST_AUTO_TEST_SUITE_END()
-
 }  // namespace
+
+BOOST_AUTO_TEST_SUITE_END()
 }  // namespace syncline

@@ -4,6 +4,7 @@
 #include <boost/test/unit_test.hpp>
 
 namespace syncline {
+BOOST_AUTO_TEST_SUITE(inspect_conflicts)
 namespace {
 
 ConflictView record(std::uint64_t hlc, const std::string& id) {
@@ -19,8 +20,6 @@ std::vector<std::string> ids(const ConflictMerge& merge) {
     for (const ConflictView& conflict : merge.conflicts()) all.push_back(conflict.id);
     return all;
 }
-
-BOOST_AUTO_TEST_SUITE(inspect_conflicts)
 
 BOOST_AUTO_TEST_CASE(a_record_of_several_nodes_is_one) {
     ConflictMerge merge(10);
@@ -89,7 +88,7 @@ BOOST_AUTO_TEST_CASE(other_replies_are_errors) {
     BOOST_TEST((parse_conflicts(RespValue{}).error().code == Code::corrupt));
 }
 
-BOOST_AUTO_TEST_SUITE_END()
-
 }  // namespace
+
+BOOST_AUTO_TEST_SUITE_END()
 }  // namespace syncline

@@ -7,6 +7,7 @@
 #include "tools/inspect_nodes.hpp"
 
 namespace syncline {
+BOOST_AUTO_TEST_SUITE(inspect)
 namespace {
 
 NodeView node(const std::string& name, ActorVector vv, const std::string& root) {
@@ -58,8 +59,6 @@ RespValue explained(const std::vector<std::tuple<Bytes, Bytes, bool>>& dots) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(inspect)
 
 BOOST_AUTO_TEST_CASE(events_missing_counts_what_the_other_has) {
     BOOST_TEST(events_missing({{"a.1", 5}}, {{"a.1", 7}, {"b.1", 2}}) == 4U);

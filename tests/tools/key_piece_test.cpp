@@ -5,6 +5,7 @@
 #include "tools/progress.hpp"
 
 namespace syncline {
+BOOST_AUTO_TEST_SUITE(key_piece)
 namespace {
 
 KeyPiece piece(const std::string& type, std::vector<Bytes> values) {
@@ -30,8 +31,6 @@ std::string refusal(std::string_view line) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(key_piece)
 
 BOOST_AUTO_TEST_CASE(lines_are_read_as_they_were_written) {
     KeyPiece bytes = piece("hash", {Bytes("f\xff", 2), Bytes("\0\xfe", 2), "g", "gr\xc3\xbcn"});

@@ -13,6 +13,7 @@
 #include "tools/history.hpp"
 
 namespace syncline {
+BOOST_AUTO_TEST_SUITE(kv_dag)
 namespace {
 
 /// A persistent map from key index to cell: copies share what is equal, and joins skip what is
@@ -266,8 +267,6 @@ void check_replay(const std::string& file, const Expected& expected) {
     BOOST_TEST(replay.recorded().size() == expected.pairs_on_record);
 }
 
-BOOST_AUTO_TEST_SUITE(kv_dag)
-
 BOOST_AUTO_TEST_CASE(rqlite_replays_to_its_recorded_state_and_conflicts) {
     check_replay("rqlite.json.gz", {8'165, 74, {{2, 182}}, 133, 160});
 }
@@ -276,7 +275,7 @@ BOOST_AUTO_TEST_CASE(etcd_replays_to_its_recorded_state_and_conflicts) {
     check_replay("etcd.json.gz", {25'173, 1'531, {{2, 2'335}, {3, 267}}, 1'681, 2'070});
 }
 
-BOOST_AUTO_TEST_SUITE_END()
-
 }  // namespace
+
+BOOST_AUTO_TEST_SUITE_END()
 }  // namespace syncline

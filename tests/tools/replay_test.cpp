@@ -7,6 +7,7 @@
 #include "tests/support/cluster.hpp"
 
 namespace syncline {
+BOOST_AUTO_TEST_SUITE(replay_of_a_real_history)
 namespace {
 
 /// The replay's three replicas as objects with links that tests can tamper with.
@@ -148,8 +149,6 @@ std::vector<std::string> replay_tampered(const std::function<void(Event&)>& tamp
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(replay_of_a_real_history)
 
 BOOST_AUTO_TEST_CASE(three_replicas_end_in_the_recorded_state_after_a_cut) {
     LocalCluster local;
