@@ -8,6 +8,7 @@
 
 #include "storage/crash_marker.hpp"
 #include "storage/lmdb_base.hpp"
+#include "storage/lmdb_chunks.hpp"
 
 namespace syncline {
 namespace {
@@ -50,6 +51,8 @@ Result<void> write_format(const std::string& path, const LmdbOptions& options) {
         SYNCLINE_CHECK(
             check("create a table", mdb_dbi_open(transaction.get(), name, MDB_CREATE, &id)));
     }
+    SYNCLINE_CHECK(
+        check("create a table", mdb_dbi_open(transaction.get(), chunks_table, MDB_CREATE, &id)));
     SYNCLINE_CHECK(
         check("create a table", mdb_dbi_open(transaction.get(), format_table, MDB_CREATE, &id)));
     SYNCLINE_CHECK(write_version(transaction.get(), id, options.format->version));
@@ -144,6 +147,8 @@ Result<Tables> open_tables(MDB_env* environment) {
     Tables tables;
     SYNCLINE_CHECK(check("open table format",
                          mdb_dbi_open(transaction.get(), format_table, 0, &tables.format)));
+    SYNCLINE_CHECK(check("open table chunks",
+                         mdb_dbi_open(transaction.get(), chunks_table, 0, &tables.chunks)));
     for (std::size_t index = 0; index < tables_count; ++index) {
         const int answer =
             mdb_dbi_open(transaction.get(), table_names[index], 0, &tables.rows[index]);
@@ -192,9 +197,11 @@ Result<PageReport> walk_base(const std::string& path, const PageProgress& progre
             return key == format_key && stored.size() == 8 &&
                    ByteReader(stored).u64() <= base_format.version;
         }
+        if (name == chunks_table) return chunk_is_sound(key, stored);
         for (std::size_t index = 0; index < tables_count; ++index) {
             if (name == table_names[index]) {
-                return verify_row(static_cast<Table>(index), key, stored).has_value();
+                const auto table = static_cast<Table>(index);
+                return verify_row(table, key, stored) || decode_stub(table, key, stored);
             }
         }
         return false;
@@ -207,11 +214,12 @@ Result<PageReport> walk_base(const std::string& path, const PageProgress& progre
 Result<void> check_suspect(const std::string& path) {
     const std::string marker = path + "/" + suspect_name;
     if (exists(marker)) {
-        SYNCLINE_TRY(const PageReport report, walk_base(path, nullptr));
-        if (report.faults > 0) {
+        const Result<PageReport> report = walk_base(path, nullptr);
+        if (!report) return report.error().in("base: " + path);
+        if (report->faults > 0) {
             return Error{Code::corrupt,
-                         "base: " + path + " is damaged in " + std::to_string(report.faults) +
-                             " places (" + report.findings.front() +
+                         "base: " + path + " is damaged in " + std::to_string(report->faults) +
+                             " places (" + report->findings.front() +
                              "), and is not opened. `syncline scrub --data` lists them. If peers "
                              "hold the data, move the whole data directory away and start with "
                              "an empty one: it fills itself from them, as a new replica"};

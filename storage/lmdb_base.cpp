@@ -8,10 +8,12 @@
 #include <cerrno>
 #include <charconv>
 #include <cstring>
+#include <deque>
 #include <mutex>
 #include <shared_mutex>
 
 #include "core/base/hash.hpp"
+#include "storage/lmdb_chunks.hpp"
 
 namespace syncline::lmdb {
 namespace {
@@ -135,7 +137,9 @@ public:
         const int answer = mdb_get(reader_.get(), id_of(table), &row_key, &stored);
         if (answer == MDB_NOTFOUND) return std::optional<BytesView>();
         SYNCLINE_CHECK(check("read a row", answer));
-        SYNCLINE_TRY(const BytesView payload, verify(table, key, to_view(stored)));
+        Bytes joined;
+        SYNCLINE_TRY(BytesView payload, verify(table, key, to_view(stored), joined));
+        if (!joined.empty()) payload = joined_.emplace_back(std::move(joined));
         return std::optional<BytesView>(payload);
     }
 
@@ -224,6 +228,7 @@ public:
     void end_turn() override {
         if (reading_) mdb_txn_reset(reader_.get());
         reading_ = false;
+        joined_.clear();
     }
 
     [[nodiscard]] BaseSpace space() const override {
@@ -266,9 +271,17 @@ private:
     }
 
     /// LMDB believes what a page says of a row's length. Where it leads out of the file nobody may
-    /// look: the process would die of it.
-    Result<BytesView> verify(Table table, BytesView key, BytesView stored) {
-        if (data_.holds(stored)) return verify_row(table, key, stored);
+    /// look: the process would die of it. A row in chunks is put together in `joined`.
+    Result<BytesView> verify(Table table, BytesView key, BytesView stored, Bytes& joined) {
+        if (data_.holds(stored)) {
+            Result<BytesView> payload = verify_row(table, key, stored);
+            if (payload) return payload;
+            const std::optional<Stub> stub = decode_stub(table, key, stored);
+            if (!stub) return payload;
+            SYNCLINE_TRY(joined,
+                         join_chunks(reader_.get(), tables_.chunks, data_, table, key, *stub));
+            return BytesView(joined);
+        }
         return Error{Code::corrupt, std::string("base: row ") + printable(key) + " of table " +
                                         name_of(table) + " reaches out of the data file"};
     }
@@ -306,7 +319,9 @@ private:
                                                 " reaches out of the data file"};
             }
             if (beyond(to_view(key))) return {};
-            SYNCLINE_TRY(const BytesView payload, verify(table, to_view(key), to_view(stored)));
+            Bytes joined;
+            SYNCLINE_TRY(const BytesView payload,
+                         verify(table, to_view(key), to_view(stored), joined));
             if (!visit(to_view(key), payload)) return {};
             answer = mdb_cursor_get(cursor, &key, &stored, step);
         }
@@ -357,6 +372,7 @@ private:
         int answer =
             mdb_cursor_get(opened, &key, &stored, range.first.empty() ? MDB_FIRST : MDB_SET_RANGE);
         while (answer == MDB_SUCCESS && (range.last.empty() || to_view(key) < range.last)) {
+            SYNCLINE_CHECK(erase_chunks(transaction, tables_.chunks, table, to_view(key)));
             SYNCLINE_CHECK(check("erase a row", mdb_cursor_del(opened, 0)));
             answer = mdb_cursor_get(opened, &key, &stored, MDB_NEXT);  // what took its place
         }
@@ -521,14 +537,31 @@ private:
                 });
             const bool torn = data_.tears(name) || data_.tears(to_view(stored));
             if (torn) return Error{Code::corrupt, "base: a row reaches out of the data file"};
-            if (!listed && verify_row(table, name, to_view(stored))) continue;
+            if (!listed && is_sound(transaction, table, name, to_view(stored))) continue;
+            SYNCLINE_CHECK(erase_chunks(transaction, tables_.chunks, table, name));
             SYNCLINE_CHECK(check("remove a row", mdb_cursor_del(opened, 0)));
         }
         return answer == MDB_NOTFOUND ? Result<void>{} : check("walk rows", answer);
     }
 
+    /// With its chunks, if it has some.
+    [[nodiscard]] bool is_sound(MDB_txn* transaction, Table table, BytesView key,
+                                BytesView stored) const {
+        if (verify_row(table, key, stored)) return true;
+        const std::optional<Stub> stub = decode_stub(table, key, stored);
+        return stub && join_chunks(transaction, tables_.chunks, data_, table, key, *stub);
+    }
+
     Result<void> put(MDB_txn* transaction, Table table, BytesView key, BytesView payload) {
+        SYNCLINE_CHECK(erase_chunks(transaction, tables_.chunks, table, key));
         MDB_val row_key = to_val(key);
+        if (payload.size() > chunk_rows_from) {
+            SYNCLINE_CHECK(put_chunks(transaction, tables_.chunks, table, key, payload));
+            const Bytes stub =
+                encode_stub(table, key, {payload.size(), row_checksum(table, key, payload)});
+            MDB_val stored = to_val(stub);
+            return check("write a row", mdb_put(transaction, id_of(table), &row_key, &stored, 0));
+        }
         // LMDB makes the room, so that payload and checksum are not joined in a copy first.
         MDB_val room{payload.size() + checksum_bytes, nullptr};
         SYNCLINE_CHECK(
@@ -542,6 +575,7 @@ private:
     }
 
     Result<void> erase(MDB_txn* transaction, Table table, BytesView key) {
+        SYNCLINE_CHECK(erase_chunks(transaction, tables_.chunks, table, key));
         MDB_val row_key = to_val(key);
         const int answer = mdb_del(transaction, id_of(table), &row_key, nullptr);
         return answer == MDB_NOTFOUND ? Result<void>{} : check("erase a row", answer);
@@ -557,6 +591,7 @@ private:
     Transaction reader_;             ///< owning thread
     bool reading_ = false;           ///< owning thread: reader_ has a view
     std::optional<Error> unmapped_;  ///< owning thread: there is no map any more
+    std::deque<Bytes> joined_;       ///< owning thread: rows in chunks that this turn looked at
     /// Held, shared, by whoever has a transaction that the owning thread did not begin; alone by
     /// the owning thread while the map changes.
     std::shared_mutex gate_;

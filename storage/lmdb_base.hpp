@@ -50,6 +50,7 @@ Result<void> commit_transaction(Transaction transaction);
 struct Tables {
     std::array<MDB_dbi, tables_count> rows{};
     MDB_dbi format = 0;
+    MDB_dbi chunks = 0;
 };
 
 /// What a base is made of.

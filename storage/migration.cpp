@@ -4,9 +4,18 @@
 
 namespace syncline {
 
+namespace {
+
 /// A version that gives up an older one's bytes adds the step that turns them into its own.
 /// Versions 1 to 4 have none: no release wrote them.
-const BaseFormat base_format = {5, {}};
+constexpr MigrationStep steps[] = {
+    // Long rows go into chunks when they are written next.
+    {5, [](MigrationTables& tables) { return tables.create("chunks"); }},
+};
+
+}  // namespace
+
+const BaseFormat base_format = {6, steps};
 
 Result<void> migrate(MigrationTables& tables, const BaseFormat& format, std::uint64_t version,
                      const std::string& path) {
