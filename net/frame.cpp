@@ -46,6 +46,42 @@ Bytes encode_frame(std::uint8_t type, BytesView payload) {
     return out;
 }
 
+Bytes encode_message_frames(std::uint8_t type, BytesView payload) {
+    SYNCLINE_ASSERT((type & frame_goes_on) == 0);
+    SYNCLINE_ASSERT(payload.size() <= limits::message_bytes_max);
+    constexpr std::size_t part_bytes_max = limits::frame_bytes_max - frame_header_bytes;
+    Bytes out;
+    while (payload.size() > part_bytes_max) {
+        append_frame(out, type | frame_goes_on, payload.substr(0, part_bytes_max));
+        payload.remove_prefix(part_bytes_max);
+    }
+    append_frame(out, type, payload);
+    return out;
+}
+
+Result<std::optional<Frame>> MessageJoiner::add(const Frame& frame) {
+    if (taken_) parts_ = Bytes();
+    taken_ = false;
+    const bool goes_on = (frame.type & frame_goes_on) != 0;
+    const auto type = static_cast<std::uint8_t>(frame.type & ~frame_goes_on);
+    if (!type_ && !goes_on) return std::optional(frame);
+    if (type_.value_or(type) != type) {
+        return Error{Code::corrupt, "a message of type " + std::to_string(unsigned{type}) +
+                                        " inside of one of type " +
+                                        std::to_string(unsigned{*type_})};
+    }
+    if (parts_.size() + frame.payload.size() > limits::message_bytes_max) {
+        return Error{Code::limit, "a message of more than " +
+                                      std::to_string(limits::message_bytes_max) + " bytes"};
+    }
+    parts_.append(frame.payload);
+    type_ = type;
+    if (goes_on) return std::optional<Frame>();
+    type_.reset();
+    taken_ = true;
+    return std::optional(Frame{type, parts_});
+}
+
 void FrameReader::feed(BytesView bytes) {
     if (failure_) return;
     if (start_ > 0) {

@@ -19,10 +19,16 @@ struct Frame {
     BytesView payload;
 };
 
+/// Set in the type of a frame whose message goes on in the next one.
+constexpr std::uint8_t frame_goes_on = 0x80;
+
 /// Appends a frame. Precondition: it fits limits::frame_bytes_max.
 void append_frame(Bytes& out, std::uint8_t type, BytesView payload);
 /// A frame alone.
 Bytes encode_frame(std::uint8_t type, BytesView payload);
+/// A message: one frame, or, when it is longer than one may be, several of the same type.
+/// Preconditions: the type has not frame_goes_on set; at most limits::message_bytes_max.
+Bytes encode_message_frames(std::uint8_t type, BytesView payload);
 
 /// Cuts a stream of bytes from a peer into frames. Holds what was fed and not taken yet; a header
 /// alone allocates nothing.
@@ -50,6 +56,21 @@ private:
     std::size_t start_ = 0;  ///< of the first frame not taken yet
     std::size_t bytes_max_;
     std::optional<Error> failure_;
+};
+
+/// Joins frames to messages. Holds the parts of one message that have come, never more than
+/// limits::message_bytes_max.
+class MessageJoiner {
+public:
+    /// The message that this frame ends, or nothing while more frames of it are to come. The view
+    /// is valid until the next call, or as long as the frame's if there is one frame only.
+    /// Errors: limit (longer than a message may be), corrupt (another message begins inside).
+    Result<std::optional<Frame>> add(const Frame& frame);
+
+private:
+    Bytes parts_;
+    std::optional<std::uint8_t> type_;  ///< of the message whose parts they are
+    bool taken_ = false;                ///< the last call answered with parts_
 };
 
 }  // namespace syncline

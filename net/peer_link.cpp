@@ -52,9 +52,15 @@ void PeerLink::start() {
 
 void PeerLink::send(std::uint8_t type, BytesView payload) {
     if (!ready()) return;
-    Bytes frame = encode_frame(type, payload);
-    bytes_out_ += frame.size();
-    connection_->send(std::move(frame));
+    if (payload.size() > limits::message_bytes_max) {
+        return fail(Error{Code::limit, "a message of " + std::to_string(payload.size()) +
+                                           " bytes for the peer, " +
+                                           std::to_string(limits::message_bytes_max) +
+                                           " are allowed"});
+    }
+    Bytes frames = encode_message_frames(type, payload);
+    bytes_out_ += frames.size();
+    connection_->send(std::move(frames));
 }
 
 void PeerLink::write(PeerFrame type, BytesView payload) {
@@ -89,15 +95,17 @@ void PeerLink::receive(BytesView bytes) {
 
 Result<void> PeerLink::take_frame(const Frame& frame) {
     if (!ready_) return take_handshake(frame);
-    if (frame.type >= core_frame_min) {
-        events_.on_message(*this, frame.type, frame.payload);
+    SYNCLINE_TRY(const std::optional<Frame> message, joiner_.add(frame));
+    if (!message) return {};
+    if (message->type >= core_frame_min) {
+        events_.on_message(*this, message->type, message->payload);
         return {};
     }
-    if (frame.type != static_cast<std::uint8_t>(PeerFrame::name) || !is_name(frame.payload)) {
+    if (message->type != static_cast<std::uint8_t>(PeerFrame::name) || !is_name(message->payload)) {
         return Error{Code::corrupt,
                      "unexpected frame of type " + std::to_string(unsigned{frame.type})};
     }
-    peer_name_ = Bytes(frame.payload);
+    peer_name_ = Bytes(message->payload);
     events_.on_name(*this);
     return {};
 }

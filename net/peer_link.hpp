@@ -82,6 +82,7 @@ private:
     std::unique_ptr<TcpConnection> connection_;
     PeerAuth auth_;
     FrameReader reader_;
+    MessageJoiner joiner_;
     std::string name_;
     Events events_;
     Timer deadline_;

@@ -71,7 +71,7 @@ std::optional<BackupFileKind> backup_file_kind(std::string_view name);
 
 /// Blocks: u32 length | u64 XXH3-64 of the payload | payload.
 constexpr std::size_t block_head_bytes = 12;
-constexpr std::size_t block_bytes_max = 32 * limits::mib;
+constexpr std::size_t block_bytes_max = 1024 * limits::mib;
 void append_block(Bytes& out, BytesView payload);
 /// Length of the payload that the head announces. Error corrupt: too long.
 Result<std::size_t> block_length(BytesView head);

@@ -10,16 +10,22 @@ constexpr std::size_t mib = 1024 * kib;
 
 /// A frame between peers. Bounds what one peer can make another hold before it is checked.
 constexpr std::size_t frame_bytes_max = 16 * mib;
+/// A message between peers, in as many frames as it needs: a row with eight concurrent values of
+/// the largest size.
+constexpr std::size_t message_bytes_max = 520 * mib;
 /// Before a peer has proved who it is nothing larger is read.
 constexpr std::size_t frame_before_auth_bytes_max = 512;
 /// Nesting of msgpack values; ours need 4.
 constexpr std::size_t pack_depth_max = 16;
-/// One value; larger ones need chunk rows.
-constexpr std::size_t value_bytes_max = 8 * mib;
+/// One value. It is held whole by whoever writes, sends or reads it.
+constexpr std::size_t value_bytes_max = 64 * mib;
+/// What is put into a text at once: its characters become elements, which take far more memory.
+constexpr std::size_t text_insertion_bytes_max = 8 * mib;
 /// User keys and fields. Long ones are hashed in the row key, and stored in full in the row.
 constexpr std::size_t key_bytes_max = 64 * kib;
-/// One transaction as it stands in the log; must fit a frame with room for the message around it.
-constexpr std::size_t transaction_bytes_max = 15 * mib;
+/// One transaction as it stands in the log: the largest value and as much beside it as others may
+/// have without one. It is applied in one turn.
+constexpr std::size_t transaction_bytes_max = value_bytes_max + 16 * mib;
 /// LMDB's compile-time bound for keys is 511; row keys stay below it.
 constexpr std::size_t row_key_bytes_max = 500;
 /// The place of a list element, which stands whole in its row key beside a key of 200 bytes. Room
@@ -90,6 +96,8 @@ constexpr std::size_t conflict_page_bytes_target = 1 * mib;
 constexpr std::uint64_t link_window_bytes = 4 * mib;
 /// Frames gathered into one BATCH.
 constexpr std::size_t batch_bytes_target = 256 * kib;
+/// A transaction that would make a BATCH larger than this goes in one of its own.
+constexpr std::size_t batch_bytes_max = 1 * mib;
 constexpr std::uint64_t heartbeat_ms = 500;
 /// A transaction whose clock is further ahead pauses the link.
 constexpr std::uint64_t clock_offset_ms_max = 10000;
@@ -127,7 +135,7 @@ constexpr std::size_t session_message_bytes_target = 1 * mib;
 /// Client side.
 constexpr std::size_t clients_max = 10000;
 constexpr std::size_t request_arguments_max = std::size_t{1024} * 1024;
-constexpr std::size_t request_bytes_max = 64 * mib;
+constexpr std::size_t request_bytes_max = value_bytes_max + 16 * mib;
 constexpr std::size_t inline_bytes_max = 64 * kib;
 constexpr std::size_t client_output_bytes_max = 256 * mib;
 

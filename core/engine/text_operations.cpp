@@ -27,9 +27,9 @@ Result<Seen> seen(Transaction& txn, BytesView key) {
 
 Result<std::uint64_t> insert(Transaction& txn, BytesView key, Seen seen, std::uint64_t position,
                              BytesView utf8) {
-    if (utf8.size() > limits::value_bytes_max) {
-        return Error{Code::limit,
-                     "a value has more than " + std::to_string(limits::value_bytes_max) + " bytes"};
+    if (utf8.size() > limits::text_insertion_bytes_max) {
+        return Error{Code::limit, "an insertion has more than " +
+                                      std::to_string(limits::text_insertion_bytes_max) + " bytes"};
     }
     SYNCLINE_TRY(TextInsertion insertion, seen.text->insertion(txn.dot().actor, position, utf8));
     if (!seen.generation) {

@@ -283,7 +283,7 @@ Result<void> Link::stream() {
                 SYNCLINE_TRY(const Dot dot, peek_dot(record->payload));
                 if (peer_vv_.covers(dot)) continue;
             }
-            if (bytes + record->payload.size() > limits::transaction_bytes_max && bytes > 0) {
+            if (bytes + record->payload.size() > limits::batch_bytes_max && bytes > 0) {
                 stream_->read = record->position;
                 break;
             }

@@ -1,4 +1,5 @@
-// Bytes of a peer: cut into frames, fed whole and in two pieces; both must give the same.
+// Bytes of a peer: cut into frames, fed whole and in two pieces; both must give the same frames and
+// messages.
 #include <cstdint>
 #include <cstdlib>
 #include <vector>
@@ -12,39 +13,41 @@ namespace {
 constexpr std::size_t frame_max = 4096;
 
 struct Seen {
-    std::vector<Bytes> frames;  ///< type and payload
+    std::vector<Bytes> frames;    ///< as they were encoded
+    std::vector<Bytes> messages;  ///< that they are parts of
     bool failed = false;
     bool operator==(const Seen&) const = default;
 };
 
-/// What a replica does with a frame that arrived whole.
-void decode(const Frame& frame) {
-    // TODO(messages): give the payload to the decoder of messages, once it exists.
-    (void)frame;
-}
-
-void drain(FrameReader& reader, Seen& seen) {
+void drain(FrameReader& reader, MessageJoiner& joiner, Seen& seen) {
     while (true) {
         const auto frame = reader.next();
         seen.failed = !frame.has_value();
         if (seen.failed || !*frame) return;
-        decode(**frame);
         seen.frames.push_back(encode_frame((*frame)->type, (*frame)->payload));
+        const auto message = joiner.add(**frame);
+        seen.failed = !message.has_value();
+        if (seen.failed) return;
+        if (*message) seen.messages.push_back(encode_frame((*message)->type, (*message)->payload));
     }
 }
 
 void run_stream(BytesView input, std::size_t cut) {
     Seen whole;
     FrameReader at_once(frame_max);
+    MessageJoiner of_all;
     at_once.feed(input);
-    drain(at_once, whole);
+    drain(at_once, of_all, whole);
 
     Seen split;
     FrameReader in_pieces(frame_max);
+    MessageJoiner of_pieces;
     in_pieces.feed(input.substr(0, cut));
-    drain(in_pieces, split);
-    in_pieces.feed(input.substr(cut));
-    drain(in_pieces, split);
+    drain(in_pieces, of_pieces, split);
+    if (!split.failed) {
+        in_pieces.feed(input.substr(cut));
+        drain(in_pieces, of_pieces, split);
+    }
     SYNCLINE_ASSERT(whole == split);
 
     // The stream begins with the frames that were taken from it, byte by byte.

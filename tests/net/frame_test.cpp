@@ -7,6 +7,7 @@
 #include <vector>
 
 namespace syncline {
+BOOST_AUTO_TEST_SUITE(frame)
 namespace {
 
 struct Owned {
@@ -29,8 +30,6 @@ Code code_of(const Result<std::vector<Owned>>& result) {
     BOOST_REQUIRE(!result.has_value());
     return result.error().code;
 }
-
-BOOST_AUTO_TEST_SUITE(frame)
 
 BOOST_AUTO_TEST_CASE(golden_bytes) {
     BOOST_TEST(to_hex(encode_frame(7, "payload")) == "0000000d0107617d20397061796c6f6164");
@@ -131,7 +130,45 @@ BOOST_AUTO_TEST_CASE(a_bound_lifted_between_two_frames_holds_for_the_second) {
     BOOST_TEST(reader.next().value()->payload.size() == 10'000U);
 }
 
-BOOST_AUTO_TEST_SUITE_END()
+BOOST_AUTO_TEST_CASE(a_long_message_goes_in_several_frames) {
+    for (const std::size_t bytes :
+         {std::size_t{0}, std::size_t{10}, limits::frame_bytes_max - frame_header_bytes,
+          limits::frame_bytes_max - frame_header_bytes + 1, 3 * limits::frame_bytes_max}) {
+        Bytes payload(bytes, 'x');
+        for (std::size_t at = 0; at < bytes; at += 1000) payload[at] = static_cast<char>(at / 1000);
+        FrameReader reader(limits::frame_bytes_max);
+        MessageJoiner joiner;
+        reader.feed(encode_message_frames(20, payload) + encode_message_frames(21, "next"));
+        std::vector<Owned> messages;
+        std::size_t frames = 0;
+        while (const auto frame = reader.next().value()) {
+            ++frames;
+            const auto message = joiner.add(*frame).value();
+            if (message) messages.push_back(Owned{message->type, Bytes(message->payload)});
+        }
+        BOOST_TEST((messages == std::vector<Owned>{{20, payload}, {21, "next"}}));
+        BOOST_TEST((frames > 2) == (bytes > limits::frame_bytes_max - frame_header_bytes));
+    }
+}
+
+BOOST_AUTO_TEST_CASE(messages_within_each_other_and_without_end_are_refused) {
+    MessageJoiner mixed;
+    BOOST_TEST(!mixed.add(Frame{20 | frame_goes_on, "a"}).value().has_value());
+    const auto other = mixed.add(Frame{21, "b"});
+    BOOST_REQUIRE(!other.has_value());
+    BOOST_TEST((other.error().code == Code::corrupt));
+
+    MessageJoiner endless;
+    const Bytes part(limits::frame_bytes_max - frame_header_bytes, 'x');
+    std::size_t parts = 0;
+    for (auto joined = endless.add(Frame{20 | frame_goes_on, part}); joined;
+         joined = endless.add(Frame{20 | frame_goes_on, part})) {
+        ++parts;
+    }
+    BOOST_TEST(parts == limits::message_bytes_max / part.size());
+}
 
 }  // namespace
+
+BOOST_AUTO_TEST_SUITE_END()
 }  // namespace syncline
