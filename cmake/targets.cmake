@@ -68,19 +68,11 @@ function(syncline_executable name)
   endif()
 endfunction()
 
-# Sets `variable` to the sources of the replica that hold planted bugs (core/base/mutation.hpp).
-function(syncline_mutated_sources variable)
-  file(GLOB_RECURSE sources CONFIGURE_DEPENDS
-    "${CMAKE_SOURCE_DIR}/core/*.cpp" "${CMAKE_SOURCE_DIR}/crdt/*.cpp"
-    "${CMAKE_SOURCE_DIR}/storage/*.cpp")
-  set(mutated "")
-  foreach(file IN LISTS sources)
-    file(STRINGS "${file}" places REGEX "mutated\\(Mutation::" LIMIT_COUNT 1)
-    if(places)
-      list(APPEND mutated "${file}")
-    endif()
-  endforeach()
-  set(${variable} "${mutated}" PARENT_SCOPE)
+# Compiles a target, and what links it, with the planted bugs of core/base/mutation.hpp; made
+# only when somebody asks for it.
+function(syncline_mutations name)
+  target_compile_definitions(${name} PUBLIC SYNCLINE_MUTATIONS=1)
+  set_target_properties(${name} PROPERTIES EXCLUDE_FROM_ALL ON)
 endfunction()
 
 # Makes the files FILES part of a library: net/http/web_files.hpp finds them by name.

@@ -20,7 +20,7 @@
 namespace syncline {
 namespace {
 
-const char* const host = "127.0.0.1";
+const char* const loopback = "127.0.0.1";
 constexpr std::uint64_t ready_ms_max = 20000;
 constexpr std::uint64_t stop_ms_max = 5000;
 constexpr std::size_t secret_words = 4;
@@ -124,14 +124,14 @@ Result<void> LocalCluster::spawn(std::size_t index) {
     };
     option("--node", node.name);
     option("--data", (directory_ / node.name).string());
-    option("--bind", host);
+    option("--bind", loopback);
     option("--port", std::to_string(node.port));
     option("--peer-port", std::to_string(node.peer_port));
     option("--http-port", "0");
     option("--peer-secret-file", (directory_ / "secret").string());
     for (const Node& peer : nodes_) {
         if (peer.name == node.name) continue;
-        option("--peer", std::string(host) + ":" + std::to_string(peer.peer_port));
+        option("--peer", std::string(loopback) + ":" + std::to_string(peer.peer_port));
     }
     if (index == 0) arguments.emplace_back("--init");
     arguments.insert(arguments.end(), options_.serve_options.begin(), options_.serve_options.end());
@@ -183,7 +183,7 @@ void LocalCluster::kill_node(std::size_t index) {
 }
 
 Result<RespClient> LocalCluster::connect(std::size_t node, std::uint64_t timeout_ms) const {
-    return RespClient::connect(host, nodes_[node].port, timeout_ms);
+    return RespClient::connect(loopback, nodes_[node].port, timeout_ms);
 }
 
 LocalCluster::~LocalCluster() {

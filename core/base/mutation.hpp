@@ -2,8 +2,7 @@
 
 /// Planted bugs: each re-introduces one design error that the simulator must find. Only sources
 /// compiled with SYNCLINE_MUTATIONS contain them; elsewhere mutated() is a constant and the code
-/// vanishes. For sources only, never for headers: those that call mutated() are compiled twice, and
-/// all others must not see the difference.
+/// vanishes. For sources only: what includes headers need not be compiled twice.
 namespace syncline {
 
 enum class Mutation {
