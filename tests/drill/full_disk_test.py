@@ -185,12 +185,12 @@ def drill(volume):
         print(f"  {volume.free_bytes() >> 10} KiB are free", flush=True)
         refusal = one.write(1)
         assert refusal is not None and refusal.startswith("MISCONF no space: "), refusal
-        one.remove(1000)
+        one.remove(len(one.keys) // 3)
         one.check()
 
         print("Killed and started again on the full disk", flush=True)
         one.restart(one.replica.kill)
-        one.remove(1000)
+        one.remove(len(one.keys) // 3)
         one.check()
 
         print("Others give it back; writes go on", flush=True)

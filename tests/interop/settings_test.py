@@ -80,7 +80,7 @@ def what_others_hold(scratch):
         base = os.path.join(directory, "base", "data.mdb")
         with open(base, "rb") as file:
             content = file.read()
-        known = b"version" + bytes(7) + b"\x05"
+        known = b"version" + bytes(7) + b"\x06"
         assert known in content
         with open(base, "wb") as file:
             file.write(content.replace(known, known[:-1] + b"\x07"))
