@@ -141,11 +141,18 @@ Result<void> getdel_command(CommandContext& context) {
 
 Result<void> mget_command(CommandContext& context) {
     std::vector<std::optional<Bytes>> values;
+    std::size_t bytes = 0;
     for (std::size_t i = 1; i < context.count(); ++i) {
         Result<std::optional<Bytes>> value =
             operations::string_get(context.txn(), context.argument(i));
         if (!value && value.error().code != Code::wrong_type) return value.error();
         values.push_back(value ? std::move(*value) : std::nullopt);
+        if (values.back()) bytes += values.back()->size();
+        if (bytes > limits::client_output_bytes_max) {
+            return Error{Code::limit, "the values have more than " +
+                                          std::to_string(limits::client_output_bytes_max) +
+                                          " bytes"};
+        }
     }
     context.reply.array(values.size());
     ServerFigures& figures = context.host.figures();

@@ -393,6 +393,8 @@ BOOST_AUTO_TEST_CASE(limits_are_errors_that_change_nothing) {
         }
     }
     BOOST_TEST(bench.run({"SET", "k", long_value.substr(1)}) == "+OK\r\n");
+    // Nobody makes it hold more than a client may be owed.
+    BOOST_TEST(bench.run("MGET k k k k k") == "-ERR the values have more than 268435456 bytes\r\n");
     BOOST_TEST(bench.run("APPEND k x") ==
                "-ERR string exceeds maximum allowed size (proto-max-bulk-len)\r\n");
 }
