@@ -5,6 +5,8 @@
 // and come back with each checkpoint. So the rows of a bucket are added up before the first of them
 // is shown to anybody since the start; a bucket that differs from its sum is frozen until a peer's
 // rows take the place of all in it. Events pass it by: the peer must have seen them.
+#include <bit>
+
 #include "core/base/log.hpp"
 #include "core/engine/group.hpp"
 #include "crdt/expiry.hpp"
@@ -19,6 +21,8 @@ namespace {
 constexpr std::uint64_t verified_at_once_max = 16384;
 /// Attempts to put derived rows anew from the cells, for each bucket.
 constexpr unsigned rebuilds_max = 3;
+/// Damaged buckets that have a line of the log each.
+constexpr std::size_t damage_lines_max = 16;
 constexpr std::size_t row_hash_bytes = 8;
 constexpr std::size_t hash128_bytes = 16;
 constexpr auto scored = static_cast<std::uint8_t>(CellType::sorted_set);
@@ -322,8 +326,13 @@ void Group::mark_damaged(std::uint32_t bucket, const std::string& reason) {
     finding_ = "bucket " + std::to_string(bucket) + ": " + reason;
     leaf_sums_.spoil(bucket);
     texts_.forget_if([&](const TextName& name) { return bucket_of(name.key) == bucket; });
+    // A lost page of sums damages hundreds of buckets: from here on the log tells of each doubling.
+    const std::size_t count = damaged_.size();
+    if (count > damage_lines_max && !std::has_single_bit(count)) return;
     log(LogLevel::error, "storage.damaged",
-        {{"bucket", std::to_string(bucket)}, {"reason", reason}});
+        {{"bucket", std::to_string(bucket)},
+         {"reason", reason},
+         {"damaged_buckets", std::to_string(count)}});
 }
 
 /// The error of an operation on rows of this key: damage freezes the bucket, and is no error of
