@@ -135,6 +135,7 @@ struct DatabaseStats {
     std::uint64_t checkpoints = 0;
     std::uint64_t log_bytes = 0;          ///< appended ever
     std::uint64_t overlay_bytes = 0;      ///< memory of changes since the last checkpoint
+    bool checkpoint_running = false;      ///< changes are being written to the tables now
     std::uint64_t divergence_alarms = 0;  ///< anything but 0 is a bug: please report it
 };
 

@@ -365,6 +365,7 @@ Result<DatabaseStats> DatabaseEngine::stats() {
         stats.checkpoints = replica_->stats().checkpoints;
         stats.log_bytes = replica_->log().end();
         stats.overlay_bytes = replica_->group().store().overlay_bytes();
+        stats.checkpoint_running = replica_->group().store().checkpoint_under_way();
         stats.divergence_alarms = replica_->stats().divergence_alarms;
         return {};
     }));

@@ -16,10 +16,12 @@
 #include <random>
 #include <sstream>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/base/assert.hpp"
 #include "core/database.hpp"
+#include "core/merkle/leaf_sums.hpp"
 
 namespace {
 
@@ -146,6 +148,7 @@ public:
         db_ = syncline::Database::open({.path = path_}).value();
     }
     [[nodiscard]] std::uint64_t checkpoints() const { return db_.stats().value().checkpoints; }
+    [[nodiscard]] bool checkpoint_running() const { return db_.stats().value().checkpoint_running; }
 
 private:
     std::string path_;
@@ -198,6 +201,64 @@ void print(const std::string& what, const std::vector<double>& ours,
               << std::endl;  // each line as it comes: this takes minutes
 }
 
+double quantile(std::vector<double> values, double share) {
+    std::sort(values.begin(), values.end());
+    const auto index = static_cast<std::size_t>(share * static_cast<double>(values.size()));
+    return values.empty() ? 0 : values[std::min(index, values.size() - 1)];
+}
+
+/// What a durable write waits while a checkpoint is written, and while none is: one writer, small
+/// batches, which make the checkpoints in passing.
+void print_waits(Syncline& store, const Options& options, std::mt19937_64& random) {
+    constexpr std::uint64_t batch = 16;
+    std::vector<double> during;
+    std::vector<double> outside;
+    std::vector<std::uint64_t> numbers(batch);
+    bool running = store.checkpoint_running();
+    const Clock::time_point begin = Clock::now();
+    while (seconds_since(begin) < 3 * options.seconds) {
+        for (std::uint64_t& number : numbers) number = random() % options.rows;
+        const Clock::time_point sent = Clock::now();
+        store.put(numbers, random());
+        const double waited_ms = seconds_since(sent) * 1000;
+        const bool was_running = std::exchange(running, store.checkpoint_running());
+        (was_running || running ? during : outside).push_back(waited_ms);
+    }
+    std::cout << std::fixed << std::setprecision(2)
+              << "p50, p99, most of a write's ms: " << quantile(during, 0.5) << ", "
+              << quantile(during, 0.99) << ", " << quantile(during, 1) << " in checkpoints ("
+              << during.size() << " writes), " << quantile(outside, 0.5) << ", "
+              << quantile(outside, 0.99) << ", " << quantile(outside, 1) << " outside ("
+              << outside.size() << "); p99 " << quantile(during, 0.99) / quantile(outside, 0.99)
+              << " times\n";
+}
+
+/// What the sums for anti-entropy cost: each write takes the old row off its leaf's sum and adds
+/// the new one; each checkpoint writes the pages that changed. `rate`: of the fastest writes.
+void print_leaf_sums(double rate, std::mt19937_64& random) {
+    constexpr std::uint64_t changes = 1000000;
+    syncline::LeafSums sums(16, 1);
+    const std::string old_row = value_of(1) + std::string(30, 'c');
+    const std::string new_row = value_of(2) + std::string(30, 'c');
+    std::string key(24, 'k');
+    std::size_t page_bytes = 0;
+    const Clock::time_point begin = Clock::now();
+    for (std::uint64_t i = 0; i < changes; ++i) {
+        const std::uint64_t hash = random();
+        for (std::size_t at = 0; at < 8; ++at) key[at] = static_cast<char>(hash >> (8 * at));
+        sums.remove(key, old_row);
+        sums.add(key, new_row);
+    }
+    for (const auto& [page, bytes] : sums.take_dirty_pages()) page_bytes += bytes.size();
+    const double seconds = seconds_since(begin);
+    const double memory = static_cast<double>(sums.leaves_count() * sizeof(syncline::LeafSum));
+    std::cout << std::fixed << std::setprecision(2) << "leaf sums: " << seconds * 1000
+              << " ns a write, " << 100 * rate * seconds / static_cast<double>(changes)
+              << " % of the fastest writes' time; " << sums.leaves_count() << " buckets, "
+              << memory / (1 << 20) << " MiB, " << static_cast<double>(page_bytes) / (1 << 20)
+              << " MiB on disk\n";
+}
+
 Options parse(int argc, char** argv) {
     Options options;
     for (int i = 1; i + 1 < argc; i += 2) {
@@ -245,6 +306,7 @@ int main(int argc, char** argv) {
             raw_reads.push_back(reads(raw, options, random));
         }
         print("get", our_reads, raw_reads);
+        double fastest = 0;
         for (const std::uint64_t batch : options.batches) {
             std::vector<double> our_rates;
             std::vector<double> raw_rates;
@@ -254,7 +316,10 @@ int main(int argc, char** argv) {
                 raw_rates.push_back(writes(raw, options, batch, seconds, random));
             }
             print("durable, batches of " + std::to_string(batch), our_rates, raw_rates);
+            fastest = std::max(fastest, median(our_rates));
         }
+        print_waits(ours, options, random);
+        print_leaf_sums(fastest, random);
         std::cout << "checkpoints " << ours.checkpoints() << ", resident at most " << resident_mib()
                   << " MiB, LMDB's maps included\n";
     }
