@@ -4,12 +4,13 @@
 #include <set>
 
 #include "tests/support/cluster.hpp"
+#include "tests/support/seeds.hpp"
 
 namespace syncline {
 BOOST_AUTO_TEST_SUITE(primary_backup)
 namespace {
 
-constexpr unsigned seeds_count = 25;
+constexpr unsigned seeds_count = test::sanitized ? 5 : 25;
 constexpr unsigned steps_count = 80;
 constexpr std::size_t replicas_count = 3;
 

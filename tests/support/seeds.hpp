@@ -26,6 +26,15 @@ private:
     std::uint64_t state_;
 };
 
+/// With sanitizers a history takes ten times as long, and few show what they look for.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr bool sanitized = true;
+#elif defined(__has_feature)
+constexpr bool sanitized = __has_feature(address_sanitizer) || __has_feature(thread_sanitizer);
+#else
+constexpr bool sanitized = false;
+#endif
+
 /// The seeds 1 to count, or only the one in SYNCLINE_SEED, to replay a failure.
 inline std::vector<std::uint64_t> seeds(std::size_t count) {
     if (const char* one = std::getenv("SYNCLINE_SEED"); one != nullptr) {
