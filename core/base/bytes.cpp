@@ -1,6 +1,8 @@
 #include "core/base/bytes.hpp"
 
+#include <bit>
 #include <charconv>
+#include <cstring>
 
 namespace syncline {
 
@@ -9,23 +11,29 @@ namespace {
 constexpr char hex_digits[] = "0123456789abcdef";
 constexpr std::size_t printable_bytes_max = 64;
 
+/// To big-endian and back. Checksums of rows go through here with every read.
 template <typename Unsigned>
-void append_big_endian(Bytes& out, Unsigned value) {
-    char bytes[sizeof(Unsigned)];
-    for (std::size_t i = sizeof(Unsigned); i-- > 0;) {
-        bytes[i] = static_cast<char>(value & 0xff);
-        value = static_cast<Unsigned>(value >> 8);
-    }
-    out.append(bytes, sizeof bytes);
+Unsigned big_endian(Unsigned value) {
+    if constexpr (std::endian::native == std::endian::big || sizeof(Unsigned) == 1) return value;
+    if constexpr (sizeof(Unsigned) == 2) return __builtin_bswap16(value);
+    if constexpr (sizeof(Unsigned) == 4) return __builtin_bswap32(value);
+    if constexpr (sizeof(Unsigned) == 8) return __builtin_bswap64(value);
 }
 
 template <typename Unsigned>
+void append_big_endian(Bytes& out, Unsigned value) {
+    char bytes[sizeof(Unsigned)];
+    const Unsigned ordered = big_endian(value);
+    std::memcpy(bytes, &ordered, sizeof bytes);
+    out.append(bytes, sizeof bytes);
+}
+
+/// 0 from a reader that has failed: it gives no bytes.
+template <typename Unsigned>
 Unsigned from_big_endian(BytesView bytes) {
     Unsigned value = 0;
-    for (const char byte : bytes) {
-        value = static_cast<Unsigned>((value << 8) | static_cast<unsigned char>(byte));
-    }
-    return value;
+    if (bytes.size() == sizeof value) std::memcpy(&value, bytes.data(), sizeof value);
+    return big_endian(value);
 }
 
 }  // namespace

@@ -78,15 +78,14 @@ Result<Cell> Group::cell_unchecked(BytesView key, CellType type, std::optional<B
 }
 
 Result<Group::PlainString> Group::plain_string(BytesView key) {
-    const RowKey counts_key = encode_row_key(key, counts_type, std::nullopt);
+    RowKey row_key = encode_row_key(key, counts_type, std::nullopt);
     // The key is hashed once.
-    if (bucket_states_[leaf_sums_.bucket(counts_key.bytes)] != BucketState::verified) {
+    if (bucket_states_[leaf_sums_.bucket(row_key.bytes)] != BucketState::verified) {
         SYNCLINE_CHECK(trust(key));
     }
-    SYNCLINE_TRY(const std::optional<BytesView> other,
-                 store_.view(Table::counts, counts_key.bytes));
-    const RowKey row_key = row_key_of(key, CellType::string, std::nullopt);
+    SYNCLINE_TRY(const std::optional<BytesView> other, store_.view(Table::counts, row_key.bytes));
     if (other || row_key.hashed) return PlainString{true, std::nullopt};
+    row_key.bytes.back() = static_cast<char>(CellType::string);  // a short key ends with its type
     SYNCLINE_TRY(const std::optional<BytesView> row, store_.view(Table::cells, row_key.bytes));
     PlainString found;
     if (!row) return found;

@@ -94,7 +94,7 @@ Result<void> Replica::execute(Client& client, const Operation& operation) {
     if (failure_) return *failure_;
     note_turn();
     (void)store_.take_seen();  // what earlier readers saw does not concern this client
-    Transaction txn(*group_, actor_, env_.clock.wall_ms());
+    Transaction txn(*group_, actor_, env_.clock);
     SYNCLINE_TRY(Bytes bytes, operation(txn));
     Position required = 0;
     const bool wrote = !txn.empty();
@@ -109,7 +109,7 @@ Result<void> Replica::execute(Client& client, const Operation& operation) {
 Result<Position> Replica::read(const std::function<Result<void>(Transaction&)>& operation) {
     if (failure_) return *failure_;
     (void)store_.take_seen();  // what earlier readers saw does not concern this one
-    Transaction txn(*group_, actor_, env_.clock.wall_ms());
+    Transaction txn(*group_, actor_, env_.clock);
     const Result<void> done = operation(txn);
     SYNCLINE_ASSERT(txn.empty());
     const Position seen = txn.saw_all() ? log_->end() : store_.take_seen();

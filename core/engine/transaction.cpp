@@ -20,6 +20,14 @@ Transaction::Transaction(Group& group, Actor actor, std::uint64_t wall_ms)
       dot_{actor, group.vv().counter(actor) + 1},
       now_ms_(std::max(wall_ms, group.clock().last().ms())) {}
 
+Transaction::Transaction(Group& group, Actor actor, Clock& clock)
+    : group_(group), dot_{actor, group.vv().counter(actor) + 1}, clock_(&clock) {}
+
+std::uint64_t Transaction::now_ms() const {
+    if (!now_ms_) now_ms_ = std::max(clock_->wall_ms(), group_.clock().last().ms());
+    return *now_ms_;
+}
+
 Transaction::~Transaction() {
     if (!text_edits_.empty()) group_.discard_text_edits();
 }
@@ -34,7 +42,7 @@ Result<bool> Transaction::is_gone(BytesView key) {
     const auto known = expired_.find(key);
     if (known != expired_.end()) return known->second;
     SYNCLINE_TRY(const std::optional<std::uint64_t> deadline, group_.deadline(key));
-    return expired_.emplace(Bytes(key), deadline && *deadline <= now_ms_).first->second;
+    return expired_.emplace(Bytes(key), deadline && *deadline <= now_ms()).first->second;
 }
 
 /// Before something of a key is changed: what has expired goes, and so does a deadline that was
@@ -297,7 +305,7 @@ Result<std::uint64_t> Transaction::scan_keys(std::uint64_t cursor, std::size_t c
         const Result<std::optional<std::uint64_t>> deadline = group_.deadline(key);
         if (!deadline) status = deadline.error();
         if (!deadline) return false;
-        const bool ended = *deadline && **deadline <= now_ms_ && !is_permanent(type);
+        const bool ended = *deadline && **deadline <= now_ms() && !is_permanent(type);
         return ended || visit(key, type);
     };
     SYNCLINE_TRY(const std::uint64_t next, group_.scan_keys(cursor, count, visit_unexpired));

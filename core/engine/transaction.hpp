@@ -1,5 +1,6 @@
 #pragma once
 #include <map>
+#include <optional>
 #include <set>
 #include <tuple>
 
@@ -15,6 +16,8 @@ class Transaction {
 public:
     /// `wall_ms`: the time by which keys have expired, unless the group's own clock is ahead of it.
     Transaction(Group& group, Actor actor, std::uint64_t wall_ms);
+    /// Looks at the clock when it has to: most reads do not.
+    Transaction(Group& group, Actor actor, Clock& clock);
     /// Takes back edits of texts that no event has brought to the group.
     ~Transaction();
     Transaction(const Transaction&) = delete;
@@ -76,7 +79,7 @@ public:
     [[nodiscard]] bool saw_all() const { return saw_all_; }
 
     /// Milliseconds since 1970: when this is.
-    [[nodiscard]] std::uint64_t now_ms() const { return now_ms_; }
+    [[nodiscard]] std::uint64_t now_ms() const;
     /// The name the event will have.
     [[nodiscard]] const Dot& dot() const { return dot_; }
     [[nodiscard]] Group& group() { return group_; }
@@ -120,9 +123,10 @@ private:
     std::vector<Op> bucket_ops_;
     bool saw_all_ = false;
     bool adds_ = false;
-    std::uint64_t now_ms_;
-    std::map<Bytes, bool, std::less<>> expired_;  ///< keys that were asked for
-    std::set<Bytes, std::less<>> prepared_;       ///< keys that clear_remains() has looked at
+    Clock* clock_ = nullptr;
+    mutable std::optional<std::uint64_t> now_ms_;  ///< looked up when asked for
+    std::map<Bytes, bool, std::less<>> expired_;   ///< keys that were asked for
+    std::set<Bytes, std::less<>> prepared_;        ///< keys that clear_remains() has looked at
 };
 
 }  // namespace syncline
