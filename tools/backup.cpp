@@ -35,11 +35,6 @@ struct RestoreLine {
     std::string as = "merge";
 };
 
-int report(const Error& error) {
-    fmt::print(stderr, "syncline: {}\n", error.message);
-    return exit_code_of(error);
-}
-
 std::string seconds_text(std::uint64_t ms) {
     return fmt::format("{}.{} s", ms / 1000, ms % 1000 / 100);
 }
@@ -48,7 +43,8 @@ std::string seconds_text(std::uint64_t ms) {
 int back_up_directory(const BackupLine& line) {
     std::error_code error;
     if (!std::filesystem::exists(std::filesystem::path(line.data) / "identity", error)) {
-        return report(Error{Code::invalid_argument, "'" + line.data + "' is no data directory"});
+        return report_failure(
+            Error{Code::invalid_argument, "'" + line.data + "' is no data directory"});
     }
     SystemClock clock;
     SystemRandom random;
@@ -61,7 +57,7 @@ int back_up_directory(const BackupLine& line) {
             progress.show(told.rows, told.rows_expected, bytes, clock.steady_ms());
         });
     progress.clear();
-    if (!made) return report(made.error());
+    if (!made) return report_failure(made.error());
     fmt::print("backup of {} in {}: {} rows, {} events, {} in {}\n", made->name, line.backup,
                made->rows, made->events, human_bytes(bytes),
                seconds_text(clock.steady_ms() - begun_ms));
@@ -118,13 +114,14 @@ Result<void> back_up_live(const BackupLine& line) {
 
 int back_up(const BackupLine& line) {
     if (line.data.empty() == line.connect.empty()) {
-        return report(Error{Code::invalid_argument,
-                            "what is to be backed up? --connect HOST:PORT of a replica that runs, "
-                            "or --data DIR of one that does not"});
+        return report_failure(
+            Error{Code::invalid_argument,
+                  "what is to be backed up? --connect HOST:PORT of a replica that runs, "
+                  "or --data DIR of one that does not"});
     }
     if (!line.data.empty()) return back_up_directory(line);
     const Result<void> done = back_up_live(line);
-    return done ? exit_ok : report(done.error());
+    return done ? exit_ok : report_failure(done.error());
 }
 
 void describe(const BackupManifest& backup) {
@@ -189,7 +186,7 @@ int restore(RestoreLine& line) {
     };
     const Result<Restored> restored = restore_backup(line.options, Env{clock, random});
     progress.clear();
-    if (!restored) return report(restored.error());
+    if (!restored) return report_failure(restored.error());
     explain(*restored, line);
     return exit_ok;
 }

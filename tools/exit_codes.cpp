@@ -1,5 +1,9 @@
 #include "tools/exit_codes.hpp"
 
+#include <fmt/core.h>
+
+#include <cstdio>
+
 #include "core/base/result.hpp"
 
 namespace syncline {
@@ -15,6 +19,11 @@ int exit_code_of(const Error& error) {
         default:
             return exit_failed;
     }
+}
+
+int report_failure(const Error& error) {
+    fmt::print(stderr, "syncline: {}\n", error.message);
+    return exit_code_of(error);
 }
 
 }  // namespace syncline

@@ -14,5 +14,7 @@ constexpr int exit_different = 4;
 /// Wrong settings are 2; what somebody else holds or made (a port, a locked data directory, one of
 /// another version) is 3; the rest is 1.
 int exit_code_of(const Error& error);
+/// Says on stderr why the command ends, and answers with its exit code.
+int report_failure(const Error& error);
 
 }  // namespace syncline

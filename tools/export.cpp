@@ -44,11 +44,6 @@ struct FileCloser {
 };
 using OpenFile = std::unique_ptr<std::FILE, FileCloser>;
 
-int report_stream(const Error& error) {
-    fmt::print(stderr, "syncline: {}\n", error.message);
-    return exit_code_of(error);
-}
-
 Result<OpenFile> open_file(const std::string& path, const char* mode, std::FILE* standard_file) {
     if (path == standard) return OpenFile(standard_file);
     std::FILE* const file = std::fopen(path.c_str(), mode);
@@ -99,7 +94,7 @@ Result<void> export_all(const ExportLine& line) {
 
 int run_export(const ExportLine& line) {
     const Result<void> done = export_all(line);
-    return done ? exit_ok : report_stream(done.error());
+    return done ? exit_ok : report_failure(done.error());
 }
 
 Result<Imported> import_all(const ImportLine& line) {
@@ -134,7 +129,7 @@ Result<Imported> import_all(const ImportLine& line) {
 int run_import(ImportLine& line) {
     line.options.format = line.format == "resp" ? ExportFormat::resp : ExportFormat::jsonl;
     const Result<Imported> imported = import_all(line);
-    if (!imported) return report_stream(imported.error());
+    if (!imported) return report_failure(imported.error());
     const char* const what = line.options.format == ExportFormat::jsonl ? "lines" : "commands";
     fmt::print("{} {}, {} failed\n", imported->done, what, imported->failed);
     return imported->failed == 0 ? exit_ok : exit_failed;

@@ -29,11 +29,6 @@ struct ScrubLine {
     std::string connect;
 };
 
-int report_scrub(const Error& error) {
-    fmt::print(stderr, "syncline: {}\n", error.message);
-    return exit_code_of(error);
-}
-
 // --- A replica that runs
 
 Result<RespValue> ask(RespClient& client, const char* word) {
@@ -147,14 +142,14 @@ Result<int> scrub_directory(const std::string& data) {
 
 int scrub(const ScrubLine& line) {
     if (line.data.empty() == line.connect.empty()) {
-        return report_scrub(
+        return report_failure(
             Error{Code::invalid_argument,
                   "what is to be looked at? --connect HOST:PORT of a replica that runs, "
                   "or --data DIR of one that does not"});
     }
     const Result<int> done =
         line.data.empty() ? scrub_live(line.connect) : scrub_directory(line.data);
-    return done ? *done : report_scrub(done.error());
+    return done ? *done : report_failure(done.error());
 }
 
 }  // namespace

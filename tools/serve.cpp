@@ -46,11 +46,6 @@ void print_banner(const Server& server) {
     (void)std::fflush(stdout);  // nobody is harmed when nobody listens
 }
 
-int report_failure(const Error& error) {
-    fmt::print(stderr, "syncline: {}\n", error.message);
-    return exit_code_of(error);
-}
-
 int serve(const GivenSettings& given) {
     Result<ServeSettings> settings = resolve_settings(given);
     if (!settings) return report_failure(settings.error());
