@@ -17,7 +17,8 @@ void Replica::act_on_space() {
     if (failure_) return;
     const std::uint64_t now = env_.clock.steady_ms();
     const std::size_t overlay_bytes = store_.overlay_bytes();
-    const bool grown = overlay_bytes > space_overlay_bytes_ + limits::space_look_bytes;
+    const bool grown = overlay_bytes > space_overlay_bytes_ + limits::space_look_bytes ||
+                       space_.outdated(store_.active_amount());
     if (grown || now - space_ms_ >= limits::space_look_ms) look_at_space();
     if (now - readers_checked_ms_ < limits::reader_check_ms) return;
     readers_checked_ms_ = now;
@@ -96,7 +97,10 @@ bool Replica::checkpoint_at_hand() const {
 bool Replica::exhausted(std::size_t log_bytes) const {
     if (flush_waits_) return true;
     // While rows that came from elsewhere wait for their checkpoint, no later record is flushed.
-    if (checkpoint_waits_ && (overlay_full() || flush_hold_)) return true;
+    if (checkpoint_waits_ &&
+        (overlay_full() || flush_hold_ || space_.removals_full(store_.active_amount()))) {
+        return true;
+    }
     return log_->short_of_space() && !log_->has_ready_room(log_bytes);
 }
 

@@ -14,6 +14,10 @@ constexpr unsigned reopen_percent = 5;
 constexpr std::uint64_t pressed_bytes_min = 512 * limits::kib;
 constexpr std::uint64_t reserve_bytes_max = 64 * limits::mib;
 constexpr std::uint64_t reserve_disk_share = 16;
+/// How much of the reserve removals may need while a checkpoint waits: each restart takes it anew.
+constexpr std::uint64_t removals_reserve_share = 4;
+/// A look at the disk is due when what waits for it has grown by this part of what is usable.
+constexpr std::uint64_t outdated_share = 16;
 constexpr std::uint64_t segment_disk_share = 64;
 constexpr std::uint64_t segment_bytes_min = 256 * limits::kib;
 
@@ -83,6 +87,19 @@ void SpaceGate::look_at_disk() {
     const std::uint64_t needed = checkpoint_bytes(use_);
     pressed_ = pressed_ || needed > usable / 2;
     tight_ = tight_ || needed > usable;
+}
+
+bool SpaceGate::outdated(const Store::Amount& active) const {
+    if (!use_.disk.known()) return false;
+    // Fewer than then: a checkpoint has begun with those.
+    const std::size_t then = active.rows < use_.active.rows ? 0 : use_.active.rows;
+    return (active.rows - then) * row_pages_bytes > usable_bytes(use_) / outdated_share;
+}
+
+bool SpaceGate::removals_full(const Store::Amount& active) const {
+    if (!use_.disk.known()) return false;
+    const std::uint64_t kept = base_reserve_bytes(use_.disk) / removals_reserve_share;
+    return active.bytes + active.rows * row_pages_bytes > kept;
 }
 
 bool SpaceGate::by_map() const {

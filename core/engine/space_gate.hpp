@@ -47,6 +47,11 @@ public:
     [[nodiscard]] bool pressed() const { return pressed_; }
     /// A checkpoint may find no room, if the overlay grows any more.
     [[nodiscard]] bool tight() const { return tight_; }
+    /// The active part has grown so much since the last look that what was decided is old.
+    [[nodiscard]] bool outdated(const Store::Amount& active) const;
+    /// Removals that wait behind a checkpoint without room need more than what is kept for them:
+    /// theirs would find no room either, when others have given back what they took.
+    [[nodiscard]] bool removals_full(const Store::Amount& active) const;
     [[nodiscard]] const SpaceOptions& options() const { return options_; }
     [[nodiscard]] const SpaceUse& use() const { return use_; }
 

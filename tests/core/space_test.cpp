@@ -215,6 +215,30 @@ BOOST_AUTO_TEST_CASE(gate_presses_for_checkpoints_that_still_fit) {
     BOOST_TEST(SpaceGate::checkpoint_bytes(use) == (8 + 8 + 2) * mib + 2000 * 8192);
 }
 
+BOOST_AUTO_TEST_CASE(gate_is_asked_again_before_removals_fill_what_is_left) {
+    SpaceGate gate(SpaceOptions{});
+    SpaceUse use = use_of(100, 16, 1000);
+    use.active = {mib, 1000};
+    gate.look(use);
+    BOOST_TEST(!gate.outdated({mib, 1128}));  // 128 rows of two pages are a MiB
+    BOOST_TEST(gate.outdated({mib, 1129}));
+    // A checkpoint has begun with the thousand.
+    BOOST_TEST(!gate.outdated({0, 128}));
+    BOOST_TEST(gate.outdated({0, 129}));
+    gate.look(use_of(100, 0, 0));
+    BOOST_TEST(!gate.outdated({mib, 1000000}));
+}
+
+BOOST_AUTO_TEST_CASE(removals_behind_a_waiting_checkpoint_are_bounded) {
+    SpaceGate gate(SpaceOptions{});
+    gate.look(use_of(100, 0, 1024));  // a reserve of 64 MiB
+    BOOST_TEST(!gate.removals_full({0, 2048}));
+    BOOST_TEST(gate.removals_full({0, 2049}));
+    BOOST_TEST(gate.removals_full({17 * mib, 1}));
+    gate.look(use_of(100, 0, 0));
+    BOOST_TEST(!gate.removals_full({17 * mib, 1000000}));
+}
+
 BOOST_AUTO_TEST_CASE(small_disks_get_small_pieces) {
     BOOST_TEST(log_segment_bytes({}) == limits::log_segment_bytes);
     BOOST_TEST(log_segment_bytes({40 * mib, 0}) == 512 * limits::kib);

@@ -108,25 +108,29 @@ class Drill:
                 count -= len(pairs)
         return refusal
 
-    def fill(self):
+    def fill(self, why="MISCONF no space: the disk has"):
         """Until it is refused; says how."""
         before = len(self.keys)
         refusal = self.write(100000)
-        assert refusal is not None and refusal.startswith("MISCONF no space: the disk has"), refusal
+        assert refusal is not None and refusal.startswith(why), refusal
         print(f"  {len(self.keys) - before} keys, then: {refusal}; "
               f"{self.volume.free_bytes() >> 10} KiB are free", flush=True)
 
     def remove(self, count):
-        """Deletes so many keys, each acknowledged; scattered over all."""
+        """Deletes so many keys, scattered over all; the refusal, if there is one."""
         step = max(1, len(self.keys) // count)
         keys = list(self.keys)[::step][:count]
         with self.replica.connect(WAIT_SECONDS) as connection:
             for start in range(0, len(keys), REMOVED_AT_ONCE):
                 part = keys[start:start + REMOVED_AT_ONCE]
-                assert connection.command("DEL", *part) == len(part)
+                try:
+                    assert connection.command("DEL", *part) == len(part)
+                except ReplyError as error:
+                    return str(error)
                 for key in part:
                     del self.keys[key]
                     self.removed.add(key)
+        return None
 
     def check(self):
         """No wrong answer."""
@@ -136,6 +140,14 @@ class Drill:
                 assert connection.command("GET", key) == value, key
             for key in self.removed:
                 assert connection.command("GET", key) is None, key
+
+    def wait_checkpointed(self, seconds=WAIT_SECONDS):
+        """Until nothing waits for a checkpoint."""
+        deadline = time.monotonic() + seconds
+        with self.replica.connect(WAIT_SECONDS) as connection:
+            while b"\r\noverlay_bytes:0\r\n" not in connection.command("INFO"):
+                assert time.monotonic() < deadline
+                time.sleep(0.02)
 
     def wait_writable(self, seconds=WAIT_SECONDS):
         """Until a write is taken again; the refusal if none is."""
@@ -151,7 +163,8 @@ class Drill:
         gives a page back when less than a quarter of it is in use, so that half is not enough."""
         refusal = None
         for _ in range(3):
-            self.remove(len(self.keys) * 4 // 5)
+            refusal = self.remove(len(self.keys) * 4 // 5)
+            assert refusal is None, refusal
             refusal = self.wait_writable(WAIT_SECONDS / 3)
             if refusal is None:
                 return
@@ -163,6 +176,41 @@ class Drill:
         self.replica.start()
         self.replica.wait_ready()
         self.check()
+
+
+def full_disk(one, removals):
+    """Others take the rest of the disk and give it back, with a kill in between. `removals` checks
+    how removals were answered meanwhile."""
+    volume = one.volume
+    volume.stuff()
+    print(f"  {volume.free_bytes() >> 10} KiB are free", flush=True)
+    one.fill("MISCONF no space: ")  # there may be free pages in the base
+    removals(one.remove(len(one.keys) // 3))
+    one.check()
+
+    print("  killed and started again", flush=True)
+    one.restart(one.replica.kill)
+    removals(one.remove(len(one.keys) // 3))
+    one.check()
+
+    print("  they give it back; removals and writes go on", flush=True)
+    volume.unstuff()
+    refusal = one.wait_writable()
+    assert refusal is None, refusal
+    one.remove(len(one.keys) // 3)
+    one.write(500)
+    one.check()
+
+
+def taken(refusal):
+    """Nothing waits for space that is not there: removals go on."""
+    assert refusal is None, refusal
+
+
+def taken_or_used_up(refusal):
+    """The room that a checkpoint counted on is gone while it runs: removals go on in what is set
+    aside, which has an end."""
+    assert refusal is None or refusal.startswith("MISCONF no space: the disk is full"), refusal
 
 
 def drill(volume):
@@ -178,28 +226,16 @@ def drill(volume):
         print("Removing while it is full makes room", flush=True)
         one.make_room()
         one.check()
+
+        print("Others take the rest of the disk", flush=True)
         one.fill()
+        one.wait_checkpointed()
+        full_disk(one, taken)
 
-        print("Others take the rest of the disk; removals go on", flush=True)
-        volume.stuff()
-        print(f"  {volume.free_bytes() >> 10} KiB are free", flush=True)
-        refusal = one.write(1)
-        assert refusal is not None and refusal.startswith("MISCONF no space: "), refusal
-        one.remove(len(one.keys) // 3)
-        one.check()
-
-        print("Killed and started again on the full disk", flush=True)
-        one.restart(one.replica.kill)
-        one.remove(len(one.keys) // 3)
-        one.check()
-
-        print("Others give it back; writes go on", flush=True)
-        volume.unstuff()
-        one.remove(len(one.keys) // 3)
-        refusal = one.wait_writable()
-        assert refusal is None, refusal
-        one.write(500)
-        one.check()
+        print("Others take it while a checkpoint runs", flush=True)
+        one.make_room()
+        one.fill()
+        full_disk(one, taken_or_used_up)
         one.restart(lambda: one.replica.stop())
         assert one.replica.stop() == 0
     except BaseException:
