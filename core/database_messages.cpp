@@ -67,6 +67,7 @@ Result<void> DatabaseEngine::settle(Lock& lock) {
     const std::uint64_t deadline_ms = clock_.steady_ms() + settle_ms_max;
     while (true) {
         replica_->tick();
+        replica_->hurry_checkpoint();
         turn_end(nullptr);
         SYNCLINE_CHECK(usable());
         if (!replica_->busy(target) || clock_.steady_ms() > deadline_ms) return {};

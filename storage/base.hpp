@@ -89,6 +89,9 @@ public:
     /// One transaction, durable when it returns. Errors: io, no_space, corrupt. Cost: reads every
     /// row of these tables.
     virtual Result<void> purge(const std::vector<Purge>& purges) = 0;
+    /// Somebody waits for the commit that is under way, or for the next. Else a large one may leave
+    /// the disk to others as it goes. Thread-safety: any thread. Free.
+    virtual void hurry(bool /*waited_for*/) {}
     /// Ends the read view that get and scan share, so that no reader outlives a turn.
     virtual void end_turn() = 0;
 

@@ -9,6 +9,7 @@
 #include "storage/crash_marker.hpp"
 #include "storage/lmdb_base.hpp"
 #include "storage/lmdb_chunks.hpp"
+#include "storage/provisional.hpp"
 
 namespace syncline {
 namespace {
@@ -206,7 +207,7 @@ Result<PageReport> walk_base(const std::string& path, const PageProgress& progre
         }
         return false;
     };
-    return walk_lmdb_pages(path + "/data.mdb", check_row, progress);
+    return walk_lmdb_pages(path + data_name, check_row, progress);
 }
 
 /// Looks at a base whose last user may have died of it, before LMDB does. Error corrupt: its
@@ -239,7 +240,7 @@ Result<Descriptor> create(const std::string& path, const LmdbOptions& options) {
     }
     SYNCLINE_TRY(Descriptor lock, take_lock(making));
     if (exists(path)) return Error{Code::locked, "another process has just made " + path};
-    for (const char* const name : {"/data.mdb", "/lock.mdb"}) {
+    for (const char* const name : {data_name, "/lock.mdb"}) {
         // What an earlier attempt left half made.
         if (::unlink((making + name).c_str()) != 0 && errno != ENOENT) {
             return failure("remove " + making + name, errno);
@@ -257,23 +258,25 @@ Result<Descriptor> create(const std::string& path, const LmdbOptions& options) {
 Result<std::unique_ptr<Base>> open_lmdb_base(const std::string& path, LmdbOptions options) {
     SYNCLINE_TRY(Descriptor lock, exists(path) ? take_lock(path) : create(path, options));
     // LMDB would make an empty file of a lost one, and all rows would be absent.
-    if (!exists(path + "/data.mdb")) {
+    if (!exists(path + data_name)) {
         return Error{Code::corrupt, "base: " + path + " has lost its data.mdb"};
     }
+    SYNCLINE_CHECK(take_back_provisional(path));
     SYNCLINE_CHECK(check_suspect(path));
     SYNCLINE_TRY(Environment environment, open_environment(path, options));
     SYNCLINE_CHECK(bring_to_format(environment.get(), path, *options.format));
     SYNCLINE_TRY(const auto tables, open_tables(environment.get()));
-    SYNCLINE_TRY(MappedFile data, MappedFile::find(path + "/data.mdb"));
-    return make_base(Parts{path + "/" + suspect_name, path + "/data.mdb", std::move(lock),
-                           std::move(data), std::move(environment), tables, options.reserve_bytes});
+    SYNCLINE_TRY(MappedFile data, MappedFile::find(path + data_name));
+    return make_base(Parts{path, std::move(lock), std::move(data), std::move(environment), tables,
+                           options.reserve_bytes, options.gradual_rows});
 }
 
 Result<PageReport> check_lmdb_base(const std::string& path, const PageProgress& progress) {
-    if (!exists(path + "/data.mdb")) {
+    if (!exists(path + data_name)) {
         return Error{Code::corrupt, "base: " + path + " has lost its data.mdb"};
     }
     SYNCLINE_TRY(const Descriptor lock, take_lock(path));
+    SYNCLINE_CHECK(take_back_provisional(path));
     return walk_base(path, progress);
 }
 

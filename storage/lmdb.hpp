@@ -2,6 +2,7 @@
 #include <memory>
 #include <string>
 
+#include "core/base/limits.hpp"
 #include "storage/base.hpp"
 #include "storage/lmdb_pages.hpp"
 #include "storage/migration.hpp"
@@ -13,6 +14,8 @@ struct LmdbOptions {
     /// Blocks of the disk that the file keeps behind its end, so that commits still find room when
     /// others have filled the disk. Where the file system cannot do that, none are kept.
     std::uint64_t reserve_bytes = 0;
+    /// Commits of at least so many rows leave the disk to others as they go, unless somebody waits.
+    std::size_t gradual_rows = limits::gradual_commit_rows;
     const BaseFormat* format = &base_format;  ///< which versions are read; tests have others
 };
 
@@ -24,7 +27,8 @@ struct LmdbOptions {
 Result<std::unique_ptr<Base>> open_lmdb_base(const std::string& path, LmdbOptions options);
 
 /// Looks at every page and every row of a base that nobody has open, without LMDB: what is wrong
-/// with it stands in the report. Changes nothing. Errors: locked (somebody has it), io, corrupt
+/// with it stands in the report. Changes nothing, but takes back a last commit that did not become
+/// durable, as open_lmdb_base() would. Errors: locked (somebody has it), io, no_space, corrupt
 /// (there is nothing to walk), unavailable (`progress` gave up). Reads the whole file.
 Result<PageReport> check_lmdb_base(const std::string& path, const PageProgress& progress);
 

@@ -13,7 +13,9 @@
 #include <shared_mutex>
 
 #include "core/base/hash.hpp"
+#include "storage/crash_marker.hpp"
 #include "storage/lmdb_chunks.hpp"
+#include "storage/provisional.hpp"
 
 namespace syncline::lmdb {
 namespace {
@@ -111,13 +113,15 @@ public:
     using Base::scan;
 
     explicit LmdbBase(Parts parts)
-        : marker_(std::move(parts.marker)),
-          data_file_(std::move(parts.data_file)),
+        : marker_(parts.path + "/" + suspect_name),
+          data_file_(parts.path + data_name),
+          mark_(parts.path),
           lock_(std::move(parts.lock)),
           data_(std::move(parts.data)),
           environment_(std::move(parts.environment)),
           tables_(parts.tables),
-          reserve_bytes_(parts.reserve_bytes) {
+          reserve_bytes_(parts.reserve_bytes),
+          gradual_rows_(parts.gradual_rows) {
         measure();
     }
 
@@ -203,7 +207,9 @@ public:
                         const std::vector<ErasedRange>& erased) override {
         const std::shared_lock lock(gate_);
         if (failed_) return *failed_;
-        Result<void> result = try_commit(changes, erased);
+        const bool gradual = !haste_.waited_for() && is_large(changes);
+        Result<void> result =
+            gradual ? commit_gradually(changes, erased) : try_commit(changes, erased);
         if (!result && result.error().code == Code::no_space && commit_nothing()) {
             result = try_commit(changes, erased);
         }
@@ -224,6 +230,8 @@ public:
         if (!failed_) measure();
         return result;
     }
+
+    void hurry(bool waited_for) override { haste_.set(waited_for); }
 
     void end_turn() override {
         if (reading_) mdb_txn_reset(reader_.get());
@@ -348,7 +356,38 @@ private:
         marker_.clear();
     }
 
+    [[nodiscard]] bool is_large(const BaseChanges& changes) const {
+        std::size_t rows = 0;
+        for (const RowChanges& each : changes) rows += each.size();
+        return rows >= gradual_rows_;
+    }
+
     Result<void> try_commit(const BaseChanges& changes, const std::vector<ErasedRange>& erased) {
+        SYNCLINE_TRY(Transaction transaction, write_rows(changes, erased));
+        return finish(std::move(transaction));
+    }
+
+    /// A sync of all that a large commit wrote holds up every other sync of the disk for long. So
+    /// this one is made without; its pages go to the disk bit by bit; and then another, of nothing,
+    /// makes both durable. Should it not come to that, whoever opens the base takes the first one
+    /// back.
+    Result<void> commit_gradually(const BaseChanges& changes,
+                                  const std::vector<ErasedRange>& erased) {
+        SYNCLINE_TRY(Transaction transaction, write_rows(changes, erased));
+        SYNCLINE_CHECK(mark_.set(mdb_txn_id(transaction.get())));
+        // For this commit only: the thread that commits is the only one that writes.
+        SYNCLINE_CHECK(
+            check("leave the sync out", mdb_env_set_flags(environment_.get(), MDB_NOSYNC, 1)));
+        const Result<void> written = commit_checked(std::move(transaction));
+        SYNCLINE_CHECK(
+            check("put the sync back", mdb_env_set_flags(environment_.get(), MDB_NOSYNC, 0)));
+        SYNCLINE_CHECK(written);
+        SYNCLINE_CHECK(write_back_gradually(file(), haste_));
+        return commit_nothing();
+    }
+
+    Result<Transaction> write_rows(const BaseChanges& changes,
+                                   const std::vector<ErasedRange>& erased) {
         SYNCLINE_TRY(Transaction transaction, begin(environment_.get(), 0));
         for (const ErasedRange& each : erased) {
             SYNCLINE_CHECK(erase_range(transaction.get(), each.table, each.range));
@@ -360,7 +399,7 @@ private:
                                      : erase(transaction.get(), table, key));
             }
         }
-        return finish(std::move(transaction));
+        return transaction;
     }
 
     Result<void> erase_range(MDB_txn* transaction, Table table, const RowRange& range) {
@@ -394,7 +433,14 @@ private:
         return finish(std::move(transaction));
     }
 
+    /// Durable when it returns, and with it the commit before.
     Result<void> finish(Transaction transaction) {
+        // The mark is that of a commit that came to nothing, or this one would be taken back.
+        if (mark_.number() == mdb_txn_id(transaction.get())) SYNCLINE_CHECK(mark_.set(0));
+        return commit_checked(std::move(transaction));
+    }
+
+    Result<void> commit_checked(Transaction transaction) {
         const int answer = mdb_txn_commit(transaction.release());
         // What fits in part only is EIO to LMDB.
         if (answer == EIO && disk_is_full()) return failure("commit", ENOSPC);
@@ -583,6 +629,8 @@ private:
 
     std::string marker_;  ///< committing thread; empty: removed
     const std::string data_file_;
+    ProvisionalMark mark_;  ///< committing thread
+    Haste haste_;
     // Destroyed from the last to the first: reader, environment, lock.
     Descriptor lock_;
     MappedFile data_;
@@ -597,6 +645,7 @@ private:
     std::shared_mutex gate_;
     std::optional<Error> failed_;  ///< behind gate_: the first failure, answered for ever
     const std::uint64_t reserve_bytes_;
+    const std::size_t gradual_rows_;
     std::uint64_t reserved_end_ = 0;  ///< behind gate_: up to where the file has its blocks
     mutable std::mutex space_mutex_;
     BaseSpace space_;  ///< behind space_mutex_

@@ -13,6 +13,7 @@ namespace syncline::lmdb {
 
 constexpr std::array<const char*, tables_count> table_names = {"cells", "counts", "meta",
                                                                "conflicts", "deadlines"};
+constexpr const char* data_name = "/data.mdb";
 constexpr const char* format_table = "format";
 constexpr std::string_view format_key = "version";
 
@@ -55,13 +56,13 @@ struct Tables {
 
 /// What a base is made of.
 struct Parts {
-    std::string marker;  ///< file that goes with the first commit, or with the end
-    std::string data_file;
+    std::string path;  ///< the directory
     Descriptor lock;
     MappedFile data;
     Environment environment;
     Tables tables;
     std::uint64_t reserve_bytes = 0;
+    std::size_t gradual_rows = 0;
 };
 std::unique_ptr<Base> make_base(Parts parts);
 

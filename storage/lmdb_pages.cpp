@@ -4,10 +4,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
 #include <optional>
+
+#include "storage/descriptor.hpp"
 
 namespace syncline {
 namespace {
@@ -16,6 +19,10 @@ namespace {
 constexpr std::size_t page_header_bytes = 16;
 constexpr std::size_t node_header_bytes = 8;
 constexpr std::size_t database_bytes = 48;
+/// How much of a meta page is read: one sector, which is written as a whole.
+constexpr std::size_t meta_bytes = 512;
+/// Where on it stands the number of the commit.
+constexpr std::size_t meta_number_at = page_header_bytes + 128;
 constexpr std::uint32_t meta_magic = 0xBEEFC0DE;
 constexpr std::uint32_t data_version = 1;
 constexpr unsigned flag_branch = 0x01;
@@ -38,6 +45,53 @@ Number number_at(BytesView bytes, std::size_t at) {
     Number number = 0;
     std::memcpy(&number, bytes.data() + at, sizeof(number));
     return number;
+}
+
+bool is_meta(BytesView page) {
+    return page.size() == meta_bytes && (number_at<std::uint16_t>(page, 10) & flag_meta) != 0 &&
+           number_at<std::uint32_t>(page, 16) == meta_magic &&
+           number_at<std::uint32_t>(page, 20) == data_version;
+}
+
+Error file_error(const std::string& action, int number) {
+    return Error{number == ENOSPC ? Code::no_space : Code::io,
+                 action + " the data file: " + std::strerror(number)};
+}
+
+/// What is there; less than asked for at the end of the file.
+Result<Bytes> read_from(int file, std::uint64_t offset, std::size_t bytes) {
+    Bytes buffer(bytes, '\0');
+    std::size_t done = 0;
+    while (done < bytes) {
+        const ssize_t got =
+            ::pread(file, buffer.data() + done, bytes - done, static_cast<off_t>(offset + done));
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0) return file_error("read", errno);
+        if (got == 0) break;
+        done += static_cast<std::size_t>(got);
+    }
+    buffer.resize(done);
+    return buffer;
+}
+
+struct MetaPages {
+    std::array<Bytes, 2> bytes;
+    std::array<std::uint64_t, 2> numbers{};  ///< of the commits; 0: that page is none
+    std::size_t page_bytes = 0;
+};
+
+/// Damaged or torn pages: whoever opens the file finds that out.
+Result<MetaPages> read_meta_pages(int file) {
+    MetaPages pages;
+    SYNCLINE_TRY(pages.bytes[0], read_from(file, 0, meta_bytes));
+    if (!is_meta(pages.bytes[0])) return pages;
+    pages.page_bytes = number_at<std::uint32_t>(pages.bytes[0], page_header_bytes + 24);
+    SYNCLINE_TRY(pages.bytes[1], read_from(file, pages.page_bytes, meta_bytes));
+    for (std::size_t index = 0; index < 2; ++index) {
+        if (!is_meta(pages.bytes[index])) continue;
+        pages.numbers[index] = number_at<std::uint64_t>(pages.bytes[index], meta_number_at);
+    }
+    return pages;
 }
 
 struct Tree {
@@ -108,20 +162,7 @@ private:
     }
 
     Result<Bytes> read(std::uint64_t offset, std::size_t bytes) const {
-        Bytes buffer(bytes, '\0');
-        std::size_t done = 0;
-        while (done < bytes) {
-            const ssize_t got = ::pread(file_, buffer.data() + done, bytes - done,
-                                        static_cast<off_t>(offset + done));
-            if (got < 0 && errno == EINTR) continue;
-            if (got < 0) {
-                return Error{Code::io, std::string("read the data file: ") + std::strerror(errno)};
-            }
-            if (got == 0) break;
-            done += static_cast<std::size_t>(got);
-        }
-        buffer.resize(done);
-        return buffer;
+        return read_from(file_, offset, bytes);
     }
 
     /// The newer of the two states that LMDB keeps; it takes the same one.
@@ -133,17 +174,13 @@ private:
         std::uint64_t newest = 0;
         std::uint64_t last_page = 0;
         for (std::uint64_t index = 0; index < 2; ++index) {
-            SYNCLINE_TRY(const Bytes page, read(index * page_bytes_, 512));
-            const bool sound = page.size() == 512 &&
-                               (number_at<std::uint16_t>(page, 10) & flag_meta) != 0 &&
-                               number_at<std::uint32_t>(page, 16) == meta_magic &&
-                               number_at<std::uint32_t>(page, 20) == data_version;
-            if (!sound) {
+            SYNCLINE_TRY(const Bytes page, read(index * page_bytes_, meta_bytes));
+            if (!is_meta(page)) {
                 fault("meta page " + std::to_string(index) + " is none");
                 continue;
             }
             const BytesView meta = BytesView(page).substr(page_header_bytes);
-            const auto number = number_at<std::uint64_t>(meta, 128);
+            const auto number = number_at<std::uint64_t>(page, meta_number_at);
             if (index == 0) page_bytes_ = number_at<std::uint32_t>(meta, 24);
             if (page_bytes_ < 512 || page_bytes_ > 32768 || (page_bytes_ & 511) != 0) {
                 return Error{Code::corrupt, "the data file names an impossible page size"};
@@ -398,6 +435,38 @@ Result<PageReport> walk_lmdb_pages(const std::string& data_file, const PageRowCh
     Result<PageReport> report = Walk(file, check_row, progress).run();
     (void)::close(file);  // nothing was written
     return report;
+}
+
+Result<std::uint64_t> last_lmdb_commit(const std::string& data_file) {
+    const Descriptor file(::open(data_file.c_str(), O_RDONLY | O_CLOEXEC));
+    if (file.get() < 0) return file_error("open", errno);
+    SYNCLINE_TRY(const MetaPages pages, read_meta_pages(file.get()));
+    return std::max(pages.numbers[0], pages.numbers[1]);
+}
+
+Result<void> take_back_lmdb_commit(const std::string& data_file, std::uint64_t number) {
+    const Descriptor file(::open(data_file.c_str(), O_RDWR | O_CLOEXEC));
+    if (file.get() < 0) return file_error("open", errno);
+    SYNCLINE_TRY(const MetaPages pages, read_meta_pages(file.get()));
+    const std::size_t last = pages.numbers[0] > pages.numbers[1] ? 0 : 1;
+    const std::size_t before = 1 - last;
+    if (pages.numbers[last] != number) return {};
+    if (pages.numbers[before] + 1 != number) {
+        return Error{Code::corrupt, "the state before commit " + std::to_string(number) +
+                                        ", which did not become durable, is not in the data file"};
+    }
+    // The same state in both places; LMDB takes the one of the higher number.
+    Bytes copy = pages.bytes[before];
+    copy.replace(0, sizeof(std::uint64_t), pages.bytes[last], 0, sizeof(std::uint64_t));  // its own
+    const std::uint64_t older = number - 2;
+    std::memcpy(copy.data() + meta_number_at, &older, sizeof(older));
+    const auto place = static_cast<off_t>(last * pages.page_bytes);
+    const ssize_t written = ::pwrite(file.get(), copy.data(), copy.size(), place);
+    if (written != static_cast<ssize_t>(copy.size())) {
+        return file_error("write", written < 0 ? errno : ENOSPC);
+    }
+    if (::fdatasync(file.get()) != 0) return file_error("sync", errno);
+    return {};
 }
 
 }  // namespace syncline

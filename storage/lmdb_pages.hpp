@@ -41,4 +41,14 @@ using PageProgress = std::function<bool(std::uint64_t done, std::uint64_t total)
 Result<PageReport> walk_lmdb_pages(const std::string& data_file, const PageRowCheck& check_row,
                                    const PageProgress& progress);
 
+/// The number of the last commit, as LMDB's newer meta page has it; 0: neither can be read. Error
+/// io.
+Result<std::uint64_t> last_lmdb_commit(const std::string& data_file);
+
+/// Makes commit `number`, if it is the last one, not to have been: LMDB will open the state before
+/// it. Nobody may have the file open. Durable when it returns; else, and when there are later
+/// commits or none of that number, nothing is written.
+/// Errors: io, no_space; corrupt (it is the last one, and the state before it is not there).
+Result<void> take_back_lmdb_commit(const std::string& data_file, std::uint64_t number);
+
 }  // namespace syncline

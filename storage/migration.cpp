@@ -11,11 +11,13 @@ namespace {
 constexpr MigrationStep steps[] = {
     // Long rows go into chunks when they are written next.
     {5, [](MigrationTables& tables) { return tables.create("chunks"); }},
+    // An older program would not take a provisional commit back.
+    {6, [](MigrationTables&) { return Result<void>(); }},
 };
 
 }  // namespace
 
-const BaseFormat base_format = {6, steps};
+const BaseFormat base_format = {7, steps};
 
 Result<void> migrate(MigrationTables& tables, const BaseFormat& format, std::uint64_t version,
                      const std::string& path) {

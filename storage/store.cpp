@@ -326,6 +326,10 @@ Store::Amount Store::flushing_amount() const {
     return Amount{impl_->flushing->rows.bytes(), impl_->flushing->rows.rows_count()};
 }
 
+void Store::hurry(bool waited_for) {
+    impl_->base.hurry(waited_for);
+}
+
 bool Store::overlay_empty() const {
     return impl_->active.empty() && (!impl_->flushing || impl_->flushing->rows.empty());
 }

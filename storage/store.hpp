@@ -91,6 +91,8 @@ public:
     /// The part that collects changes, and the one that a checkpoint writes.
     [[nodiscard]] Amount active_amount() const;
     [[nodiscard]] Amount flushing_amount() const;
+    /// Somebody waits for the checkpoint that is under way, or for the next; see Base::hurry.
+    void hurry(bool waited_for);
     /// No row waits for a checkpoint.
     [[nodiscard]] bool overlay_empty() const;
 

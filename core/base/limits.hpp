@@ -61,6 +61,8 @@ constexpr std::uint64_t sync_interval_ms = 1000;
 constexpr std::uint64_t sync_interval_linked_ms = 20;
 /// Above this many bytes of overlay no more client requests are read until a checkpoint ends.
 constexpr std::size_t overlay_bytes_max = 256 * mib;
+/// A commit of the base of at least so many rows leaves the disk to others as it goes.
+constexpr std::size_t gradual_commit_rows = 1024;
 
 /// Writes that add are refused when map or disk are filled so far; the rest is for deletes, repair
 /// and replication.

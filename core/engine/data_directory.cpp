@@ -14,10 +14,12 @@ const char* const base_file = "/base/data.mdb";
 
 /// The base goes first: it holds the lock that keeps a second process out, or two could both make
 /// the identity.
-Result<DataDirectory> DataDirectory::open(const std::string& path, Random& random) {
+Result<DataDirectory> DataDirectory::open(const std::string& path, Random& random,
+                                          std::size_t gradual_rows) {
     DataDirectory data;
     SYNCLINE_TRY(data.disk, open_posix_disk(path));
     LmdbOptions base_options;
+    base_options.gradual_rows = gradual_rows;
     base_options.reserve_bytes = base_reserve_bytes(data.disk->space());
     SYNCLINE_TRY(data.base, open_lmdb_base(path + "/base", base_options));
     SYNCLINE_TRY(data.log_disk, open_posix_disk(path + "/log"));

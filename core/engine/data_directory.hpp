@@ -29,7 +29,9 @@ struct DataDirectory {
 
     /// Opens or makes it. A new one has a node, and no cluster yet.
     /// Errors: locked (open elsewhere, this process included), corrupt, version, io, no_space.
-    static Result<DataDirectory> open(const std::string& path, Random& random);
+    /// `gradual_rows`: see LmdbOptions.
+    static Result<DataDirectory> open(const std::string& path, Random& random,
+                                      std::size_t gradual_rows = limits::gradual_commit_rows);
 
     /// The name for people; empty: as it was, or "syncline". Durable. Error io.
     Result<void> rename(const std::string& name);

@@ -269,6 +269,8 @@ public:
     std::shared_ptr<const void> finish_checkpoint(const Result<void>& result);
     /// Asks for a checkpoint soon, for a clean stop.
     void request_checkpoint() { checkpoint_requested_ = true; }
+    /// Somebody waits for the checkpoint that is under way, if one is.
+    void hurry_checkpoint() { checkpoint_hurried_ = checkpointing_.has_value(); }
     /// The next begin_flush() does not wait for the interval.
     void request_sync() { sync_requested_ = true; }
 
@@ -402,6 +404,7 @@ private:
     [[nodiscard]] bool preparation_due();
     [[nodiscard]] bool overlay_full() const;
     [[nodiscard]] bool checkpoint_at_hand() const;
+    [[nodiscard]] bool checkpoint_waited_for() const;
     /// Nothing at all can be written: not even this many bytes of log.
     [[nodiscard]] bool exhausted(std::size_t log_bytes) const;
     [[nodiscard]] Result<void> check_space(bool adds, std::size_t log_bytes);
@@ -490,6 +493,7 @@ private:
     std::uint64_t retention_ms_ = 0;  // steady; when the log was last looked at for its age
 
     bool checkpoint_requested_ = false;
+    bool checkpoint_hurried_ = false;   ///< the one under way was requested
     Position checkpoint_position_ = 0;  // of the last finished one
     Position base_position_ = 0;  // its rows rest on this much of the log: a barrier may follow
     std::optional<std::uint64_t> checkpoint_log_id_;  // as the base remembers it

@@ -60,7 +60,7 @@ std::optional<Store::Checkpoint> Replica::begin_checkpoint() {
 }
 
 void Replica::prepare_checkpoint(Position position) {
-    checkpoint_requested_ = false;
+    checkpoint_hurried_ = std::exchange(checkpoint_requested_, false);
     checkpoint_ms_ = env_.clock.steady_ms();
     if (snapshot_wanted_) {
         snapshot_making_ = take_snapshot(position);
@@ -75,6 +75,7 @@ void Replica::prepare_checkpoint(Position position) {
     std::vector<Purge> purges = group_->take_purges();
     purging_ = !purges.empty();
     prepared_ = store_.begin_checkpoint(position, std::move(meta), std::move(purges));
+    store_.hurry(checkpoint_waited_for());
 }
 
 std::shared_ptr<const HeldCheckpoint> Replica::take_snapshot(Position position) const {
@@ -99,6 +100,7 @@ std::shared_ptr<const void> Replica::finish_checkpoint(const Result<void>& resul
     if (std::exchange(purging_, false)) group_->purged();
     base_position_ = checkpoint_position_ = checkpointing_->position;
     checkpointing_.reset();
+    checkpoint_hurried_ = false;
     if (flush_hold_ && *flush_hold_ == checkpoint_position_) {
         base_position_ = pending_barrier_end_;
         flush_hold_.reset();

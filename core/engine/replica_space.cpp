@@ -14,6 +14,7 @@ namespace syncline {
 
 /// Cheap, but for a look at the disk, which comes from time to time.
 void Replica::act_on_space() {
+    store_.hurry(checkpoint_waited_for());
     if (failure_) return;
     const std::uint64_t now = env_.clock.steady_ms();
     const std::size_t overlay_bytes = store_.overlay_bytes();
@@ -92,6 +93,18 @@ bool Replica::overloaded() const {
 /// One is under way, or begins with the next turn, which then has reason to.
 bool Replica::checkpoint_at_hand() const {
     return checkpointing_ || snapshot_.expired();
+}
+
+/// Somebody waits for it, or will soon have to, for the memory or the room that it gives back.
+bool Replica::checkpoint_waited_for() const {
+    if (failure_ || checkpoint_requested_ || snapshot_wanted_ || snapshot_making_ || flush_hold_) {
+        return true;
+    }
+    const std::size_t flushing_bytes = store_.flushing_amount().bytes;
+    const std::size_t room_bytes =
+        options_.overlay_bytes_max - std::min(flushing_bytes, options_.overlay_bytes_max);
+    return checkpoint_hurried_ || purging_ || space_.pressed() || space_.tight() ||
+           store_.active_amount().bytes > room_bytes / 2;
 }
 
 bool Replica::exhausted(std::size_t log_bytes) const {

@@ -1,0 +1,130 @@
+#include "storage/provisional.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+
+#include "core/base/bytes.hpp"
+#include "core/base/hash.hpp"
+#include "core/base/limits.hpp"
+#include "storage/lmdb_pages.hpp"
+
+namespace syncline {
+namespace {
+
+constexpr const char* mark_name = "/PROVISIONAL";
+constexpr std::size_t mark_bytes = 16;
+/// Small enough that a sync of somebody else that comes behind it does not wait long.
+constexpr off64_t piece_bytes = limits::mib;
+/// A piece that takes less had nothing to write.
+constexpr std::chrono::microseconds idle_piece{200};
+/// How long the disk is left alone, as a multiple of what a piece took, and at most.
+constexpr int pause_ratio = 3;
+constexpr std::chrono::milliseconds pause_max{20};
+
+Error system_error(const std::string& action, int number) {
+    const bool space = number == ENOSPC || number == EDQUOT;
+    return Error{space ? Code::no_space : Code::io,
+                 "base: " + action + ": " + std::strerror(number)};
+}
+
+Result<void> sync_directory(const std::string& path) {
+    const Descriptor directory(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (directory.get() >= 0 && ::fsync(directory.get()) == 0) return {};
+    return system_error("sync " + path, errno);
+}
+
+Bytes encode_mark(std::uint64_t number) {
+    Bytes bytes;
+    ByteWriter out(bytes);
+    out.u64(number);
+    out.u64(hash64(bytes));
+    return bytes;
+}
+
+}  // namespace
+
+Result<void> ProvisionalMark::set(std::uint64_t number) {
+    const std::string name = base_path_ + mark_name;
+    if (file_.get() < 0) {
+        file_ = Descriptor(::open(name.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+        if (file_.get() < 0) return system_error("make " + name, errno);
+        SYNCLINE_CHECK(sync_directory(base_path_));
+    }
+    const Bytes bytes = encode_mark(number);
+    const ssize_t written = ::pwrite(file_.get(), bytes.data(), bytes.size(), 0);
+    if (written != static_cast<ssize_t>(bytes.size())) {
+        return system_error("write " + name, written < 0 ? errno : ENOSPC);
+    }
+    if (::fdatasync(file_.get()) != 0) return system_error("sync " + name, errno);
+    number_ = number;
+    return {};
+}
+
+/// One that is torn was being written: no commit had been made under it.
+Result<std::uint64_t> ProvisionalMark::read(const std::string& base_path) {
+    const std::string name = base_path + mark_name;
+    const Descriptor file(::open(name.c_str(), O_RDONLY | O_CLOEXEC));
+    if (file.get() < 0 && errno == ENOENT) return std::uint64_t{0};
+    if (file.get() < 0) return system_error("open " + name, errno);
+    Bytes bytes(mark_bytes, '\0');
+    const ssize_t got = ::pread(file.get(), bytes.data(), bytes.size(), 0);
+    if (got < 0) return system_error("read " + name, errno);
+    const std::uint64_t number = ByteReader(bytes).u64();
+    const bool sound = got == static_cast<ssize_t>(mark_bytes) && bytes == encode_mark(number);
+    return sound ? number : 0;
+}
+
+Result<void> take_back_provisional(const std::string& base_path) {
+    SYNCLINE_TRY(const std::uint64_t number, ProvisionalMark::read(base_path));
+    if (number == 0) return {};
+    SYNCLINE_CHECK(take_back_lmdb_commit(base_path + "/data.mdb", number));
+    return ProvisionalMark(base_path).set(0);
+}
+
+void Haste::set(bool waited_for) {
+    {
+        const std::lock_guard lock(mutex_);
+        waited_for_ = waited_for;
+    }
+    changed_.notify_all();
+}
+
+bool Haste::waited_for() const {
+    const std::lock_guard lock(mutex_);
+    return waited_for_;
+}
+
+void Haste::pause(std::chrono::steady_clock::duration time) {
+    std::unique_lock lock(mutex_);
+    changed_.wait_for(lock, time, [this]() { return waited_for_; });
+}
+
+Result<void> write_back_gradually(int file, Haste& haste) {
+    using Clock = std::chrono::steady_clock;
+    constexpr unsigned flags =
+        SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER;
+    struct stat status {};
+    if (::fstat(file, &status) != 0) return system_error("look at the data file", errno);
+    const auto end = static_cast<off64_t>(status.st_size);
+    for (off64_t from = 0; from < end && !haste.waited_for(); from += piece_bytes) {
+        const Clock::time_point begun = Clock::now();
+        if (::sync_file_range(file, from, piece_bytes, flags) != 0) {
+            const bool failed = errno == EIO || errno == ENOSPC || errno == EDQUOT;
+            if (failed) return system_error("write back", errno);
+            return {};  // not to be had on this file system: the sync does all
+        }
+        const Clock::duration took = Clock::now() - begun;
+        if (took > idle_piece) {
+            haste.pause(std::min<Clock::duration>(pause_ratio * took, pause_max));
+        }
+    }
+    return {};
+}
+
+}  // namespace syncline
