@@ -173,6 +173,8 @@ bool DiskModel::forgets(const Inode& inode) const {
             return in_log && !inode.directory;
         case Forgotten::base:
             return in_base && !inode.directory;
+        case Forgotten::provisional_mark:
+            return inode.name.find("/PROVISIONAL") != std::string::npos;
         case Forgotten::small_files:
             return !in_base && !in_log && !inode.directory;
         case Forgotten::small_file_names:

@@ -16,6 +16,7 @@ enum class Forgotten : std::uint8_t {
     nothing,
     log,
     base,
+    provisional_mark,  ///< a file of the base
     directories,
     small_files,
     small_file_names,  ///< the directory that they are in

@@ -19,6 +19,8 @@ Forgotten forgotten_by(Planted planted) {
             return Forgotten::directories;
         case Planted::forget_small_file_sync:
             return Forgotten::small_files;
+        case Planted::forget_provisional_sync:
+            return Forgotten::provisional_mark;
         case Planted::forget_mark_sync:
             return Forgotten::small_file_names;
         default:  // no fault of the disk
@@ -150,6 +152,7 @@ private:
         figures_.acknowledged_lost += verdict.acknowledged_lost.commits;
         figures_.states_with_loss += verdict.acknowledged_lost.commits > 0 ? 1 : 0;
         figures_.loss_ms_max = std::max(figures_.loss_ms_max, verdict.acknowledged_lost.oldest_ms);
+        figures_.provisional += verdict.provisional ? 1 : 0;
         figures_.new_incarnations += verdict.new_incarnation ? 1 : 0;
     }
 

@@ -23,6 +23,7 @@ struct DrillFigures {
     std::size_t acknowledged_lost = 0;  ///< of them, inside the window of Mode::interval
     std::uint64_t loss_ms_max = 0;      ///< how long before the cut one was acknowledged at most
     std::size_t states_with_loss = 0;
+    std::size_t provisional = 0;  ///< states whose last commit of the base was taken back
     std::size_t new_incarnations = 0;
     std::uint64_t sectors_old = 0;
     std::uint64_t sectors_new = 0;

@@ -3,6 +3,9 @@
 namespace syncline::powercut {
 namespace {
 
+/// More than any checkpoint here has.
+constexpr std::size_t many_rows = 1'000'000;
+
 ReplicaOptions small_options(Random& random) {
     ReplicaOptions options;
     options.leaf_bits = leaf_bits;
@@ -19,7 +22,8 @@ Result<std::unique_ptr<Engine>> Engine::open(const std::string& path, std::uint6
                                              Mode mode, Random& random, Planted planted) {
     auto engine = std::make_unique<Engine>();
     engine->clock_.now_ms = now_ms;
-    SYNCLINE_TRY(engine->data_, DataDirectory::open(path, engine->random_));
+    SYNCLINE_TRY(engine->data_,
+                 DataDirectory::open(path, engine->random_, random.below(2) == 0 ? 1 : many_rows));
     if (engine->data_.identity.cluster.is_nil()) {
         SYNCLINE_CHECK(engine->data_.join_cluster(random_uuid(engine->random_)));
     }

@@ -19,7 +19,8 @@ enum class Planted : std::uint8_t {
     forget_base_sync,
     forget_directory_sync,
     forget_small_file_sync,
-    forget_mark_sync,  ///< of the name of "identity" with its mark "not all is synced"
+    forget_provisional_sync,  ///< of the mark of a commit made without a sync
+    forget_mark_sync,         ///< of the name of "identity" with its mark "not all is synced"
     // Of what processes told: as if they had told it at once.
     early_acknowledgement,
     early_peers,

@@ -64,6 +64,7 @@ struct PlantedFault {
 constexpr std::array planted_faults = {
     PlantedFault{Planted::forget_log_sync, "forget-log-sync", ""},
     PlantedFault{Planted::forget_base_sync, "forget-base-sync", ""},
+    PlantedFault{Planted::forget_provisional_sync, "forget-provisional-sync", ""},
     PlantedFault{Planted::forget_directory_sync, "forget-directory-sync", ""},
     PlantedFault{Planted::forget_small_file_sync, "forget-small-file-sync", ""},
     PlantedFault{Planted::early_acknowledgement, "early-acknowledgement", "commits are lost"},
@@ -283,8 +284,9 @@ private:
         return f.states >= states_ && interval == (f.acknowledged_lost > 0) &&
                interval == (f.new_incarnations > 0) && f.in_creation > 0 && f.in_recovery > 0 &&
                f.torn > 0 && f.names > 0 && f.opens >= 2 * f.states && f.events_compared > 0 &&
-               f.unpromised_kept > 0 && f.unpromised_lost > 0 && f.acknowledged > 0 && f.told > 0 &&
-               f.checkpoints > f.lives && f.recycled > 0 && f.files_removed > 0;
+               f.unpromised_kept > 0 && f.unpromised_lost > 0 && f.provisional > 0 &&
+               f.acknowledged > 0 && f.told > 0 && f.checkpoints > f.lives && f.recycled > 0 &&
+               f.files_removed > 0;
     }
 
     void print() const {
@@ -309,9 +311,10 @@ private:
                 static_cast<unsigned long long>(f.loss_ms_max), f.new_incarnations);
         }
         std::printf(
-            "%zu states: %zu inside creation, %zu inside recovery, %zu torn, %zu with open names; "
-            "%zu opens, 0 failures\n",
-            f.states, f.in_creation, f.in_recovery, f.torn, f.names, f.opens);
+            "%zu states: %zu inside creation, %zu inside recovery, %zu with a provisional commit, "
+            "%zu "
+            "torn, %zu with open names; %zu opens, 0 failures\n",
+            f.states, f.in_creation, f.in_recovery, f.provisional, f.torn, f.names, f.opens);
     }
 
     const CommandLine& line_;

@@ -116,7 +116,11 @@ public:
     void take_time() {
         if (sync_us_ == 0) return;
         const std::uint64_t chance = (++turns_ * 0x9E3779B97F4A7C15U) >> 40U;
-        timespec time{0, static_cast<long>(chance % sync_us_) * 1000};
+        wait(static_cast<long>(chance % sync_us_));
+    }
+
+    static void wait(long us) {
+        timespec time{0, us * 1000};
         (void)::ppoll(nullptr, 0, &time, nullptr);
     }
 
@@ -349,6 +353,14 @@ int fsync(int file) {
 int fdatasync(int file) {
     static const auto real = next(&::fdatasync, "fdatasync");
     return sync_file(file, [&] { return real(file); });
+}
+
+/// Promises nothing, and is not recorded. With files as small as these it would take no time.
+int sync_file_range(int file, off64_t offset, off64_t count, unsigned flags) {
+    static const auto real = next(&::sync_file_range, "sync_file_range");
+    constexpr long write_back_us = 3000;
+    if (Recorder::get().below(file)) Recorder::wait(write_back_us);
+    return real(file, offset, count, flags);
 }
 
 int ftruncate(int file, off_t size) noexcept {

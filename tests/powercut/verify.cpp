@@ -8,6 +8,8 @@
 #include <cstring>
 
 #include "core/base/hash.hpp"
+#include "storage/lmdb_pages.hpp"
+#include "storage/provisional.hpp"
 #include "tests/support/seeds.hpp"
 
 namespace syncline::powercut {
@@ -45,6 +47,7 @@ private:
 
     Result<void> first_start() {
         now_ms_ = history_.now_ms() + random_.below(1000);
+        look_for_provisional_commit();
         SYNCLINE_TRY(const std::unique_ptr<Engine> engine, open());
         if (!history_.identity().empty() && engine->identity() != history_.identity()) {
             return wrong("the directory has become another replica's");
@@ -61,6 +64,12 @@ private:
         SYNCLINE_CHECK(compare_log(*engine, found));
         if (random_.below(4) == 0) return {};  // the second start is without a commit between
         return commit_one(*engine, found);
+    }
+
+    void look_for_provisional_commit() {
+        const Result<std::uint64_t> marked = ProvisionalMark::read(path_ + "/base");
+        const Result<std::uint64_t> last = last_lmdb_commit(path_ + "/base/data.mdb");
+        verdict.provisional = marked && last && *marked > 0 && *marked == *last;
     }
 
     Result<void> second_start() {
@@ -142,6 +151,7 @@ private:
 struct Numbers {
     std::size_t opens, unpromised_kept, unpromised_lost, events_compared;
     History::Loss acknowledged_lost;
+    bool provisional;
     bool new_incarnation;
 };
 
@@ -151,7 +161,8 @@ struct Numbers {
     const Verdict& verdict = check.verdict;
     const Numbers numbers{
         verdict.opens,           verdict.unpromised_kept,   verdict.unpromised_lost,
-        verdict.events_compared, verdict.acknowledged_lost, verdict.new_incarnation};
+        verdict.events_compared, verdict.acknowledged_lost, verdict.provisional,
+        verdict.new_incarnation};
     Bytes bytes(reinterpret_cast<const char*>(&numbers), sizeof numbers);
     if (!done) bytes += done.error().message;
     const bool told =
@@ -199,6 +210,7 @@ Verdict verify(const std::string& path, const History& history, Mode mode, std::
         verdict.unpromised_lost = numbers.unpromised_lost;
         verdict.events_compared = numbers.events_compared;
         verdict.acknowledged_lost = numbers.acknowledged_lost;
+        verdict.provisional = numbers.provisional;
         verdict.new_incarnation = numbers.new_incarnation;
         verdict.failure = told.substr(sizeof numbers);
     }

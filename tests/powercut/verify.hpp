@@ -13,6 +13,7 @@ struct Verdict {
     std::size_t unpromised_lost = 0;
     std::size_t events_compared = 0;  ///< records of the log
     History::Loss acknowledged_lost;  ///< inside the window of Mode::interval
+    bool provisional = false;         ///< the base's last commit had to be taken back
     bool new_incarnation = false;     ///< one more commit was another actor's
 };
 
