@@ -19,7 +19,7 @@ from cluster import Replica, ReplyError, free_ports  # noqa: E402
 
 BINARY = os.environ["SYNCLINE_BINARY"]
 LIBRARY = Path(BINARY).parent / "tests" / "libfail_io.so"
-KEYS = 200
+KEYS = 1500  # as many as make a checkpoint that is written back gradually
 END_SECONDS = 30
 
 
@@ -28,6 +28,7 @@ class FailingReplica(Replica):
 
     def __init__(self, directory):
         super().__init__("n1", directory, [], free_ports(1)[0])
+        self.directory = directory
         self.control = os.path.join(directory, "fail")
         self.struck = self.control + ".struck"
 
@@ -164,6 +165,14 @@ def base_meta(case):
     case.expect_end(["base", "Input/output error"])
 
 
+def base_write_back(case):
+    """The disk fails under a checkpoint that was made without a sync: the end. The next start takes
+    it back."""
+    case.replica.fail("back", errno.EIO, "base/data.mdb")
+    case.expect_end(["base", "write back", "Input/output error"])
+    assert any(Path(case.replica.directory).rglob("PROVISIONAL"))
+
+
 def short_writes(case):
     """Writes that take a part only are gone on with."""
     case.replica.fail("short", errno.EIO, "/log/")
@@ -241,8 +250,8 @@ def stop_while_full(case):
     case.replica.process.wait(timeout=10)
 
 
-CASES = [log_sync, log_sync_for_want_of_space, log_write, base_sync, base_meta, short_writes,
-         log_full, base_full, stop_while_full]
+CASES = [log_sync, log_sync_for_want_of_space, log_write, base_sync, base_meta,
+         base_write_back, short_writes, log_full, base_full, stop_while_full]
 
 
 def main():

@@ -7,6 +7,7 @@
 // CALL is one of
 //     sync   fdatasync, fsync
 //     write  write, pwrite, writev
+//     back   sync_file_range
 //     short  the same, but half of the bytes are written and no error is told
 //     meta   pwrite to the first two pages of a file, where LMDB has what makes a commit valid
 // ERRNO is a number, PART a part of the file's path, and AFTER so many calls that match still
@@ -36,6 +37,7 @@ using WriteFunction = ssize_t (*)(int, const void*, size_t);
 using PwriteFunction = ssize_t (*)(int, const void*, size_t, off_t);
 using WritevFunction = ssize_t (*)(int, const iovec*, int);
 using SyncFunction = int (*)(int);
+using SyncRangeFunction = int (*)(int, off64_t, off64_t, unsigned);
 
 constexpr off_t meta_bytes = 2 * 4096;
 
@@ -123,6 +125,11 @@ int fdatasync(int file) {
 
 int fsync(int file) {
     return strikes("sync", file) ? -1 : real<SyncFunction>("fsync")(file);
+}
+
+int sync_file_range(int file, off64_t offset, off64_t count, unsigned flags) {
+    if (strikes("back", file)) return -1;
+    return real<SyncRangeFunction>("sync_file_range")(file, offset, count, flags);
 }
 
 ssize_t write(int file, const void* bytes, size_t count) {
