@@ -22,8 +22,9 @@ Result<std::unique_ptr<Engine>> Engine::open(const std::string& path, std::uint6
                                              Mode mode, Random& random, Planted planted) {
     auto engine = std::make_unique<Engine>();
     engine->clock_.now_ms = now_ms;
+    const bool gradual = planted == Planted::forget_provisional_sync || random.below(4) > 0;
     SYNCLINE_TRY(engine->data_,
-                 DataDirectory::open(path, engine->random_, random.below(2) == 0 ? 1 : many_rows));
+                 DataDirectory::open(path, engine->random_, gradual ? 1 : many_rows));
     if (engine->data_.identity.cluster.is_nil()) {
         SYNCLINE_CHECK(engine->data_.join_cluster(random_uuid(engine->random_)));
     }

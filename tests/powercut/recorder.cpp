@@ -358,7 +358,7 @@ int fdatasync(int file) {
 /// Promises nothing, and is not recorded. With files as small as these it would take no time.
 int sync_file_range(int file, off64_t offset, off64_t count, unsigned flags) {
     static const auto real = next(&::sync_file_range, "sync_file_range");
-    constexpr long write_back_us = 3000;
+    constexpr long write_back_us = 10000;
     if (Recorder::get().below(file)) Recorder::wait(write_back_us);
     return real(file, offset, count, flags);
 }
