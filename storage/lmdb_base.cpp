@@ -34,6 +34,8 @@ constexpr std::uint64_t map_step_bytes = 1ULL << 16;  ///< whole pages of any ke
 /// A disk with less than this is full: a write that does not fit fails even before nothing is left.
 constexpr std::uint64_t disk_full_bytes = 1ULL << 20;
 constexpr std::uintptr_t page_bytes = 4096;
+/// How many a range counts for, though nobody knows.
+constexpr std::size_t erased_rows = 1024;
 
 Code code_of(int answer) {
     switch (answer) {
@@ -207,7 +209,7 @@ public:
                         const std::vector<ErasedRange>& erased) override {
         const std::shared_lock lock(gate_);
         if (failed_) return *failed_;
-        const bool gradual = !haste_.waited_for() && is_large(changes);
+        const bool gradual = !haste_.waited_for() && is_large(changes, erased);
         Result<void> result =
             gradual ? commit_gradually(changes, erased) : try_commit(changes, erased);
         if (!result && result.error().code == Code::no_space && commit_nothing()) {
@@ -356,10 +358,11 @@ private:
         marker_.clear();
     }
 
-    [[nodiscard]] bool is_large(const BaseChanges& changes) const {
+    [[nodiscard]] bool is_large(const BaseChanges& changes,
+                                const std::vector<ErasedRange>& erased) const {
         std::size_t rows = 0;
         for (const RowChanges& each : changes) rows += each.size();
-        return rows >= gradual_rows_;
+        return rows + erased_rows * erased.size() >= gradual_rows_;
     }
 
     Result<void> try_commit(const BaseChanges& changes, const std::vector<ErasedRange>& erased) {
@@ -368,9 +371,8 @@ private:
     }
 
     /// A sync of all that a large commit wrote holds up every other sync of the disk for long. So
-    /// this one is made without; its pages go to the disk bit by bit; and then another, of nothing,
-    /// makes both durable. Should it not come to that, whoever opens the base takes the first one
-    /// back.
+    /// this one is made without; its pages go to the disk bit by bit; and then it is confirmed.
+    /// Should it not come to that, whoever opens the base takes it back.
     Result<void> commit_gradually(const BaseChanges& changes,
                                   const std::vector<ErasedRange>& erased) {
         SYNCLINE_TRY(Transaction transaction, write_rows(changes, erased));
@@ -382,8 +384,18 @@ private:
         SYNCLINE_CHECK(
             check("put the sync back", mdb_env_set_flags(environment_.get(), MDB_NOSYNC, 0)));
         SYNCLINE_CHECK(written);
+        measure();
+        // Whatever fails from here on, pages may be lost, and the system tells it only once.
+        const Result<void> confirmed = confirm();
+        return confirmed ? confirmed : Error{Code::io, confirmed.error().message};
+    }
+
+    /// Makes the provisional commit durable; then it is none any more. Not by another commit: one
+    /// that fails over its meta page leaves there what nobody may go back to.
+    Result<void> confirm() {
         SYNCLINE_CHECK(write_back_gradually(file(), haste_));
-        return commit_nothing();
+        SYNCLINE_CHECK(check("sync", mdb_env_sync(environment_.get(), 1)));
+        return mark_.set(0);
     }
 
     Result<Transaction> write_rows(const BaseChanges& changes,
@@ -433,7 +445,7 @@ private:
         return finish(std::move(transaction));
     }
 
-    /// Durable when it returns, and with it the commit before.
+    /// Durable when it returns.
     Result<void> finish(Transaction transaction) {
         // The mark is that of a commit that came to nothing, or this one would be taken back.
         if (mark_.number() == mdb_txn_id(transaction.get())) SYNCLINE_CHECK(mark_.set(0));

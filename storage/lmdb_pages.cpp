@@ -76,7 +76,8 @@ Result<Bytes> read_from(int file, std::uint64_t offset, std::size_t bytes) {
 
 struct MetaPages {
     std::array<Bytes, 2> bytes;
-    std::array<std::uint64_t, 2> numbers{};  ///< of the commits; 0: that page is none
+    std::array<std::uint64_t, 2> numbers{};  ///< of the commits
+    bool sound = false;                      ///< both are meta pages
     std::size_t page_bytes = 0;
 };
 
@@ -87,8 +88,9 @@ Result<MetaPages> read_meta_pages(int file) {
     if (!is_meta(pages.bytes[0])) return pages;
     pages.page_bytes = number_at<std::uint32_t>(pages.bytes[0], page_header_bytes + 24);
     SYNCLINE_TRY(pages.bytes[1], read_from(file, pages.page_bytes, meta_bytes));
+    if (!is_meta(pages.bytes[1])) return pages;
+    pages.sound = true;
     for (std::size_t index = 0; index < 2; ++index) {
-        if (!is_meta(pages.bytes[index])) continue;
         pages.numbers[index] = number_at<std::uint64_t>(pages.bytes[index], meta_number_at);
     }
     return pages;
@@ -448,19 +450,29 @@ Result<void> take_back_lmdb_commit(const std::string& data_file, std::uint64_t n
     const Descriptor file(::open(data_file.c_str(), O_RDWR | O_CLOEXEC));
     if (file.get() < 0) return file_error("open", errno);
     SYNCLINE_TRY(const MetaPages pages, read_meta_pages(file.get()));
+    if (!pages.sound) {
+        return Error{Code::corrupt, "a meta page of the data file is damaged"};
+    }
     const std::size_t last = pages.numbers[0] > pages.numbers[1] ? 0 : 1;
     const std::size_t before = 1 - last;
-    if (pages.numbers[last] != number) return {};
-    if (pages.numbers[before] + 1 != number) {
+    std::size_t taken = last;
+    Bytes copy = pages.bytes[before];
+    if (pages.numbers[last] + 1 == number) {
+        // It never came to be, or was taken back. That may not be on disk, and a sync that failed
+        // may have been forgotten: the same bytes once more.
+        taken = before;
+    } else if (pages.numbers[last] != number) {
+        return {};
+    } else if (pages.numbers[before] + 1 != number) {
         return Error{Code::corrupt, "the state before commit " + std::to_string(number) +
                                         ", which did not become durable, is not in the data file"};
+    } else {
+        // The same state in both places; LMDB takes the one of the higher number.
+        copy.replace(0, sizeof(std::uint64_t), pages.bytes[last], 0, sizeof(std::uint64_t));
+        const std::uint64_t older = number - 2;
+        std::memcpy(copy.data() + meta_number_at, &older, sizeof(older));
     }
-    // The same state in both places; LMDB takes the one of the higher number.
-    Bytes copy = pages.bytes[before];
-    copy.replace(0, sizeof(std::uint64_t), pages.bytes[last], 0, sizeof(std::uint64_t));  // its own
-    const std::uint64_t older = number - 2;
-    std::memcpy(copy.data() + meta_number_at, &older, sizeof(older));
-    const auto place = static_cast<off_t>(last * pages.page_bytes);
+    const auto place = static_cast<off_t>(taken * pages.page_bytes);
     const ssize_t written = ::pwrite(file.get(), copy.data(), copy.size(), place);
     if (written != static_cast<ssize_t>(copy.size())) {
         return file_error("write", written < 0 ? errno : ENOSPC);

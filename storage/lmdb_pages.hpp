@@ -46,9 +46,9 @@ Result<PageReport> walk_lmdb_pages(const std::string& data_file, const PageRowCh
 Result<std::uint64_t> last_lmdb_commit(const std::string& data_file);
 
 /// Makes commit `number`, if it is the last one, not to have been: LMDB will open the state before
-/// it. Nobody may have the file open. Durable when it returns; else, and when there are later
-/// commits or none of that number, nothing is written.
-/// Errors: io, no_space; corrupt (it is the last one, and the state before it is not there).
+/// it. Nobody may have the file open. Durable when it returns, also when it was not the last one
+/// any more, because an earlier call failed. When there are later commits nothing is written.
+/// Errors: io, no_space; corrupt (a meta page is damaged, or the state before is not there).
 Result<void> take_back_lmdb_commit(const std::string& data_file, std::uint64_t number);
 
 }  // namespace syncline

@@ -52,10 +52,13 @@ Bytes encode_mark(std::uint64_t number) {
 Result<void> ProvisionalMark::set(std::uint64_t number) {
     const std::string name = base_path_ + mark_name;
     if (file_.get() < 0) {
-        file_ = Descriptor(::open(name.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
-        if (file_.get() < 0) return system_error("make " + name, errno);
+        Descriptor made(::open(name.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+        if (made.get() < 0) return system_error("make " + name, errno);
         SYNCLINE_CHECK(sync_directory(base_path_));
+        file_ = std::move(made);
     }
+    // Should this fail, a number may be on disk all the same; 0 is known to be only when it is.
+    if (number != 0) number_ = number;
     const Bytes bytes = encode_mark(number);
     const ssize_t written = ::pwrite(file_.get(), bytes.data(), bytes.size(), 0);
     if (written != static_cast<ssize_t>(bytes.size())) {
@@ -115,9 +118,10 @@ Result<void> write_back_gradually(int file, Haste& haste) {
     for (off64_t from = 0; from < end && !haste.waited_for(); from += piece_bytes) {
         const Clock::time_point begun = Clock::now();
         if (::sync_file_range(file, from, piece_bytes, flags) != 0) {
-            const bool failed = errno == EIO || errno == ENOSPC || errno == EDQUOT;
-            if (failed) return system_error("write back", errno);
-            return {};  // not to be had on this file system: the sync does all
+            const bool unknown = errno == ENOSYS || errno == EOPNOTSUPP || errno == EINVAL ||
+                                 errno == ESPIPE || errno == EBADF;
+            if (!unknown) return system_error("write back", errno);
+            return {};  // not to be had with this file: the sync does all
         }
         const Clock::duration took = Clock::now() - begun;
         if (took > idle_piece) {

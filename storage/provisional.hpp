@@ -12,8 +12,8 @@
 /// the last two commits, and it opens the newer one, whether or not that one's pages have reached
 /// the disk. A *provisional* commit is one of which that is not known; its number is on disk, in a
 /// file of its own, before it is made. Whoever opens the base takes it back, to the state before
-/// it, all of whose pages are in place: LMDB never writes to pages of its last two states. The next
-/// commit, an ordinary one, makes it durable and is no longer taken back.
+/// it, all of whose pages are in place: LMDB never writes to pages of its last two states. A sync
+/// confirms it, and the mark is cleared.
 namespace syncline {
 
 /// The number of the provisional commit, on disk. Thread-safety: confined to one thread.
@@ -25,6 +25,7 @@ public:
     /// Commit `number` (LMDB's; 0: none) may be made without a sync. Durable when it returns.
     /// Errors: io, no_space.
     Result<void> set(std::uint64_t number);
+    /// The last one that may be on disk.
     [[nodiscard]] std::uint64_t number() const { return number_; }
     /// What is on disk; 0 for none, and for one that is torn. Errors: io.
     static Result<std::uint64_t> read(const std::string& base_path);
@@ -36,8 +37,8 @@ private:
 };
 
 /// Takes the provisional commit of a base back, if its last one is that, and clears the mark.
-/// Before LMDB opens the base, by whoever has its lock. Durable when it returns.
-/// Errors: io, no_space; corrupt (the state before is not there).
+/// Before LMDB opens the base, by whoever has its lock. Durable when it returns; after
+/// an error it may be called again. Errors: io, no_space; corrupt (the state before is not there).
 Result<void> take_back_provisional(const std::string& base_path);
 
 /// Whether somebody waits for work that could as well take its time. Thread-safety: any thread.

@@ -26,7 +26,9 @@ StateBuilder::StateBuilder(Base& base, const BackupManifest& manifest)
     : manifest_(manifest),
       store_(base),
       group_(store_, manifest.leaf_bits, hash64(to_bytes(manifest.cluster)),
-             ConflictOptions{0, false}) {}
+             ConflictOptions{0, false}) {
+    store_.hurry(true);
+}
 
 Result<void> StateBuilder::on_rows(const RowsBlock& block, const MarkBlock& mark) {
     for (const auto& [key, value] : block.rows) {

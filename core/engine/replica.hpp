@@ -270,7 +270,7 @@ public:
     /// Asks for a checkpoint soon, for a clean stop.
     void request_checkpoint() { checkpoint_requested_ = true; }
     /// Somebody waits for the checkpoint that is under way, if one is.
-    void hurry_checkpoint() { checkpoint_hurried_ = checkpointing_.has_value(); }
+    void hurry_checkpoint();
     /// The next begin_flush() does not wait for the interval.
     void request_sync() { sync_requested_ = true; }
 

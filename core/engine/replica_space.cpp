@@ -97,14 +97,25 @@ bool Replica::checkpoint_at_hand() const {
 
 /// Somebody waits for it, or will soon have to, for the memory or the room that it gives back.
 bool Replica::checkpoint_waited_for() const {
-    if (failure_ || checkpoint_requested_ || snapshot_wanted_ || snapshot_making_ || flush_hold_) {
+    const bool sessions = pulling_ || comparing_ || !serving_.empty();
+    if (failure_ || checkpoint_requested_ || checkpoint_hurried_ || checkpoint_waits_ ||
+        snapshot_wanted_ || snapshot_making_ || reader_waits_ || sessions || flush_hold_ ||
+        purging_) {
         return true;
     }
     const std::size_t flushing_bytes = store_.flushing_amount().bytes;
     const std::size_t room_bytes =
         options_.overlay_bytes_max - std::min(flushing_bytes, options_.overlay_bytes_max);
-    return checkpoint_hurried_ || purging_ || space_.pressed() || space_.tight() ||
+    return space_.pressed() || space_.tight() || space_.disk_low() || log_->short_of_space() ||
+           (checkpointing_ &&
+            log_->end() - checkpointing_->position >= options_.checkpoint_log_bytes) ||
            store_.active_amount().bytes > room_bytes / 2;
+}
+
+void Replica::hurry_checkpoint() {
+    if (!checkpointing_) return;
+    checkpoint_hurried_ = true;
+    store_.hurry(true);
 }
 
 bool Replica::exhausted(std::size_t log_bytes) const {

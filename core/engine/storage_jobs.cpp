@@ -13,6 +13,7 @@ constexpr std::chrono::milliseconds retry_interval{limits::space_retry_ms};
 StorageJobs::StorageJobs(std::function<void()> on_done) : on_done_(std::move(on_done)) {}
 
 StorageJobs::~StorageJobs() {
+    if (replica_ != nullptr) replica_->hurry_checkpoint();
     {
         const std::lock_guard lock(mutex_);
         ending_ = true;

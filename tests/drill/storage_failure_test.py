@@ -173,6 +173,31 @@ def base_write_back(case):
     assert any(Path(case.replica.directory).rglob("PROVISIONAL"))
 
 
+def base_confirmation(case):
+    """The sync that confirms such a checkpoint fails, for want of space or not: the end."""
+    case.replica.fail("sync", errno.ENOSPC, "base/data.mdb")
+    case.expect_end(["base", "No space left"])
+
+
+def base_gradual_meta(case):
+    """The page that makes such a checkpoint the last one cannot be written: the end."""
+    case.replica.fail("meta", errno.EIO, "base/data.mdb")
+    case.expect_end(["base", "Input/output error"])
+
+
+def base_mark(case):
+    """The mark of such a checkpoint cannot be synced: the end."""
+    case.replica.fail("sync", errno.EIO, "base/PROVISIONAL")
+    case.expect_end(["base", "PROVISIONAL", "Input/output error"])
+
+
+def base_mark_clearing(case):
+    """The mark cannot be cleared, for want of space or not: the end. The next start takes a
+    checkpoint back that was durable."""
+    case.replica.fail("sync", errno.ENOSPC, "base/PROVISIONAL", after=1)
+    case.expect_end(["base", "PROVISIONAL", "No space left"])
+
+
 def short_writes(case):
     """Writes that take a part only are gone on with."""
     case.replica.fail("short", errno.EIO, "/log/")
@@ -251,7 +276,8 @@ def stop_while_full(case):
 
 
 CASES = [log_sync, log_sync_for_want_of_space, log_write, base_sync, base_meta,
-         base_write_back, short_writes, log_full, base_full, stop_while_full]
+         base_write_back, base_confirmation, base_gradual_meta, base_mark, base_mark_clearing,
+         short_writes, log_full, base_full, stop_while_full]
 
 
 def main():
