@@ -61,7 +61,7 @@ OURS_TYPING = {
     "wire": ("operation on the wire, mean", 1), "memory": ("memory of the text", MIB),
 }
 OURS_DATABASE = {
-    "commits": ("typed through commits", 1000), "event": ("log and wire, for each keystroke", 1),
+    "commits": ("typed through commits", 1000), "event": ("log, for each keystroke", 1),
     "rows": ("rows at rest with their names, in LMDB", KB), "file": ("LMDB file", KB),
     "open": ("read for the first time after opening", 1),
 }
@@ -80,7 +80,7 @@ TYPING_ROWS = [  # figure, label, divisor, target
     ("rows", "at rest as rows of LMDB, KB", KB, None),
     ("file", "at rest, LMDB file, KB", KB, None),
     ("wire", "a keystroke's operation or update, bytes", 1, 40),
-    ("event", "log and wire, commits of 1,000, bytes", 1, 40),
+    ("event", "log, commits of 1,000, bytes", 1, 40),
     ("memory", "memory of the document, MiB", MIB, None),
 ]
 MERGE_ROWS = [
