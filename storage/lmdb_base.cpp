@@ -5,12 +5,14 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <charconv>
 #include <cstring>
 #include <deque>
 #include <mutex>
 #include <shared_mutex>
+#include <thread>
 
 #include "core/base/hash.hpp"
 #include "storage/crash_marker.hpp"
@@ -22,7 +24,8 @@ namespace {
 
 // Caveats of LMDB that this file answers for:
 // - One environment per file and process, never used after fork: the lock file below.
-// - A read transaction keeps old pages from being reused: one only, ended with every turn.
+// - A read transaction keeps old pages from being reused: one only, and at the latest the next
+//   commit ends it, or the turn that uses it.
 // - Keys have 1 to 511 bytes: row keys are at most 500 (limits.hpp).
 // - Pages carry no checksums: every row carries its own.
 // - After a failed data sync LMDB aborts, but would try again with the next commit. A disk that
@@ -209,6 +212,7 @@ public:
                         const std::vector<ErasedRange>& erased) override {
         const std::shared_lock lock(gate_);
         if (failed_) return *failed_;
+        const Change change(*this);
         const bool gradual = !haste_.waited_for() && is_large(changes, erased);
         Result<void> result =
             gradual ? commit_gradually(changes, erased) : try_commit(changes, erased);
@@ -224,6 +228,7 @@ public:
     Result<void> purge(const std::vector<Purge>& purges) override {
         const std::shared_lock lock(gate_);
         if (failed_) return *failed_;
+        const Change change(*this);
         Result<void> result = try_purge(purges);
         if (!result && result.error().code == Code::no_space && commit_nothing()) {
             result = try_purge(purges);
@@ -235,10 +240,14 @@ public:
 
     void hurry(bool waited_for) override { haste_.set(waited_for); }
 
+    /// The view stays for the next turn, because a renewed one would have to find its tables again.
+    /// It is idle then, and the next commit takes it away as it begins.
     void end_turn() override {
-        if (reading_) mdb_txn_reset(reader_.get());
-        reading_ = false;
         joined_.clear();
+        if (view_ != View::used) return;
+        view_ = View::idle;
+        const std::uint64_t now = changes_;
+        if (view_changes_ != now || now % 2 == 1) end_idle_view();
     }
 
     [[nodiscard]] BaseSpace space() const override {
@@ -250,7 +259,8 @@ public:
         const std::unique_lock lock(gate_, std::try_to_lock);
         if (!lock) return false;
         if (map_bytes <= space().map_bytes) return true;
-        end_turn();  // what is left of the reader keeps no address of the old map
+        end_turn();
+        end_idle_view();  // what is left of the reader keeps no address of the old map
         map_bytes += map_step_bytes - map_bytes % map_step_bytes;
         if (const int answer = mdb_env_set_mapsize(environment_.get(), map_bytes)) {
             // The old map is gone, and nothing can be read any more.
@@ -276,6 +286,21 @@ public:
     }
 
 private:
+    /// The time of a commit. No view of a turn that has ended outlives its beginning.
+    class Change {
+    public:
+        explicit Change(LmdbBase& base) : base_(base) {
+            ++base_.changes_;
+            base_.end_idle_view();
+        }
+        ~Change() { ++base_.changes_; }
+        Change(const Change&) = delete;
+        Change& operator=(const Change&) = delete;
+
+    private:
+        LmdbBase& base_;
+    };
+
     [[nodiscard]] MDB_dbi id_of(Table table) const {
         return tables_.rows[static_cast<std::size_t>(table)];
     }
@@ -340,15 +365,27 @@ private:
 
     /// Makes the read view of this turn, unless it stands.
     Result<void> begin_turn() {
-        if (reading_) return {};
+        if (view_ == View::used) return {};
         if (unmapped_) return *unmapped_;
+        View idle = View::idle;
+        if (view_.compare_exchange_strong(idle, View::used)) return {};
+        while (view_ == View::ending) std::this_thread::yield();
+        view_changes_ = changes_;
         if (reader_) {
             SYNCLINE_CHECK(check("renew the read view", mdb_txn_renew(reader_.get())));
         } else {
             SYNCLINE_TRY(reader_, begin(environment_.get(), MDB_RDONLY));
         }
-        reading_ = true;
+        view_ = View::used;
         return {};
+    }
+
+    /// Of two threads that want to, one does.
+    void end_idle_view() {
+        View idle = View::idle;
+        if (!view_.compare_exchange_strong(idle, View::ending)) return;
+        mdb_txn_reset(reader_.get());
+        view_ = View::none;
     }
 
     /// The base has been read and written without a crash. That the file is gone need not be
@@ -648,8 +685,13 @@ private:
     MappedFile data_;
     Environment environment_;
     Tables tables_;
-    Transaction reader_;             ///< owning thread
-    bool reading_ = false;           ///< owning thread: reader_ has a view
+    Transaction reader_;  ///< owning thread
+    enum class View : std::uint8_t { none, used, idle, ending };
+    /// What reader_ has. Used: by this turn of the owning thread. Idle: since its last turn.
+    std::atomic<View> view_{View::none};
+    std::uint64_t view_changes_ = 0;  ///< owning thread: changes_ when the view was made
+    std::atomic<std::uint64_t> changes_{
+        0};                          ///< commits begun and ended: odd while one is under way
     std::optional<Error> unmapped_;  ///< owning thread: there is no map any more
     std::deque<Bytes> joined_;       ///< owning thread: rows in chunks that this turn looked at
     /// Held, shared, by whoever has a transaction that the owning thread did not begin; alone by
