@@ -11,29 +11,12 @@ namespace {
 constexpr char hex_digits[] = "0123456789abcdef";
 constexpr std::size_t printable_bytes_max = 64;
 
-/// To big-endian and back. Checksums of rows go through here with every read.
-template <typename Unsigned>
-Unsigned big_endian(Unsigned value) {
-    if constexpr (std::endian::native == std::endian::big || sizeof(Unsigned) == 1) return value;
-    if constexpr (sizeof(Unsigned) == 2) return __builtin_bswap16(value);
-    if constexpr (sizeof(Unsigned) == 4) return __builtin_bswap32(value);
-    if constexpr (sizeof(Unsigned) == 8) return __builtin_bswap64(value);
-}
-
 template <typename Unsigned>
 void append_big_endian(Bytes& out, Unsigned value) {
     char bytes[sizeof(Unsigned)];
     const Unsigned ordered = big_endian(value);
     std::memcpy(bytes, &ordered, sizeof bytes);
     out.append(bytes, sizeof bytes);
-}
-
-/// 0 from a reader that has failed: it gives no bytes.
-template <typename Unsigned>
-Unsigned from_big_endian(BytesView bytes) {
-    Unsigned value = 0;
-    if (bytes.size() == sizeof value) std::memcpy(&value, bytes.data(), sizeof value);
-    return big_endian(value);
 }
 
 }  // namespace
@@ -66,20 +49,7 @@ void ByteWriter::sized(BytesView bytes) {
     raw(bytes);
 }
 
-std::uint8_t ByteReader::u8() {
-    return from_big_endian<std::uint8_t>(raw(1));
-}
-std::uint16_t ByteReader::u16() {
-    return from_big_endian<std::uint16_t>(raw(2));
-}
-std::uint32_t ByteReader::u32() {
-    return from_big_endian<std::uint32_t>(raw(4));
-}
-std::uint64_t ByteReader::u64() {
-    return from_big_endian<std::uint64_t>(raw(8));
-}
-
-std::uint64_t ByteReader::varint() {
+std::uint64_t ByteReader::long_varint() {
     std::uint64_t value = 0;
     for (unsigned shift = 0; shift < 64 && !in_.empty(); shift += 7) {
         const auto byte = static_cast<unsigned char>(in_.front());
@@ -99,20 +69,6 @@ std::uint64_t ByteReader::varint() {
 std::int64_t ByteReader::signed_varint() {
     const std::uint64_t coded = varint();
     return static_cast<std::int64_t>((coded >> 1) ^ (~(coded & 1) + 1));
-}
-
-BytesView ByteReader::raw(std::size_t count) {
-    if (count > in_.size()) {
-        fail();
-        return {};
-    }
-    const BytesView bytes = in_.substr(0, count);
-    in_.remove_prefix(count);
-    return bytes;
-}
-
-BytesView ByteReader::sized() {
-    return raw(varint());
 }
 
 std::optional<std::int64_t> parse_integer(BytesView text) {

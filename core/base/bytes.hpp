@@ -1,5 +1,7 @@
 #pragma once
+#include <bit>
 #include <cstdint>
+#include <cstring>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -12,6 +14,15 @@ namespace syncline {
 using Bytes = std::string;
 /// Borrowed bytes; never outlive the buffer or turn they were taken from.
 using BytesView = std::string_view;
+
+/// To big-endian and back.
+template <typename Unsigned>
+constexpr Unsigned big_endian(Unsigned value) {
+    if constexpr (std::endian::native == std::endian::big || sizeof(Unsigned) == 1) return value;
+    if constexpr (sizeof(Unsigned) == 2) return __builtin_bswap16(value);
+    if constexpr (sizeof(Unsigned) == 4) return __builtin_bswap32(value);
+    if constexpr (sizeof(Unsigned) == 8) return __builtin_bswap64(value);
+}
 
 /// Appends big-endian integers, varints (LEB128) and length-prefixed bytes to a buffer.
 /// Big-endian keeps the order of numbers in LMDB's byte order.
@@ -36,18 +47,30 @@ private:
 
 /// Reads what ByteWriter wrote, from bytes that may be damaged. After a failure every read answers
 /// zero or an empty view and ok() stays false, so that a decoder checks once at its end.
+/// Inline: every read of a row goes through here several times.
 class ByteReader {
 public:
     explicit ByteReader(BytesView in) : in_(in) {}
 
-    std::uint8_t u8();
-    std::uint16_t u16();
-    std::uint32_t u32();
-    std::uint64_t u64();
-    std::uint64_t varint();
+    std::uint8_t u8() { return number<std::uint8_t>(); }
+    std::uint16_t u16() { return number<std::uint16_t>(); }
+    std::uint32_t u32() { return number<std::uint32_t>(); }
+    std::uint64_t u64() { return number<std::uint64_t>(); }
+    std::uint64_t varint() {
+        if (!in_.empty() && static_cast<unsigned char>(in_.front()) < 0x80) return u8();
+        return long_varint();
+    }
     std::int64_t signed_varint();
-    BytesView raw(std::size_t count);
-    BytesView sized();
+    BytesView raw(std::size_t count) {
+        if (count > in_.size()) {
+            fail();
+            return {};
+        }
+        const BytesView bytes = in_.substr(0, count);
+        in_.remove_prefix(count);
+        return bytes;
+    }
+    BytesView sized() { return raw(varint()); }
 
     [[nodiscard]] bool ok() const { return ok_; }
     [[nodiscard]] std::size_t left() const { return in_.size(); }
@@ -59,6 +82,16 @@ public:
     }
 
 private:
+    /// 0 from a reader that has failed: it gives no bytes.
+    template <typename Unsigned>
+    Unsigned number() {
+        Unsigned value = 0;
+        const BytesView bytes = raw(sizeof value);
+        if (bytes.size() == sizeof value) std::memcpy(&value, bytes.data(), sizeof value);
+        return big_endian(value);
+    }
+    std::uint64_t long_varint();
+
     BytesView in_;
     bool ok_ = true;
 };
