@@ -20,7 +20,7 @@ namespace {
 constexpr const char* mark_name = "/PROVISIONAL";
 constexpr std::size_t mark_bytes = 16;
 /// Small enough that a sync of somebody else that comes behind it does not wait long.
-constexpr off64_t piece_bytes = limits::mib;
+constexpr off64_t write_back_bytes = limits::mib;
 /// A piece that takes less had nothing to write.
 constexpr std::chrono::microseconds idle_piece{200};
 /// How long the disk is left alone, as a multiple of what a piece took, and at most.
@@ -115,9 +115,9 @@ Result<void> write_back_gradually(int file, Haste& haste) {
     struct stat status {};
     if (::fstat(file, &status) != 0) return system_error("look at the data file", errno);
     const auto end = static_cast<off64_t>(status.st_size);
-    for (off64_t from = 0; from < end && !haste.waited_for(); from += piece_bytes) {
+    for (off64_t from = 0; from < end && !haste.waited_for(); from += write_back_bytes) {
         const Clock::time_point begun = Clock::now();
-        if (::sync_file_range(file, from, piece_bytes, flags) != 0) {
+        if (::sync_file_range(file, from, write_back_bytes, flags) != 0) {
             const bool unknown = errno == ENOSYS || errno == EOPNOTSUPP || errno == EINVAL ||
                                  errno == ESPIPE || errno == EBADF;
             if (!unknown) return system_error("write back", errno);
