@@ -1,13 +1,16 @@
 /// Recorded texts through the embedded database, log, LMDB and messages included: one writer in
 /// transactions of several sizes; several writers, each a database, who see of each other what the
 /// record says. Every text must end as recorded, else the program fails.
-/// Run in the project's folder: build/release/tests/bench_text_database [DIRECTORY [paper]]
-/// With "paper" only one text is typed, the first one.
+/// Run in the project's folder: build/release/tests/bench_text_database [DIRECTORY [paper|list
+/// NAME]] With "paper" only one text is typed, the first one. With "list" the text of that name is
+/// a list instead, an element for each letter: minutes, because an index in a list is counted from
+/// its end.
 #include <chrono>
 #include <cstdio>
 #include <deque>
 #include <filesystem>
 #include <set>
+#include <vector>
 
 #include "core/database.hpp"
 #include "tests/bench/closed_base.hpp"
@@ -169,6 +172,58 @@ void one_writer(const std::string& name, std::size_t transaction_size, std::size
     if (count == trace.txns.size()) check_end(database, trace.end, name.c_str());
 }
 
+/// Letters of several bytes are one element.
+std::vector<Bytes> letters_of(const std::string& text) {
+    std::vector<Bytes> letters;
+    for (const char byte : text) {
+        const bool follows = (static_cast<unsigned char>(byte) & 0xc0U) == 0x80U;
+        if (!follows) letters.emplace_back();
+        letters.back().push_back(byte);
+    }
+    return letters;
+}
+
+Result<void> edit_list(Batch& batch, const TextTrace::Patch& patch) {
+    const syncline::ListHandle list = batch.list(key);
+    auto index = static_cast<std::int64_t>(patch.position);
+    for (std::uint64_t i = 0; i < patch.erased; ++i) {
+        SYNCLINE_TRY(const bool there, list.remove(index));
+        if (!there) return syncline::Error{syncline::Code::corrupt, "an element is missing"};
+    }
+    for (const Bytes& letter : letters_of(patch.inserted)) {
+        SYNCLINE_CHECK(list.insert(index++, letter));
+    }
+    return {};
+}
+
+void one_list(const std::string& name) {
+    constexpr std::size_t together = 100;
+    const TextTrace trace = syncline::test::load_trace("sequential/" + name);
+    const Database database = open(name + "-list");
+    const double took = seconds([&] {
+        for (std::size_t i = 0; i < trace.txns.size(); i += together) {
+            const std::size_t end = std::min(trace.txns.size(), i + together);
+            must(database.batch([&](Batch& batch) -> Result<void> {
+                for (std::size_t at = i; at < end; ++at) {
+                    for (const TextTrace::Patch& patch : trace.txns[at].patches) {
+                        SYNCLINE_CHECK(edit_list(batch, patch));
+                    }
+                }
+                return {};
+            }));
+            if (i % 5000 == 0) std::printf("  %zu of %zu\n", i, trace.txns.size());
+            std::fflush(stdout);
+        }
+    });
+    const Result<std::vector<Bytes>> elements = database.list(key).range(0, -1);
+    if (!elements || *elements != letters_of(trace.end)) {
+        std::printf("WRONG: list %s does not end as recorded\n", name.c_str());
+        std::exit(1);
+    }
+    std::printf("%s as a list: %zu elements\n", name.c_str(), elements->size());
+    print("edited through commits", took, "s");
+}
+
 /// What each recorded transaction has seen: for each agent how many of its transactions.
 std::vector<std::vector<std::size_t>> pasts_of(const TextTrace& trace) {
     std::vector<std::vector<std::size_t>> after;
@@ -322,6 +377,11 @@ int main(int arguments, char** values) {
         arguments > 1 ? std::filesystem::path(values[1]) : std::filesystem::temp_directory_path();
     scratch = base / "syncline-text-bench";
     std::filesystem::remove_all(scratch);
+    if (arguments > 3 && std::string(values[2]) == "list") {
+        one_list(values[3]);
+        std::filesystem::remove_all(scratch);
+        return 0;
+    }
     one_writer("automerge-paper", 1000, SIZE_MAX);
     if (arguments > 2 && std::string(values[2]) == "paper") {
         std::filesystem::remove_all(scratch);
