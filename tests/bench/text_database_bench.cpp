@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <deque>
 #include <filesystem>
+#include <optional>
 #include <set>
 #include <vector>
 
@@ -183,35 +184,48 @@ std::vector<Bytes> letters_of(const std::string& text) {
     return letters;
 }
 
-Result<void> edit_list(Batch& batch, const TextTrace::Patch& patch) {
-    const syncline::ListHandle list = batch.list(key);
-    auto index = static_cast<std::int64_t>(patch.position);
-    for (std::uint64_t i = 0; i < patch.erased; ++i) {
-        SYNCLINE_TRY(const bool there, list.remove(index));
-        if (!there) return syncline::Error{syncline::Code::corrupt, "an element is missing"};
+/// One element put in, or taken out.
+struct ListEdit {
+    std::int64_t index;
+    std::optional<Bytes> put;
+};
+
+std::vector<ListEdit> list_edits_of(const TextTrace& trace) {
+    std::vector<ListEdit> edits;
+    for (const TextTrace::Txn& txn : trace.txns) {
+        for (const TextTrace::Patch& patch : txn.patches) {
+            auto index = static_cast<std::int64_t>(patch.position);
+            edits.insert(edits.end(), patch.erased, ListEdit{index, std::nullopt});
+            for (Bytes& letter : letters_of(patch.inserted)) {
+                edits.push_back(ListEdit{index++, std::move(letter)});
+            }
+        }
     }
-    for (const Bytes& letter : letters_of(patch.inserted)) {
-        SYNCLINE_CHECK(list.insert(index++, letter));
-    }
-    return {};
+    return edits;
+}
+
+Result<void> edit(const syncline::ListHandle& list, const ListEdit& edit) {
+    if (edit.put) return list.insert(edit.index, *edit.put);
+    SYNCLINE_TRY(const bool there, list.remove(edit.index));
+    if (there) return {};
+    return syncline::Error{syncline::Code::corrupt, "an element is missing"};
 }
 
 void one_list(const std::string& name) {
     constexpr std::size_t together = 100;
     const TextTrace trace = syncline::test::load_trace("sequential/" + name);
+    const std::vector<ListEdit> edits = list_edits_of(trace);
     const Database database = open(name + "-list");
     const double took = seconds([&] {
-        for (std::size_t i = 0; i < trace.txns.size(); i += together) {
-            const std::size_t end = std::min(trace.txns.size(), i + together);
+        for (std::size_t i = 0; i < edits.size(); i += together) {
             must(database.batch([&](Batch& batch) -> Result<void> {
-                for (std::size_t at = i; at < end; ++at) {
-                    for (const TextTrace::Patch& patch : trace.txns[at].patches) {
-                        SYNCLINE_CHECK(edit_list(batch, patch));
-                    }
+                const syncline::ListHandle list = batch.list(key);
+                for (std::size_t at = i; at < std::min(edits.size(), i + together); ++at) {
+                    SYNCLINE_CHECK(edit(list, edits[at]));
                 }
                 return {};
             }));
-            if (i % 5000 == 0) std::printf("  %zu of %zu\n", i, trace.txns.size());
+            if (i % 10000 == 0) std::printf("  %zu of %zu\n", i, edits.size());
             std::fflush(stdout);
         }
     });
@@ -220,7 +234,8 @@ void one_list(const std::string& name) {
         std::printf("WRONG: list %s does not end as recorded\n", name.c_str());
         std::exit(1);
     }
-    std::printf("%s as a list: %zu elements\n", name.c_str(), elements->size());
+    std::printf("%s as a list: %zu edits, %zu elements\n", name.c_str(), edits.size(),
+                elements->size());
     print("edited through commits", took, "s");
 }
 
