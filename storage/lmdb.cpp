@@ -162,12 +162,6 @@ Result<Tables> open_tables(MDB_env* environment) {
     return tables;
 }
 
-Result<void> sync_directory(const std::string& path) {
-    const Descriptor directory(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (directory.get() < 0 || ::fsync(directory.get()) != 0) return failure("sync " + path, errno);
-    return {};
-}
-
 bool exists(const std::string& path) {
     struct stat status {};
     return ::stat(path.c_str(), &status) == 0;

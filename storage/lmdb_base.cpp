@@ -76,6 +76,12 @@ Result<void> check(const char* action, int answer) {
     return failure(action, answer);
 }
 
+Result<void> sync_directory(const std::string& path) {
+    const Descriptor directory(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (directory.get() < 0 || ::fsync(directory.get()) != 0) return failure("sync " + path, errno);
+    return {};
+}
+
 MDB_val to_val(BytesView bytes) {
     // LMDB takes keys through a pointer to mutable bytes and leaves them alone.
     return MDB_val{bytes.size(), const_cast<char*>(bytes.data())};
@@ -690,8 +696,8 @@ private:
     /// What reader_ has. Used: by this turn of the owning thread. Idle: since its last turn.
     std::atomic<View> view_{View::none};
     std::uint64_t view_changes_ = 0;  ///< owning thread: changes_ when the view was made
-    std::atomic<std::uint64_t> changes_{
-        0};                          ///< commits begun and ended: odd while one is under way
+    /// Commits begun and ended: odd while one is under way.
+    std::atomic<std::uint64_t> changes_{0};
     std::optional<Error> unmapped_;  ///< owning thread: there is no map any more
     std::deque<Bytes> joined_;       ///< owning thread: rows in chunks that this turn looked at
     /// Held, shared, by whoever has a transaction that the owning thread did not begin; alone by

@@ -21,6 +21,9 @@ constexpr std::string_view format_key = "version";
 Error failure(const std::string& action, int answer);
 Result<void> check(const char* action, int answer);
 
+/// What was made, renamed or removed in it is durable.
+Result<void> sync_directory(const std::string& path);
+
 MDB_val to_val(BytesView bytes);
 BytesView to_view(const MDB_val& value);
 

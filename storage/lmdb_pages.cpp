@@ -81,7 +81,7 @@ struct MetaPages {
     std::size_t page_bytes = 0;
 };
 
-/// Damaged or torn pages: whoever opens the file finds that out.
+/// Damaged or torn pages are no error here: `sound` says it.
 Result<MetaPages> read_meta_pages(int file) {
     MetaPages pages;
     SYNCLINE_TRY(pages.bytes[0], read_from(file, 0, meta_bytes));

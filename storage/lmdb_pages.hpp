@@ -41,8 +41,8 @@ using PageProgress = std::function<bool(std::uint64_t done, std::uint64_t total)
 Result<PageReport> walk_lmdb_pages(const std::string& data_file, const PageRowCheck& check_row,
                                    const PageProgress& progress);
 
-/// The number of the last commit, as LMDB's newer meta page has it; 0: neither can be read. Error
-/// io.
+/// The number of the last commit, as LMDB's newer meta page has it; 0: one of the two is damaged.
+/// Error io.
 Result<std::uint64_t> last_lmdb_commit(const std::string& data_file);
 
 /// Makes commit `number`, if it is the last one, not to have been: LMDB will open the state before

@@ -7,11 +7,11 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
-#include <cstring>
 
 #include "core/base/bytes.hpp"
 #include "core/base/hash.hpp"
 #include "core/base/limits.hpp"
+#include "storage/lmdb_base.hpp"
 #include "storage/lmdb_pages.hpp"
 
 namespace syncline {
@@ -27,18 +27,6 @@ constexpr std::chrono::microseconds idle_piece{200};
 constexpr int pause_ratio = 3;
 constexpr std::chrono::milliseconds pause_max{20};
 
-Error system_error(const std::string& action, int number) {
-    const bool space = number == ENOSPC || number == EDQUOT;
-    return Error{space ? Code::no_space : Code::io,
-                 "base: " + action + ": " + std::strerror(number)};
-}
-
-Result<void> sync_directory(const std::string& path) {
-    const Descriptor directory(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (directory.get() >= 0 && ::fsync(directory.get()) == 0) return {};
-    return system_error("sync " + path, errno);
-}
-
 Bytes encode_mark(std::uint64_t number) {
     Bytes bytes;
     ByteWriter out(bytes);
@@ -53,8 +41,8 @@ Result<void> ProvisionalMark::set(std::uint64_t number) {
     const std::string name = base_path_ + mark_name;
     if (file_.get() < 0) {
         Descriptor made(::open(name.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
-        if (made.get() < 0) return system_error("make " + name, errno);
-        SYNCLINE_CHECK(sync_directory(base_path_));
+        if (made.get() < 0) return lmdb::failure("make " + name, errno);
+        SYNCLINE_CHECK(lmdb::sync_directory(base_path_));
         file_ = std::move(made);
     }
     // Should this fail, a number may be on disk all the same; 0 is known to be only when it is.
@@ -62,9 +50,9 @@ Result<void> ProvisionalMark::set(std::uint64_t number) {
     const Bytes bytes = encode_mark(number);
     const ssize_t written = ::pwrite(file_.get(), bytes.data(), bytes.size(), 0);
     if (written != static_cast<ssize_t>(bytes.size())) {
-        return system_error("write " + name, written < 0 ? errno : ENOSPC);
+        return lmdb::failure("write " + name, written < 0 ? errno : ENOSPC);
     }
-    if (::fdatasync(file_.get()) != 0) return system_error("sync " + name, errno);
+    if (::fdatasync(file_.get()) != 0) return lmdb::failure("sync " + name, errno);
     number_ = number;
     return {};
 }
@@ -74,10 +62,10 @@ Result<std::uint64_t> ProvisionalMark::read(const std::string& base_path) {
     const std::string name = base_path + mark_name;
     const Descriptor file(::open(name.c_str(), O_RDONLY | O_CLOEXEC));
     if (file.get() < 0 && errno == ENOENT) return std::uint64_t{0};
-    if (file.get() < 0) return system_error("open " + name, errno);
+    if (file.get() < 0) return lmdb::failure("open " + name, errno);
     Bytes bytes(mark_bytes, '\0');
     const ssize_t got = ::pread(file.get(), bytes.data(), bytes.size(), 0);
-    if (got < 0) return system_error("read " + name, errno);
+    if (got < 0) return lmdb::failure("read " + name, errno);
     const std::uint64_t number = ByteReader(bytes).u64();
     const bool sound = got == static_cast<ssize_t>(mark_bytes) && bytes == encode_mark(number);
     return sound ? number : 0;
@@ -86,7 +74,7 @@ Result<std::uint64_t> ProvisionalMark::read(const std::string& base_path) {
 Result<void> take_back_provisional(const std::string& base_path) {
     SYNCLINE_TRY(const std::uint64_t number, ProvisionalMark::read(base_path));
     if (number == 0) return {};
-    SYNCLINE_CHECK(take_back_lmdb_commit(base_path + "/data.mdb", number));
+    SYNCLINE_CHECK(take_back_lmdb_commit(base_path + lmdb::data_name, number));
     return ProvisionalMark(base_path).set(0);
 }
 
@@ -113,14 +101,14 @@ Result<void> write_back_gradually(int file, Haste& haste) {
     constexpr unsigned flags =
         SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER;
     struct stat status {};
-    if (::fstat(file, &status) != 0) return system_error("look at the data file", errno);
+    if (::fstat(file, &status) != 0) return lmdb::failure("look at the data file", errno);
     const auto end = static_cast<off64_t>(status.st_size);
     for (off64_t from = 0; from < end && !haste.waited_for(); from += write_back_bytes) {
         const Clock::time_point begun = Clock::now();
         if (::sync_file_range(file, from, write_back_bytes, flags) != 0) {
             const bool unknown = errno == ENOSYS || errno == EOPNOTSUPP || errno == EINVAL ||
                                  errno == ESPIPE || errno == EBADF;
-            if (!unknown) return system_error("write back", errno);
+            if (!unknown) return lmdb::failure("write back", errno);
             return {};  // not to be had with this file: the sync does all
         }
         const Clock::duration took = Clock::now() - begun;

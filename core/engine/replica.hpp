@@ -493,7 +493,7 @@ private:
     std::uint64_t retention_ms_ = 0;  // steady; when the log was last looked at for its age
 
     bool checkpoint_requested_ = false;
-    bool checkpoint_hurried_ = false;   ///< the one under way was requested
+    bool checkpoint_hurried_ = false;   ///< the one under way is waited for
     Position checkpoint_position_ = 0;  // of the last finished one
     Position base_position_ = 0;  // its rows rest on this much of the log: a barrier may follow
     std::optional<std::uint64_t> checkpoint_log_id_;  // as the base remembers it
