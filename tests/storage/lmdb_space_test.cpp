@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "storage/lmdb.hpp"
+#include "tests/storage/base_files.hpp"
 #include "tests/storage/temporary_directory.hpp"
 
 namespace syncline {
@@ -16,12 +17,6 @@ BOOST_AUTO_TEST_SUITE(lmdb_space)
 namespace {
 
 constexpr std::uint64_t mib = 1ULL << 20;
-
-std::unique_ptr<Base> open_base(const std::string& path, const LmdbOptions& options) {
-    auto base = open_lmdb_base(path, options);
-    BOOST_REQUIRE_MESSAGE(base.has_value(), (base ? "" : base.error().message));
-    return std::move(base).value();
-}
 
 Bytes key_of(int number) {
     return "key " + std::to_string(1000000 + number);

@@ -6,11 +6,10 @@
 
 #include <atomic>
 #include <boost/test/unit_test.hpp>
-#include <fstream>
-#include <iterator>
 #include <thread>
 
 #include "core/base/hash.hpp"
+#include "tests/storage/base_files.hpp"
 #include "tests/storage/temporary_directory.hpp"
 #include "tests/support/seeds.hpp"
 
@@ -20,26 +19,14 @@ namespace {
 
 constexpr LmdbOptions small_map = {16ULL << 20};
 
-std::unique_ptr<Base> open_base(const std::string& path, LmdbOptions options = small_map) {
-    auto base = open_lmdb_base(path, options);
-    BOOST_REQUIRE_MESSAGE(base.has_value(), (base ? "" : base.error().message));
-    return std::move(base).value();
+std::unique_ptr<Base> open_base(const std::string& path) {
+    return open_base(path, small_map);
 }
 
 void commit_row(Base& base, Table table, const Bytes& key, const Bytes& value) {
     BaseChanges changes;
     changes[static_cast<std::size_t>(table)][key] = value;
     BOOST_REQUIRE(base.commit(changes).has_value());
-}
-
-Bytes read_file(const std::string& path) {
-    std::ifstream file(path, std::ios::binary);
-    return Bytes(std::istreambuf_iterator<char>(file), {});
-}
-
-void write_file(const std::string& path, BytesView bytes) {
-    std::ofstream file(path, std::ios::binary | std::ios::trunc);
-    file.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
 }
 
 /// A base with one row whose stored bytes `damage` then changes in the file, wherever they stand.

@@ -5,11 +5,9 @@
 #include <boost/test/unit_test.hpp>
 #include <cstring>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <thread>
 
-#include "storage/lmdb.hpp"
+#include "tests/storage/base_files.hpp"
 #include "tests/storage/temporary_directory.hpp"
 
 namespace syncline {
@@ -22,26 +20,10 @@ constexpr LmdbOptions at_once = {16ULL << 20};
 constexpr std::size_t page_bytes = 4096;
 constexpr std::size_t meta_number_at = 144;
 
-std::unique_ptr<Base> open_base(const std::string& path, const LmdbOptions& options) {
-    auto base = open_lmdb_base(path, options);
-    BOOST_REQUIRE_MESSAGE(base.has_value(), (base ? "" : base.error().message));
-    return std::move(base).value();
-}
-
 void put(Base& base, const Bytes& key, const Bytes& value) {
     BaseChanges changes;
     changes[0][key] = value;
     BOOST_REQUIRE(base.commit(changes).has_value());
-}
-
-Bytes read_file(const std::string& path) {
-    std::ifstream file(path, std::ios::binary);
-    return Bytes(std::istreambuf_iterator<char>(file), {});
-}
-
-void write_file(const std::string& path, BytesView bytes) {
-    std::ofstream file(path, std::ios::binary | std::ios::trunc);
-    file.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
 }
 
 std::uint64_t last_number(const std::string& base_path) {
@@ -56,26 +38,29 @@ std::uint64_t marked(const std::string& base_path) {
     return *number;
 }
 
-/// As if the last commit had been made without a sync, and the power had gone.
-void mark_last(const std::string& base_path) {
-    BOOST_REQUIRE(ProvisionalMark(base_path).set(last_number(base_path)).has_value());
-}
+/// Two commits, of which the second changes what the first one put. It is marked: as if it had been
+/// made without a sync, and the power had gone.
+struct MarkedBase {
+    MarkedBase() {
+        {
+            const auto base = open_base(path, at_once);
+            put(*base, "key", "before");
+            put(*base, "key", "after");
+        }
+        number = last_number(path);
+        BOOST_REQUIRE(ProvisionalMark(path).set(number).has_value());
+        mark = read_file(path + "/PROVISIONAL");
+    }
 
-/// Two commits, the second of which changes what the first one put.
-void make(const std::string& path) {
-    const auto base = open_base(path, at_once);
-    put(*base, "key", "before");
-    put(*base, "key", "after");
-}
+    TemporaryDirectory directory;
+    std::string path = directory.path("base");
+    std::uint64_t number = 0;  ///< of the second one
+    Bytes mark;                ///< as it stands in its file
+};
 
 }  // namespace
 
-BOOST_AUTO_TEST_CASE(last_commit_is_taken_back_and_only_once) {
-    const TemporaryDirectory directory;
-    const std::string path = directory.path("base");
-    make(path);
-    mark_last(path);
-    const std::uint64_t number = last_number(path);
+BOOST_FIXTURE_TEST_CASE(last_commit_is_taken_back_and_only_once, MarkedBase) {
     {
         const auto base = open_base(path, at_once);
         BOOST_TEST(base->get(Table::cells, "key")->value() == "before");
@@ -87,12 +72,7 @@ BOOST_AUTO_TEST_CASE(last_commit_is_taken_back_and_only_once) {
     BOOST_TEST(base->get(Table::cells, "key")->value() == "another");
 }
 
-BOOST_AUTO_TEST_CASE(commits_after_it_make_it_durable) {
-    const TemporaryDirectory directory;
-    const std::string path = directory.path("base");
-    make(path);
-    mark_last(path);
-    const Bytes mark = read_file(path + "/PROVISIONAL");
+BOOST_FIXTURE_TEST_CASE(commits_after_it_make_it_durable, MarkedBase) {
     write_file(path + "/PROVISIONAL", "");
     {
         const auto base = open_base(path, at_once);
@@ -104,12 +84,7 @@ BOOST_AUTO_TEST_CASE(commits_after_it_make_it_durable) {
     BOOST_TEST(base->get(Table::cells, "other")->value() == "value");
 }
 
-BOOST_AUTO_TEST_CASE(torn_mark_is_none) {
-    const TemporaryDirectory directory;
-    const std::string path = directory.path("base");
-    make(path);
-    mark_last(path);
-    const Bytes mark = read_file(path + "/PROVISIONAL");
+BOOST_FIXTURE_TEST_CASE(torn_mark_is_none, MarkedBase) {
     BOOST_TEST(mark.size() == 16U);
     for (std::size_t kept = 0; kept < mark.size(); ++kept) {
         Bytes torn = mark.substr(0, kept);
@@ -120,12 +95,7 @@ BOOST_AUTO_TEST_CASE(torn_mark_is_none) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(without_a_state_before_it_is_damage) {
-    const TemporaryDirectory directory;
-    const std::string path = directory.path("base");
-    make(path);
-    mark_last(path);
-    const std::uint64_t number = last_number(path);
+BOOST_FIXTURE_TEST_CASE(without_a_state_before_it_is_damage, MarkedBase) {
     Bytes content = read_file(path + "/data.mdb");
     const std::uint64_t wrong = number - 3;
     const std::size_t page = (number - 1) % 2;
@@ -137,13 +107,7 @@ BOOST_AUTO_TEST_CASE(without_a_state_before_it_is_damage) {
     BOOST_TEST(read_file(path + "/data.mdb") == content);
 }
 
-BOOST_AUTO_TEST_CASE(taking_back_can_be_repeated) {
-    const TemporaryDirectory directory;
-    const std::string path = directory.path("base");
-    make(path);
-    mark_last(path);
-    const Bytes mark = read_file(path + "/PROVISIONAL");
-    const std::uint64_t number = last_number(path);
+BOOST_FIXTURE_TEST_CASE(taking_back_can_be_repeated, MarkedBase) {
     BOOST_REQUIRE(take_back_provisional(path).has_value());
     const Bytes content = read_file(path + "/data.mdb");
     BOOST_TEST(marked(path) == 0U);
