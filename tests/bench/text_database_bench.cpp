@@ -1,10 +1,10 @@
 /// Recorded texts through the embedded database, log, LMDB and messages included: one writer in
 /// transactions of several sizes; several writers, each a database, who see of each other what the
 /// record says. Every text must end as recorded, else the program fails.
-/// Run in the project's folder: build/release/tests/bench_text_database [DIRECTORY [paper|list
-/// NAME]] With "paper" only one text is typed, the first one. With "list" the text of that name is
-/// a list instead, an element for each letter: minutes, because an index in a list is counted from
-/// its end.
+/// Run in the project's folder: build/release/tests/bench_text_database [DIRECTORY [MODE]]
+/// MODE "paper": only one text is typed, the first one.
+/// MODE "list NAME": the text of that name is a list, an element for each letter. Takes minutes,
+/// because an index in a list is counted from its end.
 #include <chrono>
 #include <cstdio>
 #include <deque>

@@ -313,8 +313,7 @@ private:
         }
         std::printf(
             "%zu states: %zu inside creation, %zu inside recovery, %zu with a provisional commit, "
-            "%zu "
-            "torn, %zu with open names; %zu opens, 0 failures\n",
+            "%zu torn, %zu with open names; %zu opens, 0 failures\n",
             f.states, f.in_creation, f.in_recovery, f.provisional, f.torn, f.names, f.opens);
     }
 
