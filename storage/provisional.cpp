@@ -97,23 +97,23 @@ void Haste::pause(std::chrono::steady_clock::duration time) {
 }
 
 Result<void> write_back_gradually(int file, Haste& haste) {
-    using Clock = std::chrono::steady_clock;
+    using SteadyClock = std::chrono::steady_clock;
     constexpr unsigned flags =
         SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER;
     struct stat status {};
     if (::fstat(file, &status) != 0) return lmdb::failure("look at the data file", errno);
     const auto end = static_cast<off64_t>(status.st_size);
     for (off64_t from = 0; from < end && !haste.waited_for(); from += write_back_bytes) {
-        const Clock::time_point begun = Clock::now();
+        const SteadyClock::time_point begun = SteadyClock::now();
         if (::sync_file_range(file, from, write_back_bytes, flags) != 0) {
             const bool unknown = errno == ENOSYS || errno == EOPNOTSUPP || errno == EINVAL ||
                                  errno == ESPIPE || errno == EBADF;
             if (!unknown) return lmdb::failure("write back", errno);
             return {};  // not to be had with this file: the sync does all
         }
-        const Clock::duration took = Clock::now() - begun;
+        const SteadyClock::duration took = SteadyClock::now() - begun;
         if (took > idle_piece) {
-            haste.pause(std::min<Clock::duration>(pause_ratio * took, pause_max));
+            haste.pause(std::min<SteadyClock::duration>(pause_ratio * took, pause_max));
         }
     }
     return {};
