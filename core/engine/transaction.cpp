@@ -223,29 +223,29 @@ Result<void> Transaction::scan_stored(BytesView key, CellType type, std::optiona
 }
 
 Result<void> Transaction::scan_list(BytesView key, WalkOrder walk, const CellVisitor& visit) {
+    // Staged ones stand in the order of their positions, as the group's do: both are walked at once.
     constexpr CellType type = CellType::list;
-    std::map<BytesView, const Staged*> staged;  // by position, as the group's elements come
-    const CellName first{Bytes(key), type, std::nullopt};
-    for (auto it = staged_.lower_bound(first); it != staged_.end(); ++it) {
-        const auto& [name, change] = *it;
-        if (std::get<0>(name) != key || std::get<1>(name) != type) break;
-        staged.emplace(*std::get<2>(name), &change);
-    }
+    constexpr auto next_type = static_cast<CellType>(static_cast<int>(type) + 1);
+    const auto begin = staged_.lower_bound(CellName{Bytes(key), type, std::nullopt});
+    const auto end = staged_.lower_bound(CellName{Bytes(key), next_type, std::nullopt});
     const bool ascending = walk == WalkOrder::ascending;
+    auto next = ascending ? begin : end;
     bool go_on = true;
-    // Visits what is staged in front of `bound` (nothing: all), and takes it out.
+    // Visits what is staged up to `bound` (nothing: all). True: `bound` itself is.
     const auto visit_staged = [&](std::optional<BytesView> bound) {
-        while (go_on && !staged.empty()) {
-            const auto next = ascending ? staged.begin() : std::prev(staged.end());
-            if (bound && (ascending ? next->first > *bound : next->first < *bound)) return;
-            const Cell cell = after(*next->second);
-            if (cell.live()) go_on = visit(next->first, cell);
-            staged.erase(next);
+        while (go_on && next != (ascending ? end : begin)) {
+            const auto at = ascending ? next : std::prev(next);
+            const Bytes& position = std::get<2>(at->first).value();
+            if (bound && (ascending ? position > *bound : position < *bound)) return false;
+            const Cell cell = after(at->second);
+            if (cell.live()) go_on = visit(position, cell);
+            next = ascending ? std::next(at) : at;
+            if (bound && position == *bound) return true;
         }
+        return false;
     };
     const auto visit_group = [&](BytesView position, const Cell& cell) {
-        const bool is_staged = staged.contains(position);
-        visit_staged(position);
+        const bool is_staged = visit_staged(position);
         if (!is_staged && go_on && cell.live()) go_on = visit(position, cell);
         return go_on;
     };
