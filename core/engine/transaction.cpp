@@ -223,7 +223,7 @@ Result<void> Transaction::scan_stored(BytesView key, CellType type, std::optiona
 }
 
 Result<void> Transaction::scan_list(BytesView key, WalkOrder walk, const CellVisitor& visit) {
-    // Staged ones stand in the order of their positions, as the group's do: both are walked at once.
+    // Staged elements stand in order of position, as the others do: both are walked at once.
     constexpr CellType type = CellType::list;
     constexpr auto next_type = static_cast<CellType>(static_cast<int>(type) + 1);
     const auto begin = staged_.lower_bound(CellName{Bytes(key), type, std::nullopt});
