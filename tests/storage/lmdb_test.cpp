@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <boost/test/unit_test.hpp>
+#include <map>
 #include <thread>
 
 #include "core/base/hash.hpp"
@@ -80,6 +81,58 @@ BOOST_AUTO_TEST_CASE(rows_survive_reopening_in_order_and_by_table) {
     keys.clear();
     BOOST_REQUIRE(base->scan(Table::cells, "z", collect).has_value());
     BOOST_TEST(keys.empty());
+}
+
+/// Long and short ones, with a common beginning or none, above and below 0x80.
+BOOST_AUTO_TEST_CASE(rows_stand_in_the_order_of_their_bytes) {
+    const TemporaryDirectory directory;
+    const auto base = open_base(directory.path("base"));
+    test::SeededRandom random(1);
+    constexpr std::string_view letters("\x00\x01\x7f\x80\xff", 5);
+    std::map<Bytes, Bytes> rows;
+    for (std::size_t i = 0; i < 2000; ++i) {
+        Bytes key;
+        for (std::size_t size = 1 + random.next() % 20; key.size() < size;) {
+            key.push_back(letters[random.next() % letters.size()]);
+        }
+        rows[key] = std::to_string(i);
+    }
+    // Each commit holds rows from everywhere, and pages are split in all places.
+    for (std::size_t part = 0; part < 20; ++part) {
+        BaseChanges changes;
+        for (const auto& [key, value] : rows) {
+            if (std::stoul(value) % 20 == part) changes[0][key] = value;
+        }
+        BOOST_REQUIRE(base->commit(changes).has_value());
+    }
+    std::vector<std::pair<Bytes, Bytes>> found;
+    BOOST_REQUIRE(base->scan(Table::cells, {}, {},
+                             [&](BytesView key, BytesView value) {
+                                 found.emplace_back(key, value);
+                                 return true;
+                             })
+                      .has_value());
+    BOOST_CHECK((found == std::vector<std::pair<Bytes, Bytes>>(rows.begin(), rows.end())));
+    for (const auto& [key, value] : rows) {
+        BOOST_REQUIRE(base->get(Table::cells, key).value() == value);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_table_is_empty_until_it_holds_a_row_and_again_behind_its_last) {
+    const TemporaryDirectory directory;
+    const auto base = open_base(directory.path("base"));
+    for (unsigned round = 0; round < 3; ++round) {
+        BOOST_CHECK(!base->get(Table::counts, "k").value());
+        base->end_turn();
+        commit_row(*base, Table::counts, "k", "1");
+        BOOST_CHECK(base->get(Table::counts, "k").value() == "1");
+        BOOST_CHECK(!base->get(Table::counts, "l").value());
+        base->end_turn();
+        BaseChanges changes;
+        changes[static_cast<std::size_t>(Table::counts)]["k"] = std::nullopt;
+        BOOST_REQUIRE(base->commit(changes).has_value());
+    }
+    BOOST_CHECK(!base->get(Table::counts, "k").value());
 }
 
 BOOST_AUTO_TEST_CASE(a_turn_reads_one_state) {
