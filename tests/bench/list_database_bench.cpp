@@ -33,7 +33,8 @@ using syncline::test::TraceWriters;
 
 constexpr BytesView list_key = "l";
 constexpr BytesView text_key = "t";
-constexpr std::size_t together = 10;  // recorded transactions in one of ours
+constexpr std::size_t together = 10;         // recorded transactions in one of ours
+constexpr std::size_t edits_together = 100;  // of one writer
 
 std::filesystem::path scratch;
 
@@ -75,13 +76,28 @@ Result<void> remove(const syncline::ListHandle& list, std::int64_t index) {
     return syncline::Error{syncline::Code::corrupt, "an element is missing"};
 }
 
-Result<void> edit(const syncline::ListHandle& list, const TextTrace::Patch& patch) {
-    auto index = static_cast<std::int64_t>(patch.position);
-    for (std::uint64_t i = 0; i < patch.erased; ++i) SYNCLINE_CHECK(remove(list, index));
-    for (const Bytes& letter : letters_of(patch.inserted)) {
-        SYNCLINE_CHECK(list.insert(index++, letter));
+/// One element put in, or taken out.
+struct Edit {
+    std::int64_t index;
+    std::optional<Bytes> put;
+};
+
+std::vector<Edit> edits_of(const TextTrace& trace) {
+    std::vector<Edit> edits;
+    for (const TextTrace::Txn& txn : trace.txns) {
+        for (const TextTrace::Patch& patch : txn.patches) {
+            auto index = static_cast<std::int64_t>(patch.position);
+            edits.insert(edits.end(), patch.erased, Edit{index, std::nullopt});
+            for (Bytes& letter : letters_of(patch.inserted)) {
+                edits.push_back(Edit{index++, std::move(letter)});
+            }
+        }
     }
-    return {};
+    return edits;
+}
+
+Result<void> make(const syncline::ListHandle& list, const Edit& edit) {
+    return edit.put ? list.insert(edit.index, *edit.put) : remove(list, edit.index);
 }
 
 template <typename Run>
@@ -95,21 +111,20 @@ void timed(const Run& run) {
 
 void one_writer(const std::string& name) {
     const TextTrace trace = syncline::test::load_trace(name);
-    const std::size_t count = trace.txns.size();
-    std::printf("%s: %zu recorded transactions\n", name.c_str(), count);
+    const std::vector<Edit> edits = edits_of(trace);
+    std::printf("%s: %zu recorded transactions, %zu elements put in or taken out\n", name.c_str(),
+                trace.txns.size(), edits.size());
     const Database database = open("list");
     timed([&] {
-        for (std::size_t i = 0; i < count; i += together) {
+        for (std::size_t i = 0; i < edits.size(); i += edits_together) {
             must(database.batch([&](Batch& batch) -> Result<void> {
-                for (std::size_t at = i; at < std::min(count, i + together); ++at) {
-                    for (const TextTrace::Patch& patch : trace.txns[at].patches) {
-                        SYNCLINE_CHECK(edit(batch.list(list_key), patch));
-                    }
+                const syncline::ListHandle list = batch.list(list_key);
+                for (std::size_t at = i; at < std::min(edits.size(), i + edits_together); ++at) {
+                    SYNCLINE_CHECK(make(list, edits[at]));
                 }
                 return {};
             }));
-            if (i / 50000 == (i + together) / 50000) continue;
-            std::printf("  %zu done\n", i + together);
+            if (i % 100000 == 0) std::printf("  %zu done\n", i);
             std::fflush(stdout);
         }
     });
