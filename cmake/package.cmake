@@ -15,7 +15,8 @@ target_include_directories(syncline_package
   INTERFACE $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
 target_link_libraries(syncline_package
   PUBLIC Threads::Threads
-  PRIVATE fmt::fmt spdlog::spdlog PkgConfig::xxhash PkgConfig::lmdb PkgConfig::uv OpenSSL::Crypto)
+  PRIVATE fmt::fmt spdlog::spdlog PkgConfig::xxhash PkgConfig::lmdb PkgConfig::zstd PkgConfig::uv
+          OpenSSL::Crypto)
 
 install(TARGETS syncline_package EXPORT syncline DESTINATION ${CMAKE_INSTALL_LIBDIR})
 # The public headers include each other by relative paths, so that they are installed as they are.

@@ -110,6 +110,7 @@ Result<void> Server::open_replica() {
     options.sync_interval_ms = options_.sync_interval_ms;
     options.replicas = options_.replicas;
     options.policies = options_.policies;
+    if (!options_.peer_compression) options.compressed_bytes_min = 0;
     options.space = options_.space;
     options.log_retention = options_.log_retention;
     options.primary_backup.mode = options_.replication;

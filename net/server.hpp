@@ -36,6 +36,7 @@ struct ServerOptions {
     bool init = false;                       ///< founds a cluster although peers are given
     unsigned replicas = 0;                   ///< of the cluster; 0: not declared
     KeyPolicies policies;                    ///< the same at all replicas
+    bool peer_compression = true;            ///< of large messages to peers
     bool conflict_values = true;             ///< records of conflicts keep values, up to 1 KiB
     std::uint64_t checkpoint_interval_ms = limits::checkpoint_interval_ms;
     Durability durability = Durability::always;

@@ -100,6 +100,11 @@ constexpr std::uint64_t link_window_bytes = 4 * mib;
 constexpr std::size_t batch_bytes_target = 256 * kib;
 /// A transaction that would make a BATCH larger than this goes in one of its own.
 constexpr std::size_t batch_bytes_max = 1 * mib;
+/// Messages of this size are worth being compressed: smaller ones are those of a replica that has
+/// little to say, and keep their latency.
+constexpr std::size_t compressed_bytes_min = 4 * kib;
+/// Longer ones are sent as they are, so that no few bytes can ask a peer for more memory than this.
+constexpr std::size_t compressed_bytes_max = 16 * mib;
 constexpr std::uint64_t heartbeat_ms = 500;
 /// A transaction whose clock is further ahead pauses the link.
 constexpr std::uint64_t clock_offset_ms_max = 10000;

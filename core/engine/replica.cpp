@@ -270,6 +270,11 @@ void Replica::receive(LinkId link_id, std::uint8_t type, BytesView payload) {
     Link* const link = find(link_id);
     if (link == nullptr || failure_) return;
     note_turn();
+    if (type == static_cast<std::uint8_t>(MessageType::compressed)) {
+        const Result<WireMessage> inner = decompress_message(payload);
+        if (!inner) return close(link_id, inner.error());
+        return receive(link_id, inner->type, inner->payload);
+    }
     const Result<Message> message = decode_message(type, payload);
     if (!message) return close(link_id, message.error());
     const bool session = type >= static_cast<std::uint8_t>(MessageType::session_open);
@@ -304,7 +309,9 @@ void Replica::tick() {
 }
 
 void Replica::send(LinkId link, std::uint8_t type, Bytes payload) {
-    outbox_.messages.push_back(Outgoing{link, type, std::move(payload)});
+    WireMessage message{type, std::move(payload)};
+    if (Link* const to = find(link)) to->compress(message);
+    outbox_.messages.push_back(Outgoing{link, message.type, std::move(message.payload)});
 }
 
 void Replica::close(LinkId link, Error error) {

@@ -45,6 +45,8 @@ struct ReplicaOptions {
     std::uint64_t checkpoint_log_bytes = limits::checkpoint_log_bytes;
     std::uint64_t checkpoint_interval_ms = limits::checkpoint_interval_ms;
     std::size_t batch_bytes_target = limits::batch_bytes_target;
+    /// Rows and events for peers are compressed from so many bytes on; 0: never.
+    std::size_t compressed_bytes_min = limits::compressed_bytes_min;
     ConflictOptions conflicts;
     /// Of the whole cluster, this one included; 0: not declared, and nothing is collected.
     std::size_t replicas = 0;
@@ -112,6 +114,9 @@ struct ReplicaStats {
     std::uint64_t events_duplicate = 0;
     std::uint64_t batches_sent = 0;
     std::uint64_t batches_received = 0;
+    std::uint64_t messages_compressed = 0;
+    std::uint64_t compressible_bytes = 0;  ///< of these messages before
+    std::uint64_t compressed_bytes = 0;    ///< and after
     std::uint64_t sessions_completed = 0;
     std::uint64_t sessions_failed = 0;
     std::uint64_t sessions_served = 0;

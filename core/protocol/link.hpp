@@ -42,6 +42,8 @@ public:
     void request_vote(const Term& wanted);
     /// The peer is in the own term: events may go both ways.
     [[nodiscard]] bool admitted() const;
+    /// Before a message goes out, if the peer takes it so.
+    void compress(WireMessage& message);
     [[nodiscard]] PeerStatus status() const;
     [[nodiscard]] std::string describe() const;
 
@@ -87,6 +89,7 @@ private:
     VersionVector peer_durable_vv_;
     std::optional<Stream> stream_;
     std::uint64_t pulled_ = 0;  // the last generation: each has one stream at most
+    Compressor compressor_;
 
     // As consumer.
     std::uint64_t generation_ = 0;

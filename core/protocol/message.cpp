@@ -8,6 +8,8 @@ namespace {
 
 /// Hashes travel with 5 bytes: see core/merkle/README.md.
 constexpr std::size_t wire_hash_bytes = 5;
+/// Of a HELLO of this version.
+constexpr std::size_t hello_fields = 20;
 
 void pack(Packer& out, const Uuid& uuid) {
     out.bin(to_bytes(uuid));
@@ -125,8 +127,9 @@ void unpack_body(Unpacker& in, Read read) {
 }
 
 void encode(Packer& out, const Hello& hello) {
-    out.array(18);
+    out.array(hello_fields);
     out.uint(hello.version);
+    out.uint(hello.version_oldest);
     pack(out, hello.cluster);
     pack(out, hello.node);
     out.array(2);
@@ -143,11 +146,14 @@ void encode(Packer& out, const Hello& hello) {
     out.uint(hello.replicas);
     pack(out, hello.cut);
     pack(out, hello.policies);
+    out.boolean(hello.takes_compressed);
 }
 
 void decode(Unpacker& in, Hello& hello) {
-    in.array_of(18);
+    const std::size_t fields = in.array();
+    if (fields < hello_fields) in.fail();
     hello.version = in.uint();
+    hello.version_oldest = in.uint();
     hello.cluster = uuid_in(in);
     hello.node = uuid_in(in);
     in.array_of(2);
@@ -164,6 +170,8 @@ void decode(Unpacker& in, Hello& hello) {
     hello.replicas = in.uint();
     hello.cut = unpack_version_vector(in);
     hello.policies = unpack_key_policies(in);
+    hello.takes_compressed = in.boolean();
+    for (std::size_t i = hello_fields; i < fields && in.ok(); ++i) in.skip();
 }
 
 void encode(Packer& out, const Pull& pull) {
@@ -488,6 +496,34 @@ Result<Message> decode_as(BytesView payload) {
     return Message(std::move(message));
 }
 
+/// The two fields in front, which every version has; nothing: it is no HELLO at all.
+std::optional<Hello> hello_versions(BytesView payload) {
+    Unpacker in(payload);
+    Hello hello;
+    if (in.array() < 2) in.fail();
+    hello.version = in.uint();
+    hello.version_oldest = in.uint();
+    return in.ok() ? std::optional(hello) : std::nullopt;
+}
+
+std::string versions_text(std::uint64_t oldest, std::uint64_t latest) {
+    if (oldest >= latest) return std::to_string(latest);
+    return std::to_string(oldest) + " to " + std::to_string(latest);
+}
+
+Result<Message> decode_hello(BytesView payload) {
+    const std::optional<Hello> versions = hello_versions(payload);
+    if (!versions) return Error{Code::corrupt, "a HELLO is damaged"};
+    if (versions->version < protocol_version_oldest ||
+        versions->version_oldest > protocol_version) {
+        return Error{Code::version, "the peer speaks protocol version " +
+                                        versions_text(versions->version_oldest, versions->version) +
+                                        ", this build speaks " +
+                                        versions_text(protocol_version_oldest, protocol_version)};
+    }
+    return decode_as<Hello>(payload);
+}
+
 }  // namespace
 
 MessageType message_type(const Message& message) {
@@ -514,14 +550,8 @@ Bytes encode_message(const Message& message) {
 
 Result<Message> decode_message(std::uint8_t type, BytesView payload) {
     switch (static_cast<MessageType>(type)) {
-        case MessageType::hello: {
-            SYNCLINE_TRY(Message message, decode_as<Hello>(payload));
-            const std::uint64_t version = std::get<Hello>(message).version;
-            if (version == protocol_version) return message;
-            return Error{Code::version, "the peer speaks protocol version " +
-                                            std::to_string(version) + ", this build speaks " +
-                                            std::to_string(protocol_version)};
-        }
+        case MessageType::hello:
+            return decode_hello(payload);
         case MessageType::pull:
             return decode_as<Pull>(payload);
         case MessageType::batch:
@@ -552,8 +582,34 @@ Result<Message> decode_message(std::uint8_t type, BytesView payload) {
             return decode_as<SessionRows>(payload);
         case MessageType::session_close:
             return decode_as<SessionClose>(payload);
+        case MessageType::compressed:
+            break;  // decompress_message() first
     }
     return Error{Code::version, "unknown message type " + std::to_string(type)};
+}
+
+bool is_bulk(MessageType type) {
+    return type == MessageType::batch || type == MessageType::session_rows;
+}
+
+void compress(WireMessage& message, Compressor& compressor) {
+    const auto type = static_cast<MessageType>(message.type);
+    if (!is_bulk(type) || message.payload.size() > limits::compressed_bytes_max) return;
+    std::optional<Bytes> compressed = compressor.compress(message.payload);
+    if (!compressed) return;
+    compressed->insert(compressed->begin(), static_cast<char>(message.type));
+    message =
+        WireMessage{static_cast<std::uint8_t>(MessageType::compressed), std::move(*compressed)};
+}
+
+Result<WireMessage> decompress_message(BytesView payload) {
+    WireMessage message;
+    if (!payload.empty()) message.type = static_cast<std::uint8_t>(payload.front());
+    if (!is_bulk(static_cast<MessageType>(message.type))) {
+        return Error{Code::corrupt, "a message from a peer is compressed and should not be"};
+    }
+    SYNCLINE_TRY(message.payload, decompress(payload.substr(1)));
+    return message;
 }
 
 }  // namespace syncline

@@ -5,6 +5,7 @@
 #include "core/engine/identity.hpp"
 #include "core/engine/key_policies.hpp"
 #include "core/merkle/leaf_sums.hpp"
+#include "core/protocol/compression.hpp"
 #include "core/protocol/term.hpp"
 #include "crdt/hlc.hpp"
 #include "crdt/version_vector.hpp"
@@ -12,8 +13,11 @@
 
 namespace syncline {
 
-/// Version of everything below; in every HELLO. Peers of another version are refused.
-constexpr std::uint64_t protocol_version = 5;
+/// Version of everything below, and the oldest that this build speaks as well; both in every HELLO.
+/// Peers understand each other if neither is older than what the other still speaks; both then
+/// speak the older one's version.
+constexpr std::uint64_t protocol_version = 6;
+constexpr std::uint64_t protocol_version_oldest = 6;
 
 /// Frame types of messages between replicas; smaller numbers belong to the handshake.
 enum class MessageType : std::uint8_t {
@@ -25,6 +29,7 @@ enum class MessageType : std::uint8_t {
     term = 21,
     vote_request = 22,
     vote = 23,
+    compressed = 24,  ///< one of the others: its type, then its payload as a frame of Zstandard
     session_open = 32,
     session_opened = 33,
     session_level = 34,
@@ -36,8 +41,10 @@ enum class MessageType : std::uint8_t {
 };
 
 /// First message on a link, both ways; repeated until the peer's HELLO came.
+/// Later versions may put fields behind the last one, which are passed over.
 struct Hello {
     std::uint64_t version = protocol_version;
+    std::uint64_t version_oldest = protocol_version_oldest;
     Uuid cluster;
     Uuid node;
     Actor actor;
@@ -53,6 +60,7 @@ struct Hello {
     std::uint64_t replicas = 0;  ///< of the cluster, as declared; 0: not declared
     VersionVector cut;           ///< stable
     KeyPolicies policies;
+    bool takes_compressed = true;
 
     bool operator==(const Hello&) const = default;
 };
@@ -239,7 +247,20 @@ MessageType message_type(const Message& message);
 /// The frame's payload.
 Bytes encode_message(const Message& message);
 /// Errors: corrupt for anything encode_message does not write; version for an unknown type or a
-/// HELLO of another protocol version.
+/// HELLO of a version that this build does not speak. Not for what is compressed.
 Result<Message> decode_message(std::uint8_t type, BytesView payload);
+
+/// A message as it travels.
+struct WireMessage {
+    std::uint8_t type = 0;  ///< MessageType
+    Bytes payload;
+};
+
+/// Whether messages of a type are large, and become smaller when they are compressed.
+bool is_bulk(MessageType type);
+/// Compresses a bulk message, if that pays.
+void compress(WireMessage& message, Compressor& compressor);
+/// What was compressed. Errors: those of decompress(); corrupt if it is no bulk message.
+Result<WireMessage> decompress_message(BytesView payload);
 
 }  // namespace syncline

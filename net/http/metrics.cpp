@@ -84,6 +84,11 @@ void add_replica(Replica& replica, Families& out) {
                 stats.events_duplicate);
     out.counter("syncline_batches_sent_total", "Batches sent to peers", stats.batches_sent);
     out.counter("syncline_batches_received_total", "Batches of peers", stats.batches_received);
+    out.counter("syncline_compressible_bytes_total",
+                "Bytes of messages to peers that went compressed, before they were",
+                stats.compressible_bytes);
+    out.counter("syncline_compressed_bytes_total", "Bytes of the same messages as they went",
+                stats.compressed_bytes);
     out.counter("syncline_sessions_completed_total", "Merkle sessions that ended well",
                 stats.sessions_completed);
     out.counter("syncline_sessions_failed_total", "Merkle sessions given up",

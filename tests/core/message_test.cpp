@@ -35,9 +35,9 @@ std::vector<Message> samples() {
     BOOST_REQUIRE(policies.add("=add-wins") && policies.add("blocked:=remove-wins"));
     const LeafSum root{Hash128{0x0123456789abcdef, 0xfedcba9876543210}, 70000};
     return {
-        Hello{protocol_version, some_uuid(1), some_uuid(2), ann, some_vv(), 99, 4096, some_vv(), 16,
-              ReplicationMode::primary_backup, some_term(), "ann", "127.0.0.1:7379", 3, some_vv(),
-              policies},
+        Hello{protocol_version, protocol_version_oldest, some_uuid(1), some_uuid(2), ann, some_vv(),
+              99, 4096, some_vv(), 16, ReplicationMode::primary_backup, some_term(), "ann",
+              "127.0.0.1:7379", 3, some_vv(), policies, true},
         Pull{3, 99, 4096},
         LogBatch{some_term().id, 3, 4096, 5000, {{1, "event bytes"}, {2, "barrier bytes"}}},
         Ack{TermId{}, 3, 5000, some_vv(), true, some_vv(), root.sum, root.count, hlc},
@@ -115,13 +115,35 @@ BOOST_AUTO_TEST_CASE(unknown_types_and_versions_are_refused_by_name) {
     const Result<Message> unknown = decode_message(200, "");
     BOOST_TEST((unknown.error().code == Code::version));
     Hello hello = std::get<Hello>(samples()[0]);
-    hello.version = 1;
-    const Result<Message> newer = decode_message(16, encode_message(hello));
-    BOOST_TEST((newer.error().code == Code::version));
-    BOOST_TEST(newer.error().message == "the peer speaks protocol version 1, this build speaks 5");
+    hello.version = 5;
+    hello.version_oldest = 4;
+    const Result<Message> older = decode_message(16, encode_message(hello));
+    BOOST_TEST((older.error().code == Code::version));
+    BOOST_TEST(older.error().message ==
+               "the peer speaks protocol version 4 to 5, this build speaks 6");
+    // Whose fields are other ones, too.
+    BOOST_TEST((decode_message(16, "\x92\x05\x05").error().code == Code::version));
+    hello.version = 8;
+    hello.version_oldest = 7;
+    BOOST_TEST((decode_message(16, encode_message(hello)).error().code == Code::version));
 }
 
-/// Bytes of version 3 on the wire: a change here is a change of the protocol.
+/// What a later version appends to HELLO is passed over if it speaks ours as well.
+BOOST_AUTO_TEST_CASE(hello_of_a_later_version_is_understood) {
+    Hello hello = std::get<Hello>(samples()[0]);
+    hello.version = 7;
+    Bytes bytes = encode_message(hello);
+    BOOST_REQUIRE((bytes[0] == '\xdc' && bytes[1] == 0 && bytes[2] == 20));
+    bytes[2] = 22;
+    Packer later(bytes);
+    later.uint(1);
+    later.array(2);
+    later.bin("more");
+    later.nil();
+    BOOST_TEST((decode_message(16, bytes).value() == Message(hello)));
+}
+
+/// Bytes of version 6 on the wire: a change here is a change of the protocol.
 BOOST_AUTO_TEST_CASE(golden_bytes) {
     const auto hex = [](std::size_t index) { return to_hex(encode_message(samples()[index])); };
     BOOST_TEST(hex(1) == "930363cd1000");

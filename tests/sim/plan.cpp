@@ -12,6 +12,7 @@ constexpr std::uint64_t later_stream = 6;
 constexpr std::uint64_t collection_stream = 7;
 constexpr std::uint64_t policies_stream = 8;
 constexpr std::uint64_t durability_stream = 9;
+constexpr std::uint64_t compression_stream = 10;
 /// One seed in so many runs in primary-backup mode.
 constexpr std::uint64_t backed_up_rarity = 4;
 
@@ -152,6 +153,11 @@ void choose_durability(Plan& plan) {
     plan.replica.sync_interval_ms = choose<std::uint64_t>(random, {1, 20, 300, 2000});
 }
 
+void choose_compression(Plan& plan) {
+    SimRandom random(plan.seed, compression_stream);
+    plan.replica.compressed_bytes_min = choose<std::size_t>(random, {0, 1, 200, 4096});
+}
+
 }  // namespace
 
 Plan make_plan(std::uint64_t seed, const RunOptions& options) {
@@ -176,6 +182,7 @@ Plan make_plan(std::uint64_t seed, const RunOptions& options) {
     choose_collection(plan);
     choose_policies(plan);
     choose_durability(plan);
+    choose_compression(plan);
     return plan;
 }
 

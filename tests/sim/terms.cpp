@@ -259,6 +259,11 @@ void Terms::receives(std::size_t replica, std::uint8_t type, const Bytes& payloa
     if (!on()) return;
     View& view = views_[replica];
     view.batch.reset();
+    if (type == static_cast<std::uint8_t>(MessageType::compressed)) {
+        const Result<WireMessage> message = decompress_message(payload);
+        if (message) receives(replica, message->type, message->payload, sent_in);
+        return;  // otherwise it was cut short
+    }
     const bool batch = type == static_cast<std::uint8_t>(MessageType::batch);
     if (!batch && type != static_cast<std::uint8_t>(MessageType::session_opened)) return;
     const Result<Message> message = decode_message(type, payload);

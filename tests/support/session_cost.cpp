@@ -10,7 +10,10 @@ constexpr std::uint64_t keys_per_transaction = 1000;
 }  // namespace
 
 SessionPair::SessionPair(std::uint64_t rows, unsigned fanout)
-    : cluster_(2, [&](ReplicaOptions& options) { options.session_fanout = fanout; }) {
+    : cluster_(2, [&](ReplicaOptions& options) {
+          options.session_fanout = fanout;
+          options.compressed_bytes_min = 0;  // rows are looked at on their way
+      }) {
     write(0, rows, 1, "a value of some bytes");
     next_key_ = rows;
     cluster_.connect(0, 1);

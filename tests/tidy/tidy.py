@@ -37,7 +37,7 @@ OWNERS = {
     r"xxhash\.h|xxh3\.h": r"core/base/hash\.[ch]pp",
     r"openssl/.*": r"net/(tls|peer_auth)\.[ch]pp",
     r"spdlog/.*": r"core/base/log\.[ch]pp",
-    r"zstd\.h": r"net/.*",
+    r"zstd\.h": r"core/protocol/compression\.cpp",
     r"http_parser\.h": r"net/http/parser\.cpp",
     r"prometheus/.*": r"net/http/metrics\.cpp",
     r"nlohmann/.*": r"tools/.*|net/http/json\.cpp",

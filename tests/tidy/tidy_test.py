@@ -71,6 +71,7 @@ class Tidy(unittest.TestCase):
                 ("core/base/pack.cpp", "core/base/hash.cpp", "xxhash.h"),
                 ("net/tcp.cpp", "net/peer_auth.cpp", "openssl/ssl.h"),
                 ("core/engine/turn.cpp", "core/base/log.cpp", "spdlog/spdlog.h"),
+                ("net/node.cpp", "core/protocol/compression.cpp", "zstd.h"),
                 ("net/node.cpp", "tools/serve.cpp", "CLI/CLI.hpp"),
                 ("net/http.cpp", "tools/config.cpp", "toml++/toml.h")]:
             with self.subTest(include=include):

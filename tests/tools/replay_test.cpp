@@ -13,7 +13,10 @@ namespace {
 /// The replay's three replicas as objects with links that tests can tamper with.
 class LocalCluster final : public ReplayCluster {
 public:
-    LocalCluster() : cluster_(replay_replicas) {
+    /// Batches can be looked at: they are not compressed.
+    LocalCluster()
+        : cluster_(replay_replicas,
+                   [](ReplicaOptions& options) { options.compressed_bytes_min = 0; }) {
         for (std::size_t a = 0; a < replay_replicas; ++a) {
             for (std::size_t b = a + 1; b < replay_replicas; ++b) cluster_.connect(a, b);
         }
