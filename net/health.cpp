@@ -14,7 +14,9 @@ void assess_replica(const Condition& condition, Health& health) {
         fails("storage", "The storage failed: " + *condition.storage_failure + ".");
     }
     if (condition.stopping) fails("stopping", "The replica is stopping.");
-    if (!condition.has_data) {
+    if (condition.copying) {
+        fails("copying", "The replica copies the rows of a peer, to begin with.");
+    } else if (!condition.has_data) {
         fails("waiting", "The replica waits for the first peer that knows the cluster.");
     } else if (!condition.caught_up) {
         fails("catching_up", "The replica has not yet caught up with its peers since it started.");

@@ -20,6 +20,7 @@ struct PeerCondition {
 struct Condition {
     bool stopping = false;
     bool has_data = false;    ///< the cluster is known and the data are loaded
+    bool copying = false;     ///< the rows of a peer, to begin with
     bool overloaded = false;  ///< requests wait for a checkpoint
     bool caught_up = false;   ///< once since the start it had all that connected peers had
     std::optional<std::string> storage_failure;

@@ -96,6 +96,7 @@ Result<void> Server::open_data() {
     if (virgin && !options_.init && !options_.peers.empty()) return {};
     if (virgin) SYNCLINE_CHECK(data_.join_cluster(random_uuid(env_.random)));
     founds_ = virgin || options_.init;
+    if (data_.copy_broken_off && !options_.peers.empty()) return begin_receiving();
     return open_replica();
 }
 
@@ -121,8 +122,10 @@ Result<void> Server::open_replica() {
     options.primary_backup.peers_configured = static_cast<unsigned>(options_.peers.size());
     options.primary_backup.client_address = client_address();
     options.conflicts.capture_values = options_.conflict_values;
+    options.serves_copies = true;
     SYNCLINE_TRY(options.new_incarnation, data_.begin_run(options.durability));
     SYNCLINE_TRY(replica_, data_.open_replica(std::move(options), env_));
+    copies_ = std::make_unique<CopyServer>(*replica_, env_);
     figures_.cluster = to_string(data_.identity.cluster);
     log(LogLevel::info, "replica.open",
         {{"cluster", figures_.cluster},
@@ -283,6 +286,9 @@ Result<void> Server::begin_comparison(BytesView peer, DifferenceQuestion questio
 }
 
 Result<void> Server::begin_backup(const std::string& path, std::uint64_t rate_bytes) {
+    if (copies_->active()) {
+        return Error{Code::unavailable, "a new replica copies the rows; ask again when it is done"};
+    }
     return backup_.start(*replica_, path, rate_bytes, env_);
 }
 
@@ -303,22 +309,11 @@ bool Server::admit(const PeerIdentity& peer) {
     if (failure_) return false;
     if (replica_) return peer.cluster.is_nil() || peer.cluster == data_.identity.cluster;
     if (peer.cluster.is_nil()) return false;
+    if (receiver_) return peer.cluster == data_.identity.cluster;
     Result<void> joined = data_.join_cluster(peer.cluster);
-    if (joined) joined = open_replica();
+    if (joined) joined = begin_receiving();
     if (!joined) fail(joined.error());
     return joined.has_value();
-}
-
-void Server::link_up(LinkId link, const Uuid& peer) {
-    replica_->link_up(link, peer);
-}
-
-void Server::link_down(LinkId link) {
-    if (replica_) replica_->link_down(link);
-}
-
-void Server::peer_message(LinkId link, std::uint8_t type, BytesView payload) {
-    if (replica_) replica_->receive(link, type, payload);
 }
 
 }  // namespace syncline

@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "core/backup/copy_receiver.hpp"
+#include "core/backup/copy_server.hpp"
 #include "core/backup/job.hpp"
 #include "core/engine/data_directory.hpp"
 #include "core/engine/storage_jobs.hpp"
@@ -36,8 +38,10 @@ struct ServerOptions {
     bool init = false;                       ///< founds a cluster although peers are given
     unsigned replicas = 0;                   ///< of the cluster; 0: not declared
     KeyPolicies policies;                    ///< the same at all replicas
-    bool peer_compression = true;            ///< of large messages to peers
-    bool conflict_values = true;             ///< records of conflicts keep values, up to 1 KiB
+    /// A new replica copies the rows of a peer that has so many, before it serves; 0: never.
+    std::uint64_t copy_rows_min = limits::copy_rows_min;
+    bool peer_compression = true;  ///< of large messages to peers
+    bool conflict_values = true;   ///< records of conflicts keep values, up to 1 KiB
     std::uint64_t checkpoint_interval_ms = limits::checkpoint_interval_ms;
     Durability durability = Durability::always;
     std::uint64_t sync_interval_ms = limits::sync_interval_ms;  ///< of Durability::interval
@@ -59,7 +63,7 @@ Result<void> check(const ServerOptions& options);
 /// durable data replies at once.
 /// Start: the data directory is locked and read. A replica that founds a cluster, or is a member,
 /// serves at once; one with peers and without a cluster takes that of the first peer that has one,
-/// and answers LOADING until then.
+/// and answers LOADING until then, and until it has copied the rows of that peer, if they are many.
 /// Stop: no more connections and requests; what was accepted becomes durable and is replied to; a
 /// last checkpoint; the end. A storage failure ends it at once, with nothing acknowledged.
 /// Confined to the thread that runs it, but for request_stop().
@@ -93,6 +97,11 @@ private:
     Result<void> open_data();
     Result<void> open_replica();
     [[nodiscard]] std::string client_address() const;
+    // Copies of rows, to this replica and from it: net/server_copy.cpp
+    Result<void> begin_receiving();
+    void turn_receiving();
+    void end_receiving();
+    void turn_serving();
     Result<void> open_ports(std::optional<Secret> secret);
     Result<void> open_http();
     void describe_settings();
@@ -129,6 +138,7 @@ private:
     Result<void> begin_backup(const std::string& path, std::uint64_t rate_bytes) override;
     BackupStatus backup_status() override { return backup_.status(); }
     Result<void> cancel_backup() override { return backup_.cancel(); }
+    std::optional<CopyProgress> copying() override;
     // SessionOwner
     Dispatcher& dispatcher() override { return dispatcher_; }
     bool may_run() override;
@@ -150,11 +160,16 @@ private:
     std::optional<Error> failure_;
 
     DataDirectory data_;
-    std::unique_ptr<Replica> replica_;  // null: the cluster is not known yet
+    std::unique_ptr<Replica> replica_;  // null: the cluster, or what it holds, is not known yet
     Wake jobs_wake_{*loop_, [this]() { jobs_.collect(); }};
     StorageJobs jobs_{[this]() { jobs_wake_.wake(); }};    // uses the replica
     Wake backup_wake_{*loop_, []() {}};                    // the turn that follows goes on with it
     BackupJob backup_{[this]() { backup_wake_.wake(); }};  // uses the replica
+
+    std::unique_ptr<CopyServer> copies_;  // uses the replica
+    Wake copy_wake_{*loop_, []() {}};     // the turn that follows goes on with it
+    /// Not null: there is no replica yet, rows of a peer may have to be copied first.
+    std::unique_ptr<CopyReceiver> receiver_;
 
     std::uint64_t next_client_ = 1;
     std::map<std::uint64_t, std::unique_ptr<ClientSession>> sessions_;

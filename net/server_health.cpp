@@ -55,6 +55,7 @@ Health Server::health() {
     Condition condition;
     condition.stopping = phase_ != Phase::running;
     condition.has_data = replica_ != nullptr;
+    condition.copying = copying().has_value();
     condition.caught_up = caught_up_;
     if (replica_) {
         condition.overloaded = replica_->overloaded();

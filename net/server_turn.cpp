@@ -51,11 +51,13 @@ void Server::touched(ClientSession& session) {
 
 void Server::turn_end() {
     if (failure_) return;
+    if (receiver_) turn_receiving();
     complete_comparisons();
     run_sessions();
     for (const Reply& reply : dispatcher_.take_replies()) deliver(reply);
     if (replica_) {
         backup_.turn(env_.clock.steady_ms());
+        turn_serving();
         jobs_.start(*replica_);
         Committed committed = replica_->committed();
         if (replica_->failure()) return fail(*replica_->failure());

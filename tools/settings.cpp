@@ -229,6 +229,11 @@ Result<void> set_sync_interval(ServeSettings& settings, const std::string& text)
     return usage("an interval of 0 ms: --durability always syncs before each reply");
 }
 
+Result<void> set_copy_rows(ServeSettings& settings, const std::string& text) {
+    SYNCLINE_TRY(settings.server.copy_rows_min, parse_number<std::uint64_t>(text));
+    return {};
+}
+
 Result<void> set_ack_timeout(ServeSettings& settings, const std::string& text) {
     SYNCLINE_TRY(settings.server.ack_timeout_ms, parse_number<std::uint64_t>(text));
     return {};
@@ -363,6 +368,10 @@ constexpr Setting settings_table[] = {
     {"log-retention-hours", "N",
      "How long it is kept; what all --replicas have is not kept in any case [24]",
      Access{set_log_retention_hours, show_log_retention_hours}, Kind::number},
+    {"copy-rows", "N",
+     "A new replica copies the rows of its first peer, before it serves, if there are so many; 0: "
+     "never [100000]",
+     Access{set_copy_rows, show<&ServerOptions::copy_rows_min>}, Kind::number},
     {"peer-compression", "yes|no",
      "Compress what goes to peers, from 4 KiB on and while it gets smaller [yes]",
      boolean<&ServerOptions::peer_compression>, Kind::boolean},

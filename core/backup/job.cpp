@@ -9,16 +9,11 @@
 #include "storage/worker.hpp"
 
 namespace syncline {
-namespace {
-
-/// Read between the turns' other work, perhaps from a disk: some dozen pages.
-constexpr std::size_t piece_bytes = 128 * limits::kib;
-
-}  // namespace
 
 struct BackupJob::Running {
     Running(Replica& replica, std::uint64_t wall_ms, std::unique_ptr<BackupWriter> backup_writer)
-        : source(replica, wall_ms, piece_bytes), writer(std::move(backup_writer)) {}
+        : source(replica, wall_ms, limits::backup_turn_bytes_target),
+          writer(std::move(backup_writer)) {}
 
     BackupSource source;
     std::unique_ptr<BackupWriter> writer;  // the thread's while `busy`

@@ -1,4 +1,5 @@
 #pragma once
+#include <algorithm>
 #include <cstdint>
 #include <string>
 
@@ -23,6 +24,19 @@ struct BackupStatus {
     std::uint64_t begun_ms = 0;    ///< steady
     std::uint64_t ended_ms = 0;    ///< steady; 0: it has not
     std::string reason;            ///< why it failed
+};
+
+/// How far a copy of a peer's rows is.
+struct CopyProgress {
+    std::uint64_t rows = 0;
+    std::uint64_t rows_expected = 0;
+    std::uint64_t bytes = 0;     ///< as they were read, not compressed
+    std::uint64_t begun_ms = 0;  ///< steady
+
+    /// Below 100: when all rows are there, the events behind them and the check are still to come.
+    [[nodiscard]] std::uint64_t percent() const {
+        return rows_expected == 0 ? 0 : std::min<std::uint64_t>(99, 100 * rows / rows_expected);
+    }
 };
 
 }  // namespace syncline

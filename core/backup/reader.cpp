@@ -48,102 +48,6 @@ Result<void> check_row(BytesView key, BytesView value, const VersionVector& vv) 
     return {};
 }
 
-/// What must hold from one block to the next, over all files.
-class Sequence {
-public:
-    Sequence(const BackupManifest& manifest, BackupVisitor& visitor)
-        : manifest_(manifest), visitor_(visitor), vv_(manifest.vv_from) {}
-
-    Result<void> block(BackupFileKind kind, BytesView payload) {
-        if (kind == BackupFileKind::log) return events(payload);
-        return is_mark(payload) ? mark(payload) : rows(payload);
-    }
-
-    /// No more files of rows. Called once.
-    Result<void> rows_end() {
-        if (!complete_) return corrupt("the last rows are missing");
-        if (rows_ != manifest_.rows) {
-            return corrupt("there are " + std::to_string(rows_) + " rows, the manifest says " +
-                           std::to_string(manifest_.rows));
-        }
-        return visitor_.on_rows_end();
-    }
-
-    Result<void> end() const {
-        if (events_ != manifest_.events || vv_ != manifest_.vv) {
-            return corrupt("there are " + std::to_string(events_) + " events up to " +
-                           to_string(vv_) + ", the manifest says " +
-                           std::to_string(manifest_.events) + " up to " + to_string(manifest_.vv));
-        }
-        return {};
-    }
-
-private:
-    Result<void> mark(BytesView payload) {
-        SYNCLINE_TRY(MarkBlock next, decode_mark(payload));
-        const Position least = mark_ ? mark_->position : manifest_.from;
-        const VersionVector& known = mark_ ? mark_->vv : manifest_.vv_from;
-        const bool sound = next.position >= least && next.position <= manifest_.to &&
-                           next.vv.covers(known) && manifest_.vv.covers(next.vv);
-        // Inside of a slice, where another file begins, it is repeated.
-        const bool same = mark_ && next.position == mark_->position && next.vv == mark_->vv;
-        if (!sound || (inside_slice_ && !same)) return corrupt("checkpoints are out of order");
-        mark_ = std::move(next);
-        return {};
-    }
-
-    Result<void> rows(BytesView payload) {
-        SYNCLINE_TRY(const RowsBlock block, decode_rows(payload));
-        if (!mark_ || complete_) return corrupt("rows stand where none may");
-        for (const auto& [key, value] : block.rows) {
-            if (key <= last_key_ || key < from_) return corrupt("rows are out of order");
-            SYNCLINE_CHECK(check_row(key, value, mark_->vv));
-            last_key_ = key;
-        }
-        rows_ += block.rows.size();
-        inside_slice_ = !block.ends_slice;
-        if (block.ends_slice) {
-            complete_ = block.to.empty();
-            if (!complete_ && (block.to <= last_key_ || block.to <= from_)) {
-                return corrupt("slices are out of order");
-            }
-            from_ = block.to;
-        }
-        return visitor_.on_rows(block, *mark_);
-    }
-
-    Result<void> events(BytesView payload) {
-        SYNCLINE_TRY(const EventsBlock block, decode_events(payload));
-        for (const EventView& view : block.events) {
-            SYNCLINE_TRY(const Event event, decode_event(view.event));
-            const bool follows = view.next > position_ && view.next <= manifest_.to &&
-                                 event.dot.counter == vv_.counter(event.dot.actor) + 1 &&
-                                 vv_.covers(event.past);
-            if (!follows) {
-                return corrupt("event " + to_string(event.dot) + " does not follow " +
-                               to_string(vv_));
-            }
-            position_ = view.next;
-            vv_.add(event.dot);
-            ++events_;
-            SYNCLINE_CHECK(visitor_.on_event(event, view.next));
-        }
-        return {};
-    }
-
-    const BackupManifest& manifest_;
-    BackupVisitor& visitor_;
-    std::optional<MarkBlock> mark_;
-    bool inside_slice_ = false;
-    bool complete_ = false;
-    Bytes from_;
-    Bytes last_key_;
-    std::uint64_t rows_ = 0;
-    Position position_ = 0;
-    VersionVector vv_;
-    std::uint64_t events_ = 0;
-};
-
 /// One file, block by block.
 class FileReader {
 public:
@@ -169,7 +73,7 @@ private:
     Hasher128 hasher_;
 };
 
-Result<void> read_blocks(FileReader& in, BackupFileKind kind, Sequence& sequence,
+Result<void> read_blocks(FileReader& in, BackupFileKind kind, BackupSequence& sequence,
                          const std::function<void(std::uint64_t)>& progress) {
     SYNCLINE_TRY(const Bytes head, in.take(backup_head_bytes));
     SYNCLINE_CHECK(check_backup_file_head(kind, head));
@@ -194,6 +98,82 @@ public:
 };
 
 }  // namespace
+
+Result<void> BackupSequence::block(BackupFileKind kind, BytesView payload) {
+    if (kind == BackupFileKind::log) return events(payload);
+    return is_mark(payload) ? mark(payload) : rows(payload);
+}
+
+Result<void> BackupSequence::rows_end() {
+    if (!complete_) return corrupt("the last rows are missing");
+    return visitor_.on_rows_end();
+}
+
+Result<void> BackupSequence::end() const {
+    if (rows_ != manifest_.rows) {
+        return corrupt("there are " + std::to_string(rows_) + " rows, the manifest says " +
+                       std::to_string(manifest_.rows));
+    }
+    if (mark_ && (mark_->position > manifest_.to || !manifest_.vv.covers(mark_->vv))) {
+        return corrupt("a checkpoint is behind the end");
+    }
+    if (events_ != manifest_.events || vv_ != manifest_.vv || position_ > manifest_.to) {
+        return corrupt("there are " + std::to_string(events_) + " events up to " + to_string(vv_) +
+                       ", the manifest says " + std::to_string(manifest_.events) + " up to " +
+                       to_string(manifest_.vv));
+    }
+    return {};
+}
+
+Result<void> BackupSequence::mark(BytesView payload) {
+    SYNCLINE_TRY(MarkBlock next, decode_mark(payload));
+    const Position least = mark_ ? mark_->position : manifest_.from;
+    const VersionVector& known = mark_ ? mark_->vv : manifest_.vv_from;
+    const bool sound = next.position >= least && next.vv.covers(known);
+    // Inside of a slice, where another file begins, it is repeated.
+    const bool same = mark_ && next.position == mark_->position && next.vv == mark_->vv;
+    if (!sound || (inside_slice_ && !same)) return corrupt("checkpoints are out of order");
+    mark_ = std::move(next);
+    return {};
+}
+
+Result<void> BackupSequence::rows(BytesView payload) {
+    SYNCLINE_TRY(const RowsBlock block, decode_rows(payload));
+    if (!mark_ || complete_) return corrupt("rows stand where none may");
+    for (const auto& [key, value] : block.rows) {
+        if (key <= last_key_ || key < from_) return corrupt("rows are out of order");
+        SYNCLINE_CHECK(check_row(key, value, mark_->vv));
+        last_key_ = key;
+    }
+    rows_ += block.rows.size();
+    inside_slice_ = !block.ends_slice;
+    if (block.ends_slice) {
+        complete_ = block.to.empty();
+        if (!complete_ && (block.to <= last_key_ || block.to <= from_)) {
+            return corrupt("slices are out of order");
+        }
+        from_ = block.to;
+    }
+    return visitor_.on_rows(block, *mark_);
+}
+
+Result<void> BackupSequence::events(BytesView payload) {
+    SYNCLINE_TRY(const EventsBlock block, decode_events(payload));
+    for (const EventView& view : block.events) {
+        SYNCLINE_TRY(const Event event, decode_event(view.event));
+        const bool follows = view.next > position_ &&
+                             event.dot.counter == vv_.counter(event.dot.actor) + 1 &&
+                             vv_.covers(event.past);
+        if (!follows) {
+            return corrupt("event " + to_string(event.dot) + " does not follow " + to_string(vv_));
+        }
+        position_ = view.next;
+        vv_.add(event.dot);
+        ++events_;
+        SYNCLINE_CHECK(visitor_.on_event(event, view.next));
+    }
+    return {};
+}
 
 Result<BackupReader> BackupReader::open(const std::string& path) {
     Result<std::unique_ptr<Disk>> disk = open_posix_disk(path, DiskAccess::read);
@@ -240,7 +220,7 @@ std::uint64_t BackupReader::bytes() const {
 }
 
 Result<void> BackupReader::read(BackupVisitor& visitor, const BackupReadProgress& progress) {
-    Sequence sequence(manifest_, visitor);
+    BackupSequence sequence(manifest_, visitor);
     const std::uint64_t total = bytes();
     std::uint64_t before = 0;
     bool rows_ended = false;

@@ -22,6 +22,43 @@ public:
     virtual Result<void> on_event(const Event& event, Position next) = 0;
 };
 
+/// What must hold from one block of a backup to the next: the order of keys, slices and positions,
+/// the form of each row and event, that rows are within their checkpoint's version vector, that
+/// events follow each other without a gap. Blocks come in the backup's order; what holds is handed
+/// on. Thread-safety: confined to one thread.
+class BackupSequence {
+public:
+    /// Both must outlive it. What a manifest says of the end, `to`, `vv`, `rows` and `events`, need
+    /// not be known before end().
+    BackupSequence(const BackupManifest& manifest, BackupVisitor& visitor)
+        : manifest_(manifest), visitor_(visitor), vv_(manifest.vv_from) {}
+
+    /// Errors: corrupt, version, the visitor's.
+    Result<void> block(BackupFileKind kind, BytesView payload);
+    /// No more rows. Called once, before the first events.
+    Result<void> rows_end();
+    [[nodiscard]] std::uint64_t rows() const { return rows_; }  ///< so far
+    /// No more events: there must be just what the manifest says.
+    [[nodiscard]] Result<void> end() const;
+
+private:
+    Result<void> mark(BytesView payload);
+    Result<void> rows(BytesView payload);
+    Result<void> events(BytesView payload);
+
+    const BackupManifest& manifest_;
+    BackupVisitor& visitor_;
+    std::optional<MarkBlock> mark_;
+    bool inside_slice_ = false;
+    bool complete_ = false;
+    Bytes from_;
+    Bytes last_key_;
+    std::uint64_t rows_ = 0;
+    Position position_ = 0;
+    VersionVector vv_;
+    std::uint64_t events_ = 0;
+};
+
 /// Told now and then: bytes read, of how many.
 using BackupReadProgress = std::function<void(std::uint64_t bytes, std::uint64_t bytes_total)>;
 

@@ -91,7 +91,7 @@ Result<Restored> build(const RestoreOptions& options, BackupReader& reader,
     std::uint64_t log_id = 0;
     {
         SYNCLINE_TRY(const std::unique_ptr<Log> log,
-                     Log::open(*data.log_disk, LogOptions(), env.random, 0));
+                     Log::open(*data.log_disk, data.log_options(), env.random, 0));
         log_id = log->id();
     }
     StateBuilder builder(*data.base, restored.backup);

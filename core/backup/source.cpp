@@ -21,8 +21,9 @@ std::size_t BackupPiece::bytes() const {
         [](std::size_t sum, const Bytes& payload) { return sum + payload.size(); });
 }
 
-BackupSource::BackupSource(Replica& replica, std::uint64_t now_ms, std::size_t piece_bytes_target)
-    : replica_(replica), piece_bytes_target_(piece_bytes_target) {
+BackupSource::BackupSource(Replica& replica, std::uint64_t now_ms, std::size_t piece_bytes_target,
+                           Order order)
+    : replica_(replica), piece_bytes_target_(piece_bytes_target), order_(order) {
     const Identity& identity = replica.identity();
     manifest_.cluster = identity.cluster;
     manifest_.node = identity.node;
@@ -49,7 +50,8 @@ Result<std::optional<BackupPiece>> BackupSource::next() {
                              std::to_string(unread) + " bytes"};
         }
         // In turns, so that rows are copied whatever clients write; the end comes with the rows.
-        const bool log_is_due = unread >= piece_bytes_target_ && !std::exchange(log_was_due_, true);
+        const bool log_is_due = order_ == Order::in_turns && unread >= piece_bytes_target_ &&
+                                !std::exchange(log_was_due_, true);
         if (phase_ == Phase::copying && !log_is_due) {
             log_was_due_ = false;
             SYNCLINE_TRY(BackupPiece piece, read_rows());
@@ -75,8 +77,8 @@ Result<bool> BackupSource::begin() {
     manifest_.actor = replica_.actor();
     manifest_.leaf_bits = group.leaf_sums().bits();
     manifest_.log_id = replica_.log().id();
-    manifest_.from = log_next_ = mark->position;
-    manifest_.vv_from = copied_ = mark->vv;
+    manifest_.from = manifest_.to = log_next_ = mark->position;
+    manifest_.vv_from = manifest_.vv = copied_ = mark->vv;
     from_.clear();
     mark_.reset();
     progress_ = BackupProgress{0, group.leaf_sums().root().count, 0, progress_.bytes};

@@ -31,9 +31,14 @@ struct BackupPiece {
 /// Thread-safety: confined to the replica's thread; the replica must outlive it.
 class BackupSource {
 public:
+    enum class Order : std::uint8_t {
+        in_turns,   ///< rows and events, so that less of the log is held
+        rows_first  ///< no event before the last row
+    };
     /// One at a time for a replica. `now_ms`: wall clock, for the manifest.
     BackupSource(Replica& replica, std::uint64_t now_ms,
-                 std::size_t piece_bytes_target = limits::backup_piece_bytes_target);
+                 std::size_t piece_bytes_target = limits::backup_piece_bytes_target,
+                 Order order = Order::in_turns);
     ~BackupSource();
     BackupSource(const BackupSource&) = delete;
     BackupSource& operator=(const BackupSource&) = delete;
@@ -44,7 +49,8 @@ public:
     Result<std::optional<BackupPiece>> next();
     [[nodiscard]] bool finished() const { return phase_ == Phase::finished; }
     [[nodiscard]] const BackupProgress& progress() const { return progress_; }
-    /// Without its files. Precondition: finished().
+    /// Without its files. What it says of the end is known when it is finished(), what it says of
+    /// the beginning with the first piece.
     [[nodiscard]] const BackupManifest& manifest() const { return manifest_; }
 
 private:
@@ -59,6 +65,7 @@ private:
 
     Replica& replica_;
     const std::size_t piece_bytes_target_;
+    const Order order_;
     Phase phase_ = Phase::beginning;
     BackupManifest manifest_;
     BackupProgress progress_;

@@ -119,6 +119,11 @@ constexpr std::uint64_t snapshot_bytes_max = 128 * mib;
 
 /// What a backup reads in one turn, one block of its files; a text is read whole.
 constexpr std::size_t backup_piece_bytes_target = 512 * kib;
+/// The same between a server's other work, perhaps from a disk: some dozen pages.
+constexpr std::size_t backup_turn_bytes_target = 128 * kib;
+/// A new replica copies the rows of a peer that has so many. Fewer are soon read from its log, or
+/// compared.
+constexpr std::uint64_t copy_rows_min = 100000;
 /// A backup gives up when so much log waits to be copied.
 constexpr std::uint64_t backup_log_held_bytes_max = 4096 * std::uint64_t{mib};
 /// A backup goes on in another file from here on, so that copies of it can be made side by side.

@@ -9,6 +9,8 @@ namespace syncline {
 namespace {
 
 const char* const base_file = "/base/data.mdb";
+/// Is there while rows are copied.
+const char* const copy_marker = "copying";
 
 }  // namespace
 
@@ -25,7 +27,37 @@ Result<DataDirectory> DataDirectory::open(const std::string& path, Random& rando
     SYNCLINE_TRY(data.log_disk, open_posix_disk(path + "/log"));
     SYNCLINE_TRY(data.identity, load_identity(*data.disk, random));
     SYNCLINE_CHECK(data.check_original(path + base_file, random));
+    SYNCLINE_TRY(const std::optional<Bytes> marker, read_file(*data.disk, copy_marker, 1));
+    if (marker) {
+        SYNCLINE_CHECK(data.clear_copy());
+        SYNCLINE_CHECK(data.end_copy());
+        data.copy_broken_off = true;
+    }
     return data;
+}
+
+Result<void> DataDirectory::begin_copy() {
+    return replace_file(*disk, copy_marker, {});
+}
+
+Result<void> DataDirectory::end_copy() {
+    SYNCLINE_CHECK(disk->remove(copy_marker));
+    return disk->sync_directory();
+}
+
+Result<void> DataDirectory::clear_copy() {
+    std::vector<ErasedRange> all;
+    for (std::size_t table = 0; table < tables_count; ++table) {
+        all.push_back(ErasedRange{static_cast<Table>(table), RowRange{}});
+    }
+    base->end_turn();
+    base->hurry(true);
+    return base->commit({}, all);
+}
+
+LogOptions DataDirectory::log_options(LogOptions wanted) const {
+    wanted.segment_bytes = std::min(wanted.segment_bytes, log_segment_bytes(log_disk->space()));
+    return wanted;
 }
 
 /// The original may still live, and so may other copies: none of them can share a name.
@@ -90,8 +122,7 @@ Result<void> DataDirectory::join_cluster(const Uuid& cluster) {
 Result<std::unique_ptr<Replica>> DataDirectory::open_replica(ReplicaOptions options, Env env) {
     SYNCLINE_ASSERT(!identity.cluster.is_nil());
     options.identity = identity;
-    options.log.segment_bytes =
-        std::min(options.log.segment_bytes, log_segment_bytes(log_disk->space()));
+    options.log = log_options(options.log);
     return Replica::open(std::move(options), env, *log_disk, *base);
 }
 

@@ -26,6 +26,8 @@ struct DataDirectory {
     std::unique_ptr<Base> base;
     std::unique_ptr<Disk> log_disk;
     Identity identity;
+    /// The last run ended while rows of a peer were copied into it. They are gone: it is empty.
+    bool copy_broken_off = false;
 
     /// Opens or makes it. A new one has a node, and no cluster yet.
     /// Errors: locked (open elsewhere, this process included), corrupt, version, io, no_space.
@@ -43,6 +45,16 @@ struct DataDirectory {
     Result<bool> begin_run(Durability durability);
     /// Everything is synced, and nothing more is written. Error io.
     Result<void> end_run();
+    /// What is put into the base from now on means nothing until end_copy(): should it not come to
+    /// that, the next open() removes it. Durable. Error io. Precondition: it is empty.
+    Result<void> begin_copy();
+    /// Durable. Error io.
+    Result<void> end_copy();
+    /// Removes what was put there; another copy may begin. Nobody reads the base. Errors: of
+    /// commits.
+    Result<void> clear_copy();
+    /// How the log is to be opened here.
+    [[nodiscard]] LogOptions log_options(LogOptions wanted = {}) const;
     /// Recovers the replica; `options.identity` is filled in. Errors: those of Replica::open.
     /// Precondition: it is of a cluster. The directory must outlive the replica.
     Result<std::unique_ptr<Replica>> open_replica(ReplicaOptions options, Env env);

@@ -55,6 +55,7 @@ struct ReplicaOptions {
     std::uint64_t scrub_interval_ms = limits::scrub_interval_ms;  ///< 0: only when asked for
     std::uint64_t scrub_rows_per_tick = limits::scrub_rows_per_tick;
     unsigned session_fanout = 4;  ///< children a Merkle node: 4 or 16
+    bool serves_copies = false;   ///< its owner has a CopyServer, core/backup/copy_server.hpp
     PrimaryBackupOptions primary_backup;
     LogOptions log;
     SpaceOptions space;

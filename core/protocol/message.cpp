@@ -9,7 +9,7 @@ namespace {
 /// Hashes travel with 5 bytes: see core/merkle/README.md.
 constexpr std::size_t wire_hash_bytes = 5;
 /// Of a HELLO of this version.
-constexpr std::size_t hello_fields = 20;
+constexpr std::size_t hello_fields = 21;
 
 void pack(Packer& out, const Uuid& uuid) {
     out.bin(to_bytes(uuid));
@@ -147,6 +147,7 @@ void encode(Packer& out, const Hello& hello) {
     pack(out, hello.cut);
     pack(out, hello.policies);
     out.boolean(hello.takes_compressed);
+    out.uint(hello.copied_rows);
 }
 
 void decode(Unpacker& in, Hello& hello) {
@@ -171,6 +172,7 @@ void decode(Unpacker& in, Hello& hello) {
     hello.cut = unpack_version_vector(in);
     hello.policies = unpack_key_policies(in);
     hello.takes_compressed = in.boolean();
+    hello.copied_rows = in.uint();
     for (std::size_t i = hello_fields; i < fields && in.ok(); ++i) in.skip();
 }
 
@@ -290,6 +292,71 @@ void decode(Unpacker& in, Vote& vote) {
     in.array_of(3);
     vote.term = unpack_term_id(in);
     vote.granted = in.boolean();
+}
+
+void encode(Packer& out, const CopyOpen& open) {
+    out.uint(open.nonce);
+}
+
+void decode(Unpacker& in, CopyOpen& open) {
+    open.nonce = in.uint();
+}
+
+void encode(Packer& out, const CopyOpened& opened) {
+    out.array(3);
+    out.uint(opened.nonce);
+    out.boolean(opened.begun);
+    out.bin(opened.manifest);
+}
+
+void decode(Unpacker& in, CopyOpened& opened) {
+    in.array_of(3);
+    opened.nonce = in.uint();
+    opened.begun = in.boolean();
+    opened.manifest = Bytes(in.bin());
+    if (opened.begun == opened.manifest.empty()) in.fail();
+}
+
+void encode(Packer& out, const CopyNext& next) {
+    out.array(2);
+    out.uint(next.nonce);
+    out.uint(next.end);
+}
+
+void decode(Unpacker& in, CopyNext& next) {
+    in.array_of(2);
+    next.nonce = in.uint();
+    next.end = in.uint();
+}
+
+void encode(Packer& out, const CopyPiece& piece) {
+    out.array(4);
+    out.uint(piece.nonce);
+    out.uint(piece.index);
+    out.boolean(piece.events);
+    out.array(piece.blocks.size());
+    for (const Bytes& block : piece.blocks) out.bin(block);
+}
+
+void decode(Unpacker& in, CopyPiece& piece) {
+    in.array_of(4);
+    piece.nonce = in.uint();
+    piece.index = in.uint();
+    piece.events = in.boolean();
+    const std::size_t count = in.array();
+    for (std::size_t i = 0; i < count && in.ok(); ++i) piece.blocks.emplace_back(in.bin());
+}
+
+void encode(Packer& out, const CopyEnd& end) {
+    out.array(2);
+    out.uint(end.nonce);
+    out.bin(end.manifest);
+}
+
+void decode(Unpacker& in, CopyEnd& end) {
+    in.array_of(2);
+    end.nonce = in.uint();
+    end.manifest = Bytes(in.bin());
 }
 
 void encode(Packer& out, const SessionOpen& open) {
@@ -528,14 +595,27 @@ Result<Message> decode_hello(BytesView payload) {
 
 MessageType message_type(const Message& message) {
     constexpr MessageType types[] = {
-        MessageType::hello,         MessageType::pull,
-        MessageType::batch,         MessageType::ack,
-        MessageType::sync_needed,   MessageType::term,
-        MessageType::vote_request,  MessageType::vote,
-        MessageType::session_open,  MessageType::session_opened,
-        MessageType::session_level, MessageType::session_tags_request,
-        MessageType::session_tags,  MessageType::session_rows_request,
-        MessageType::session_rows,  MessageType::session_close,
+        MessageType::hello,
+        MessageType::pull,
+        MessageType::batch,
+        MessageType::ack,
+        MessageType::sync_needed,
+        MessageType::term,
+        MessageType::vote_request,
+        MessageType::vote,
+        MessageType::copy_open,
+        MessageType::copy_opened,
+        MessageType::copy_next,
+        MessageType::copy_piece,
+        MessageType::copy_end,
+        MessageType::session_open,
+        MessageType::session_opened,
+        MessageType::session_level,
+        MessageType::session_tags_request,
+        MessageType::session_tags,
+        MessageType::session_rows_request,
+        MessageType::session_rows,
+        MessageType::session_close,
     };
     static_assert(std::size(types) == std::variant_size_v<Message>);
     return types[message.index()];
@@ -566,6 +646,16 @@ Result<Message> decode_message(std::uint8_t type, BytesView payload) {
             return decode_as<VoteRequest>(payload);
         case MessageType::vote:
             return decode_as<Vote>(payload);
+        case MessageType::copy_open:
+            return decode_as<CopyOpen>(payload);
+        case MessageType::copy_opened:
+            return decode_as<CopyOpened>(payload);
+        case MessageType::copy_next:
+            return decode_as<CopyNext>(payload);
+        case MessageType::copy_piece:
+            return decode_as<CopyPiece>(payload);
+        case MessageType::copy_end:
+            return decode_as<CopyEnd>(payload);
         case MessageType::session_open:
             return decode_as<SessionOpen>(payload);
         case MessageType::session_opened:
@@ -589,7 +679,8 @@ Result<Message> decode_message(std::uint8_t type, BytesView payload) {
 }
 
 bool is_bulk(MessageType type) {
-    return type == MessageType::batch || type == MessageType::session_rows;
+    return type == MessageType::batch || type == MessageType::session_rows ||
+           type == MessageType::copy_piece;
 }
 
 void compress(WireMessage& message, Compressor& compressor) {

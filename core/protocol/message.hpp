@@ -30,6 +30,11 @@ enum class MessageType : std::uint8_t {
     vote_request = 22,
     vote = 23,
     compressed = 24,  ///< one of the others: its type, then its payload as a frame of Zstandard
+    copy_open = 25,
+    copy_opened = 26,
+    copy_next = 27,
+    copy_piece = 28,
+    copy_end = 29,
     session_open = 32,
     session_opened = 33,
     session_level = 34,
@@ -61,6 +66,7 @@ struct Hello {
     VersionVector cut;           ///< stable
     KeyPolicies policies;
     bool takes_compressed = true;
+    std::uint64_t copied_rows = 0;  ///< a new replica may copy so many rows; 0: none
 
     bool operator==(const Hello&) const = default;
 };
@@ -239,9 +245,56 @@ struct SessionClose {
     bool operator==(const SessionClose&) const = default;
 };
 
-using Message = std::variant<Hello, Pull, LogBatch, Ack, SyncNeeded, TermNotice, VoteRequest, Vote,
-                             SessionOpen, SessionOpened, SessionLevel, SessionTagsRequest,
-                             SessionTags, SessionRowsRequest, SessionRows, SessionClose>;
+// Copy: a replica that is new gets the rows of another, and the events that came meanwhile, as the
+// blocks of a backup (core/backup/README.md). The nonce names the copy. On one connection, where
+// nothing is lost or repeated.
+
+/// "I am new: let me copy your rows."
+struct CopyOpen {
+    std::uint64_t nonce = 0;
+
+    bool operator==(const CopyOpen&) const = default;
+};
+
+/// The copy begins, from what the manifest says. Not begun: not now, ask again later.
+struct CopyOpened {
+    std::uint64_t nonce = 0;
+    bool begun = false;
+    Bytes manifest;  ///< encode_manifest(); empty unless begun
+
+    bool operator==(const CopyOpened&) const = default;
+};
+
+/// "Send the pieces in front of this one."
+struct CopyNext {
+    std::uint64_t nonce = 0;
+    std::uint64_t end = 0;
+
+    bool operator==(const CopyNext&) const = default;
+};
+
+/// Blocks of rows or of events, in the order of a backup's files.
+struct CopyPiece {
+    std::uint64_t nonce = 0;
+    std::uint64_t index = 0;  ///< counted from 0
+    bool events = false;
+    std::vector<Bytes> blocks;
+
+    bool operator==(const CopyPiece&) const = default;
+};
+
+/// All pieces were sent. Without a manifest: it ends here, and what came is of no use. Either side.
+struct CopyEnd {
+    std::uint64_t nonce = 0;
+    Bytes manifest;
+
+    bool operator==(const CopyEnd&) const = default;
+};
+
+using Message =
+    std::variant<Hello, Pull, LogBatch, Ack, SyncNeeded, TermNotice, VoteRequest, Vote, CopyOpen,
+                 CopyOpened, CopyNext, CopyPiece, CopyEnd, SessionOpen, SessionOpened, SessionLevel,
+                 SessionTagsRequest, SessionTags, SessionRowsRequest, SessionRows, SessionClose>;
 
 MessageType message_type(const Message& message);
 /// The frame's payload.

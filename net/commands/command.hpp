@@ -190,6 +190,8 @@ public:
     virtual BackupStatus backup_status();
     /// Error unavailable: none is under way.
     virtual Result<void> cancel_backup();
+    /// How far the copy of a peer's rows is that this replica begins with; nothing: none is made.
+    virtual std::optional<CopyProgress> copying() { return std::nullopt; }
 };
 
 /// One run of one command.

@@ -109,10 +109,23 @@ void add_damage(const Replica& replica, InfoLines& lines) {
     lines.add("scrub_last_faults", status.last_faults);
 }
 
+/// In Redis's names, but in rows: how many bytes they have is known when they have come.
+void add_copy(const CommandContext& context, const CopyProgress& copy, InfoLines& lines) {
+    const std::uint64_t took_ms = context.host.env().clock.steady_ms() - copy.begun_ms;
+    const std::uint64_t left = copy.rows_expected - std::min(copy.rows, copy.rows_expected);
+    lines.add("loading_rows", copy.rows);
+    lines.add("loading_rows_expected", copy.rows_expected);
+    lines.add("loading_loaded_bytes", copy.bytes);
+    lines.add("loading_loaded_perc", copy.percent());
+    lines.add("loading_eta_seconds", copy.rows == 0 ? 0 : took_ms * left / copy.rows / 1000);
+}
+
 void persistence_section(const CommandContext& context, InfoLines& lines) {
     Replica* const replica = context.host.replica();
     lines.title("Persistence");
     lines.add("loading", replica == nullptr ? 1 : 0);
+    if (const std::optional<CopyProgress> copy = context.host.copying())
+        add_copy(context, *copy, lines);
     lines.add("rdb_bgsave_in_progress", 0);
     lines.add("aof_enabled", 1);
     lines.add("aof_rewrite_in_progress", 0);

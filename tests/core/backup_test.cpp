@@ -10,6 +10,7 @@
 #include "core/backup/source.hpp"
 #include "core/backup/writer.hpp"
 #include "core/database.hpp"
+#include "tests/core/mixed_workload.hpp"
 #include "tests/support/cluster.hpp"
 #include "tests/support/seeds.hpp"
 
@@ -18,6 +19,7 @@ BOOST_AUTO_TEST_SUITE(backup)
 namespace {
 
 namespace fs = std::filesystem;
+using test::MixedWorkload;
 using test::SeededRandom;
 
 template <typename T>
@@ -65,96 +67,6 @@ Restored restore(TestCluster& cluster, const fs::path& backup, const fs::path& d
     return must(restore_backup(options, cluster.env()));
 }
 
-/// Changes of all types, to few keys, so that much is concurrent and much is removed again.
-class Workload {
-public:
-    explicit Workload(std::uint64_t seed) : random_(seed) {}
-
-    void change(TestReplica& replica) {
-        const Bytes key = pick_key();
-        replica.run([&](Transaction& txn) -> Result<void> {
-            const Result<void> done = change(txn, key);
-            const bool refused = !done && (done.error().code == Code::no_rights ||
-                                           done.error().code == Code::permanent ||
-                                           done.error().code == Code::wrong_type);
-            return refused ? Result<void>() : done;
-        });
-    }
-
-private:
-    Bytes pick_key() {
-        const char* const families[] = {"string", "hash", "set",  "zset", "list",
-                                        "text",   "mv",   "flag", "bc",   "rw"};
-        Bytes key = families[family_ = random_.below(std::size(families))];
-        key += std::to_string(random_.below(4));
-        const std::uint64_t length = random_.below(6);
-        if (length == 0) key += Bytes(230, 'k');
-        if (length == 1) key += Bytes(600, 'k');
-        return key;
-    }
-    Bytes value() { return test::random_bytes(random_, random_.below(60)); }
-    Bytes member() { return "m" + std::to_string(random_.below(12)); }
-
-    Result<void> change(Transaction& txn, const Bytes& key) {
-        const std::uint64_t other = random_.below(12);
-        if (other == 0 && family_ != 8) return done(operations::key_delete(txn, key));
-        if (other == 1 && family_ != 8) {
-            return done(operations::key_expire(txn, key, 1'800'000'000'000 + random_.below(1000)));
-        }
-        const auto amount = static_cast<std::int64_t>(1 + random_.below(9));
-        switch (family_) {
-            case 0:
-                if (random_.below(2) == 0) return operations::string_set(txn, key, "17");
-                return done(operations::string_increment(txn, key, amount));
-            case 1:
-                if (random_.below(3) == 0) return done(operations::hash_remove(txn, key, member()));
-                return done(operations::hash_set(txn, key, member(), value()));
-            case 2:
-            case 9:
-                if (random_.below(3) == 0) return done(operations::set_remove(txn, key, member()));
-                return done(operations::set_add(txn, key, member()));
-            case 3:
-                if (random_.below(3) == 0) {
-                    return done(operations::sorted_remove(txn, key, member()));
-                }
-                return done(operations::sorted_increment(txn, key, member(), double(amount)));
-            case 4:
-                if (random_.below(3) == 0) {
-                    return done(operations::list_pop(txn, key, operations::ListEnd::front, 2));
-                }
-                return done(
-                    operations::list_push(txn, key, operations::ListEnd::back, {value(), value()}));
-            case 5:
-                return edit(txn, key);
-            case 6:
-                return operations::multi_value_set(txn, key, value(), nullptr);
-            case 7:
-                if (random_.below(2) == 0) return done(operations::flag_disable(txn, key));
-                return done(operations::flag_enable(txn, key));
-            default:
-                if (random_.below(2) == 0) {
-                    return done(operations::bounded_decrement(txn, key, amount));
-                }
-                return done(operations::bounded_increment(txn, key, amount));
-        }
-    }
-    Result<void> edit(Transaction& txn, const Bytes& key) {
-        SYNCLINE_TRY(const Text* const text, operations::text_get(txn, key));
-        const std::uint64_t length = text == nullptr ? 0 : text->size();
-        if (length > 0 && random_.below(3) == 0) {
-            return done(operations::text_erase(txn, key, random_.below(length), 3));
-        }
-        return done(operations::text_insert(txn, key, random_.below(length + 1), "some words "));
-    }
-    template <typename T>
-    static Result<void> done(const Result<T>& result) {
-        return result ? Result<void>() : result.error();
-    }
-
-    SeededRandom random_;
-    std::uint64_t family_ = 0;
-};
-
 void with_policies(ReplicaOptions& options) {
     BOOST_REQUIRE(options.policies.add("rw=remove-wins"));
     options.checkpoint_interval_ms = 100;
@@ -180,7 +92,7 @@ void flip(const fs::path& file, std::uint64_t offset) {
 /// that the replica had at the end of the backup.
 void back_up_under_load(std::uint64_t seed, const std::function<void(ReplicaOptions&)>& adjust) {
     SeededRandom random(seed);
-    Workload workload(seed);
+    MixedWorkload workload(seed);
     TestCluster cluster(2, adjust);
     cluster.connect(0, 1);
     for (int i = 0; i < 150; ++i) {
@@ -282,7 +194,7 @@ BOOST_AUTO_TEST_CASE(backups_under_load_with_collection_hold_exactly_one_state) 
 /// Each byte of the manifest, and some hundred of each file: nothing wrong is restored.
 BOOST_AUTO_TEST_CASE(a_flipped_byte_anywhere_is_found) {
     TestCluster cluster(1);
-    Workload workload(7);
+    MixedWorkload workload(7);
     for (int i = 0; i < 60; ++i) workload.change(cluster.at(0));
     const fs::path backup = cluster.directory() / "backup";
     back_up(cluster.at(0), backup, [&]() { workload.change(cluster.at(0)); });
@@ -303,7 +215,7 @@ BOOST_AUTO_TEST_CASE(a_flipped_byte_anywhere_is_found) {
 
 BOOST_AUTO_TEST_CASE(a_damaged_backup_is_not_restored) {
     TestCluster cluster(1);
-    Workload workload(8);
+    MixedWorkload workload(8);
     for (int i = 0; i < 60; ++i) workload.change(cluster.at(0));
     const fs::path backup = cluster.directory() / "backup";
     back_up(cluster.at(0), backup, [&]() { workload.change(cluster.at(0)); });
@@ -332,7 +244,7 @@ BOOST_AUTO_TEST_CASE(a_damaged_backup_is_not_restored) {
 
 BOOST_AUTO_TEST_CASE(a_backup_that_was_broken_off_is_none) {
     TestCluster cluster(1);
-    Workload workload(9);
+    MixedWorkload workload(9);
     for (int i = 0; i < 60; ++i) workload.change(cluster.at(0));
     const fs::path backup = cluster.directory() / "backup";
     {

@@ -37,7 +37,7 @@ std::vector<Message> samples() {
     return {
         Hello{protocol_version, protocol_version_oldest, some_uuid(1), some_uuid(2), ann, some_vv(),
               99, 4096, some_vv(), 16, ReplicationMode::primary_backup, some_term(), "ann",
-              "127.0.0.1:7379", 3, some_vv(), policies, true},
+              "127.0.0.1:7379", 3, some_vv(), policies, true, 1000},
         Pull{3, 99, 4096},
         LogBatch{some_term().id, 3, 4096, 5000, {{1, "event bytes"}, {2, "barrier bytes"}}},
         Ack{TermId{}, 3, 5000, some_vv(), true, some_vv(), root.sum, root.count, hlc},
@@ -61,6 +61,11 @@ std::vector<Message> samples() {
         SessionRowsRequest{17, 3, false, {0, 5, 700}},
         SessionRows{17, 3, true, {{"12345678key", "value"}, {"12345678kez", ""}}},
         SessionClose{17},
+        CopyOpen{99},
+        CopyOpened{99, true, "manifest"},
+        CopyNext{99, 8},
+        CopyPiece{99, 7, true, {"block", "another"}},
+        CopyEnd{99, "manifest"},
     };
 }
 
@@ -133,8 +138,8 @@ BOOST_AUTO_TEST_CASE(hello_of_a_later_version_is_understood) {
     Hello hello = std::get<Hello>(samples()[0]);
     hello.version = 7;
     Bytes bytes = encode_message(hello);
-    BOOST_REQUIRE((bytes[0] == '\xdc' && bytes[1] == 0 && bytes[2] == 20));
-    bytes[2] = 22;
+    BOOST_REQUIRE((bytes[0] == '\xdc' && bytes[1] == 0 && bytes[2] == 21));
+    bytes[2] = 23;
     Packer later(bytes);
     later.uint(1);
     later.array(2);

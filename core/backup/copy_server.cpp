@@ -1,0 +1,118 @@
+#include "core/backup/copy_server.hpp"
+
+#include <utility>
+
+#include "core/base/log.hpp"
+
+namespace syncline {
+
+struct CopyServer::Running {
+    Running(Replica& replica, Env env, std::size_t piece_bytes, LinkId to, std::uint64_t copy)
+        : link(to),
+          nonce(copy),
+          source(replica, env.clock.wall_ms(), piece_bytes, BackupSource::Order::rows_first) {}
+
+    LinkId link;
+    std::uint64_t nonce;
+    BackupSource source;
+    Compressor compressor;
+    std::uint64_t sent = 0;
+    std::uint64_t end = 1;  // pieces in front of it may be sent
+    bool waits = false;     // for a flush or a checkpoint
+};
+
+CopyServer::CopyServer(Replica& replica, Env env, std::size_t piece_bytes_target)
+    : replica_(replica), env_(env), piece_bytes_target_(piece_bytes_target) {}
+
+CopyServer::~CopyServer() = default;
+
+bool CopyServer::takes(std::uint8_t type) {
+    switch (static_cast<MessageType>(type)) {
+        case MessageType::copy_open:
+        case MessageType::copy_next:
+        case MessageType::copy_end:
+            return true;
+        default:
+            return false;
+    }
+}
+
+void CopyServer::receive(LinkId link, std::uint8_t type, BytesView payload, bool busy) {
+    const Result<Message> message = decode_message(type, payload);
+    if (!message) {
+        closed_.emplace_back(link, message.error());
+        return;
+    }
+    if (const auto* open = std::get_if<CopyOpen>(&*message)) {
+        if (running_ && running_->link == link) running_.reset();  // it has begun anew
+        if (running_ || busy) {
+            return send(link, CopyOpened{open->nonce, false, {}});
+        }
+        running_ =
+            std::make_unique<Running>(replica_, env_, piece_bytes_target_, link, open->nonce);
+        log(LogLevel::info, "copy.serving",
+            {{"rows", std::to_string(replica_.group().leaf_sums().root().count)}});
+    } else if (const auto* next = std::get_if<CopyNext>(&*message)) {
+        const bool known = running_ && running_->link == link && running_->nonce == next->nonce;
+        if (known) running_->end = std::max(running_->end, next->end);
+    } else if (const auto* ended = std::get_if<CopyEnd>(&*message)) {
+        const bool known = running_ && running_->link == link && running_->nonce == ended->nonce;
+        if (known) running_.reset();
+    }
+}
+
+void CopyServer::link_down(LinkId link) {
+    if (running_ && running_->link == link) running_.reset();
+}
+
+void CopyServer::turn() {
+    if (!running_ || running_->sent >= running_->end) return;
+    Running& run = *running_;
+    Result<std::optional<BackupPiece>> piece = run.source.next();
+    if (!piece) return end(piece.error().message);
+    run.waits = !*piece && !run.source.finished();
+    if (*piece && (*piece)->begins_anew) return end("the rows of a peer were taken over");
+    if (*piece) {
+        if (run.sent == 0) {
+            send(run.link, CopyOpened{run.nonce, true, encode_manifest(run.source.manifest())});
+        }
+        const bool events = (*piece)->file == BackupFileKind::log;
+        send(run.link, CopyPiece{run.nonce, run.sent++, events, std::move((*piece)->payloads)});
+    }
+    if (!run.source.finished()) return;
+    send(run.link, CopyEnd{run.nonce, encode_manifest(run.source.manifest())});
+    log(LogLevel::info, "copy.served",
+        {{"rows", std::to_string(run.source.progress().rows)},
+         {"events", std::to_string(run.source.progress().events)},
+         {"bytes", std::to_string(run.source.progress().bytes)}});
+    running_.reset();
+}
+
+bool CopyServer::due() const {
+    return running_ && !running_->waits && running_->sent < running_->end;
+}
+
+std::vector<Outgoing> CopyServer::take_messages() {
+    return std::exchange(messages_, {});
+}
+
+std::vector<std::pair<LinkId, Error>> CopyServer::take_closed() {
+    return std::exchange(closed_, {});
+}
+
+/// Whoever may open a copy takes compressed messages, too.
+void CopyServer::send(LinkId link, const Message& message) {
+    WireMessage wire{static_cast<std::uint8_t>(message_type(message)), encode_message(message)};
+    if (running_ && wire.payload.size() >= limits::compressed_bytes_min) {
+        compress(wire, running_->compressor);
+    }
+    messages_.push_back(Outgoing{link, wire.type, std::move(wire.payload)});
+}
+
+void CopyServer::end(const std::string& reason) {
+    log(LogLevel::warning, "copy.ended", {{"reason", reason}});
+    send(running_->link, CopyEnd{running_->nonce, {}});
+    running_.reset();
+}
+
+}  // namespace syncline

@@ -1,0 +1,81 @@
+// A new replica copies the rows of its first peer before it serves; others copy its rows later.
+#include <utility>
+
+#include "core/base/log.hpp"
+#include "net/server.hpp"
+
+namespace syncline {
+
+/// Whether there is much to copy a peer's HELLO says.
+Result<void> Server::begin_receiving() {
+    if (options_.copy_rows_min == 0) return open_replica();
+    SYNCLINE_CHECK(data_.begin_copy());
+    receiver_ =
+        std::make_unique<CopyReceiver>(data_, env_, ReplicaOptions().leaf_bits,
+                                       options_.copy_rows_min, [this]() { copy_wake_.wake(); });
+    return {};
+}
+
+void Server::turn_receiving() {
+    receiver_->turn();
+    for (const Outgoing& message : receiver_->take_messages()) {
+        peers_->send(message.link, message.type, message.payload);
+    }
+    for (const auto& [link, reason] : receiver_->take_closed()) peers_->close(link, reason);
+    switch (receiver_->state()) {
+        case CopyReceiver::State::waiting:
+        case CopyReceiver::State::copying:
+            break;
+        case CopyReceiver::State::failed:
+            return fail(*receiver_->failure());
+        case CopyReceiver::State::needless:
+            if (const Result<void> ended = data_.end_copy(); !ended) return fail(ended.error());
+            return end_receiving();
+        case CopyReceiver::State::done:
+            return end_receiving();
+    }
+}
+
+void Server::end_receiving() {
+    const std::map<LinkId, Uuid> links = receiver_->links();
+    receiver_.reset();
+    if (const Result<void> opened = open_replica(); !opened) return fail(opened.error());
+    for (const auto& [link, peer] : links) replica_->link_up(link, peer);
+}
+
+std::optional<CopyProgress> Server::copying() {
+    if (!receiver_ || receiver_->state() != CopyReceiver::State::copying) return std::nullopt;
+    return receiver_->progress();
+}
+
+/// One piece a turn, in the view that the turn has of the base.
+void Server::turn_serving() {
+    copies_->turn();
+    for (const Outgoing& message : copies_->take_messages()) {
+        peers_->send(message.link, message.type, message.payload);
+    }
+    for (const auto& [link, reason] : copies_->take_closed()) peers_->close(link, reason);
+    if (copies_->due()) loop_->defer([]() {});  // the next turn follows at once
+}
+
+void Server::link_up(LinkId link, const Uuid& peer) {
+    if (receiver_) return receiver_->link_up(link, peer);
+    replica_->link_up(link, peer);
+}
+
+void Server::link_down(LinkId link) {
+    if (receiver_) receiver_->link_down(link);
+    if (!replica_) return;
+    copies_->link_down(link);
+    replica_->link_down(link);
+}
+
+void Server::peer_message(LinkId link, std::uint8_t type, BytesView payload) {
+    if (receiver_) return receiver_->receive(link, type, payload);
+    if (!replica_) return;
+    if (!CopyServer::takes(type)) return replica_->receive(link, type, payload);
+    const bool busy = backup_.status().state == BackupStatus::State::running;
+    copies_->receive(link, type, payload, busy);
+}
+
+}  // namespace syncline

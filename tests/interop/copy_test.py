@@ -1,0 +1,185 @@
+"""A new replica copies the rows of a working cluster before it serves: under load, through kills of
+both sides, beside a backup, and not when there are few."""
+
+import sys
+import threading
+import time
+import unittest
+
+from cluster import Cluster, ReplyError, wait_converged
+
+ROWS = 120000
+SECONDS = 120
+
+
+def fill(replica, count, bytes_each=100):
+    """Strings, and each hundredth a set, some thousand a pipeline."""
+    with replica.connect(60) as connection:
+        for first in range(0, count, 5000):
+            for number in range(first, first + 5000):
+                if number % 100 == 0:
+                    connection.send("SADD", f"set:{number}", number, number + 1)
+                else:
+                    connection.send("SET", f"key:{number}", str(number).ljust(bytes_each, "."))
+            for _ in range(5000):
+                connection.receive()
+
+
+def info(replica, section):
+    """INFO as a dict."""
+    with replica.connect() as connection:
+        lines = connection.command("INFO", section).decode().splitlines()
+    return dict(line.split(":", 1) for line in lines if ":" in line)
+
+
+def wait_for(condition, what, seconds=SECONDS):
+    """Until it holds."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            raise AssertionError("waited in vain for " + what)
+        time.sleep(0.01)
+
+
+def loading(replica):
+    """How far a copy is, in percent; nothing: none is under way."""
+    try:
+        percent = info(replica, "persistence").get("loading_loaded_perc")
+    except OSError:
+        return None
+    return None if percent is None else int(percent)
+
+
+def log_of(replica):
+    """All that it has written."""
+    with open(replica.log_path, encoding="utf-8") as log:
+        return log.read()
+
+
+class Writer(threading.Thread):
+    """Increments, adds and removes at one replica until it is stopped."""
+
+    def __init__(self, replica):
+        super().__init__()
+        self.replica = replica
+        self.stopping = threading.Event()
+        self.acknowledged = 0
+        self.error = None
+
+    def run(self):
+        try:
+            with self.replica.connect() as connection:
+                while not self.stopping.is_set():
+                    connection.command("INCR", "count")
+                    self.acknowledged += 1
+                    connection.command("SET", f"key:{self.acknowledged}", "overwritten")
+                    connection.command("DEL", f"key:{ROWS - self.acknowledged}")
+        except (OSError, ReplyError) as error:
+            self.error = error
+
+    def finish(self):
+        """Stops; how many increments were acknowledged."""
+        self.stopping.set()
+        self.join()
+        if self.error is not None:
+            raise self.error
+        return self.acknowledged
+
+
+class CopyTest(unittest.TestCase):
+    """Two replicas that hold rows, and a third one that comes later."""
+
+    def setUp(self):
+        self.cluster = Cluster(3, ["--copy-rows", "1000"])
+        self.old = self.cluster.replicas[:2]
+        self.new = self.cluster.replicas[2]
+        self.addCleanup(self.cluster.__exit__, None, None, None)
+        for replica in self.old:
+            replica.start()
+        for replica in self.old:
+            replica.wait_ready()
+
+    def value(self, replica, key):
+        """GET."""
+        with replica.connect() as connection:
+            return connection.command("GET", key)
+
+    def test_under_load_and_after_kills(self):
+        """Kills the new one twice; whoever serves goes on with its clients."""
+        fill(self.old[0], ROWS)
+        wait_converged(self.old, SECONDS)
+        writer = Writer(self.old[0])
+        writer.start()
+        for _ in range(2):
+            self.new.start()
+            wait_for(lambda: loading(self.new) is not None, "the copy")
+            with self.new.connect() as connection:
+                with self.assertRaisesRegex(ReplyError, "^LOADING"):
+                    connection.command("GET", "count")
+            self.new.kill()
+        self.new.start()
+        self.new.wait_ready(SECONDS)
+        count = writer.finish()
+        wait_converged(self.cluster.replicas, SECONDS)
+        self.assertEqual(self.value(self.new, "count"), str(count).encode())
+        self.assertEqual(self.value(self.new, "key:1"), b"overwritten")
+        self.assertIsNone(self.value(self.new, f"key:{ROWS - 1}"))
+        text = log_of(self.new)
+        self.assertEqual(text.count("copy.done"), 1, text)
+        figures = info(self.new, "syncline")
+        self.assertEqual(figures["sessions_completed"], "0")
+        self.assertEqual(figures["divergence_alarms"], "0")
+        # It is a replica like any other, also after a restart.
+        with self.new.connect() as connection:
+            connection.command("SET", "from the new one", "x")
+        wait_converged(self.cluster.replicas, SECONDS)
+        self.assertEqual(self.new.stop(), 0)
+        self.new.start()
+        self.new.wait_ready()
+        wait_converged(self.cluster.replicas, SECONDS)
+
+    def test_who_serves_is_killed(self):
+        """Then the other one is asked."""
+        fill(self.old[0], ROWS)
+        wait_converged(self.old, SECONDS)
+        self.new.start()
+        wait_for(lambda: "copy.begun" in log_of(self.new), "the copy")
+        serving = [one for one in self.old if "copy.serving" in log_of(one)]
+        self.assertEqual(len(serving), 1)
+        serving[0].kill()
+        self.new.wait_ready(SECONDS)
+        serving[0].start()
+        serving[0].wait_ready()
+        wait_converged(self.cluster.replicas, SECONDS)
+        self.assertEqual(log_of(self.new).count("copy.done"), 1)
+
+    def test_few_rows_come_as_ever(self):
+        """A hundred of them."""
+        with self.old[0].connect() as connection:
+            for number in range(100):
+                connection.command("SET", number, "v")
+        self.new.start()
+        self.new.wait_ready()
+        wait_converged(self.cluster.replicas, SECONDS)
+        self.assertNotIn("copy.begun", log_of(self.new))
+
+    def test_beside_a_backup(self):
+        """The log is held for one of them at a time; the other waits or is refused."""
+        fill(self.old[0], 20000)
+        wait_converged(self.old, SECONDS)
+        for replica in self.old:
+            with replica.connect() as connection:
+                connection.command("CRDT.BACKUP", f"{self.cluster.directory}/{replica.name}.backup",
+                                   "RATE", 500000)
+        self.new.start()
+        wait_for(lambda: "busy with another copy or a backup" in log_of(self.new), "the refusal")
+        for replica in self.old:
+            with replica.connect() as connection:
+                connection.command("CRDT.BACKUP", "CANCEL")
+        self.new.wait_ready(SECONDS)
+        wait_converged(self.cluster.replicas, SECONDS)
+        self.assertIn("copy.done", log_of(self.new))
+
+
+if __name__ == "__main__":
+    unittest.main(argv=[sys.argv[0], "-v"])
