@@ -487,8 +487,10 @@ Result<void> SessionPuller::compare_tags(std::uint64_t leaf, const std::vector<s
 Result<void> SessionPuller::stage(BytesView key, std::optional<BytesView> value) {
     staged_bytes_ += key.size() + (value ? value->size() : 0) + 64;
     if (staged_bytes_ > staged_bytes_max_) {
-        return Error{Code::limit, "a Merkle session would stage more than " +
-                                      std::to_string(staged_bytes_max_) + " bytes"};
+        return Error{Code::limit,
+                     "more than " + std::to_string(staged_bytes_max_ / limits::mib) +
+                         " MiB of rows differ, which is more than a session holds; with an empty "
+                         "data directory a replica begins anew, by a copy"};
     }
     std::optional<Bytes>& slot = staged_[Bytes(key)];
     if (value) slot = Bytes(*value);

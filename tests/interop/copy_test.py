@@ -9,11 +9,11 @@ import unittest
 from cluster import Cluster, ReplyError, wait_converged
 
 ROWS = 120000
-SECONDS = 120
+SECONDS = 60
 
 
-def fill(replica, count, bytes_each=100):
-    """Strings, and each hundredth a set, some thousand a pipeline."""
+def fill(replica, count, bytes_each=300):
+    """Strings, and each hundredth a set, some thousand a pipeline; more than the log keeps."""
     with replica.connect(60) as connection:
         for first in range(0, count, 5000):
             for number in range(first, first + 5000):
@@ -56,6 +56,29 @@ def log_of(replica):
         return log.read()
 
 
+def figure(replica, name):
+    """A number of INFO persistence."""
+    return int(info(replica, "persistence")[name])
+
+
+def checkpoint(replica):
+    """Until one more was made: the log can be cut where one was."""
+    before = figure(replica, "checkpoints")
+    wait_for(lambda: figure(replica, "checkpoints") > before, "a checkpoint")
+
+
+def settle(replicas):
+    """Until all have all, and no log goes back to the beginning."""
+    wait_converged(replicas, SECONDS)
+    for replica in replicas:
+        if figure(replica, "log_base") == 0:
+            checkpoint(replica)
+    fill(replicas[0], 5000)
+    for replica in replicas:
+        wait_for(lambda one=replica: figure(one, "log_base") > 0, "a shorter log")
+    wait_converged(replicas, SECONDS)
+
+
 class Writer(threading.Thread):
     """Increments, adds and removes at one replica until it is stopped."""
 
@@ -90,7 +113,7 @@ class CopyTest(unittest.TestCase):
     """Two replicas that hold rows, and a third one that comes later."""
 
     def setUp(self):
-        self.cluster = Cluster(3, ["--copy-rows", "1000"])
+        self.cluster = Cluster(3, ["--copy-rows", "1000", "--log-retention-bytes", "1mb"])
         self.old = self.cluster.replicas[:2]
         self.new = self.cluster.replicas[2]
         self.addCleanup(self.cluster.__exit__, None, None, None)
@@ -107,7 +130,7 @@ class CopyTest(unittest.TestCase):
     def test_under_load_and_after_kills(self):
         """Kills the new one twice; whoever serves goes on with its clients."""
         fill(self.old[0], ROWS)
-        wait_converged(self.old, SECONDS)
+        settle(self.old)
         writer = Writer(self.old[0])
         writer.start()
         for _ in range(2):
@@ -141,7 +164,7 @@ class CopyTest(unittest.TestCase):
     def test_who_serves_is_killed(self):
         """Then the other one is asked."""
         fill(self.old[0], ROWS)
-        wait_converged(self.old, SECONDS)
+        settle(self.old)
         self.new.start()
         wait_for(lambda: "copy.begun" in log_of(self.new), "the copy")
         serving = [one for one in self.old if "copy.serving" in log_of(one)]
@@ -165,8 +188,8 @@ class CopyTest(unittest.TestCase):
 
     def test_beside_a_backup(self):
         """The log is held for one of them at a time; the other waits or is refused."""
-        fill(self.old[0], 20000)
-        wait_converged(self.old, SECONDS)
+        fill(self.old[0], 20000, 2000)
+        settle(self.old)
         for replica in self.old:
             with replica.connect() as connection:
                 connection.command("CRDT.BACKUP", f"{self.cluster.directory}/{replica.name}.backup",
