@@ -225,7 +225,7 @@ public:
     Result<std::optional<Bytes>> pop_back() const;
     Result<std::optional<Bytes>> pop_front() const;
     /// Puts a value in front of the element at an index, or at the end if there is none. Error
-    /// limit: some thousands were put at this very spot.
+    /// limit: there is no room, after hundreds that each halved what was left at one spot.
     Result<void> insert(std::int64_t index, BytesView value) const;
     /// Nothing: there is no such element. O(distance from the nearer end).
     Result<std::optional<Bytes>> get(std::int64_t index) const;

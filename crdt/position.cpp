@@ -27,28 +27,69 @@ void append(Bytes& digits, unsigned digit) {
 }
 
 // --- Digits: strings of 1..255 that do not end with 1, so that there is room below each.
+//
+// One after the other at a spot they count like a number: up or down by one in a block of digits.
+// A full block makes way for one of twice as many, behind one more of the highest digits, or of the
+// lowest ones: 127 insertions take a byte, the next 64,000 three, the next four billion six.
+
+/// How wide the block behind so many outermost digits is.
+std::size_t block_width(std::size_t outermost) {
+    constexpr std::size_t doubled_max = 3;
+    return std::size_t{1} << std::min(outermost, doubled_max);
+}
+
+/// The lowest digit at a place of a block: the last is not 1.
+unsigned least(std::size_t at, std::size_t width) {
+    return at + 1 == width ? lowest_digit + 1 : lowest_digit;
+}
+
+std::size_t count_leading(BytesView digits, unsigned which) {
+    std::size_t count = 0;
+    while (count < digits.size() && digit(digits, count) == which) ++count;
+    return count;
+}
+
+/// The block behind the outermost digits, lowest digits where there are no more.
+Bytes block_of(BytesView digits, std::size_t outermost) {
+    const std::size_t width = block_width(outermost);
+    Bytes block(digits.substr(outermost, width));
+    block.resize(width, static_cast<char>(lowest_digit));
+    return block;
+}
 
 /// Some digits below these; near them, because the next ones may have to go below again.
 Bytes below(BytesView digits) {
-    Bytes lower;
-    while (digit(digits, 0) == lowest_digit) {
-        append(lower, lowest_digit);
-        digits.remove_prefix(1);
+    const std::size_t lowest = count_leading(digits, lowest_digit);
+    Bytes block = block_of(digits, lowest);
+    std::size_t at = block.size();
+    for (; at > 0; --at) {
+        if (digit(block, at - 1) > least(at - 1, block.size())) break;
+        block[at - 1] = static_cast<char>(highest_digit);
     }
-    const unsigned first = digit(digits, 0);
-    append(lower, first - 1);
-    if (first - 1 == lowest_digit) append(lower, middle_digit);
-    return lower;
+    if (at > 0) block[at - 1] = static_cast<char>(digit(block, at - 1) - 1);
+    Bytes lower(lowest, static_cast<char>(lowest_digit));
+    if (at > 0 && digit(block, 0) > lowest_digit) return lower + block;
+    append(lower, lowest_digit);
+    append(lower, highest_digit - 1);
+    return lower + Bytes(block_width(lowest + 1) - 1, static_cast<char>(highest_digit));
 }
 
 /// Some digits above these; above nothing at all: the middle.
 Bytes above(BytesView digits) {
-    Bytes higher;
-    while (!digits.empty() && digit(digits, 0) == highest_digit) {
-        append(higher, highest_digit);
-        digits.remove_prefix(1);
+    if (digits.empty()) return Bytes(1, static_cast<char>(middle_digit));
+    const std::size_t highest = count_leading(digits, highest_digit);
+    Bytes block = block_of(digits, highest);
+    std::size_t at = block.size();
+    for (; at > 0; --at) {
+        if (digit(block, at - 1) < highest_digit) break;
+        block[at - 1] = static_cast<char>(least(at - 1, block.size()));
     }
-    append(higher, digits.empty() ? middle_digit : digit(digits, 0) + 1);
+    if (at > 0) block[at - 1] = static_cast<char>(digit(block, at - 1) + 1);
+    Bytes higher(highest, static_cast<char>(highest_digit));
+    if (at > 0 && digit(block, 0) < highest_digit) return higher + block;
+    append(higher, highest_digit);
+    const std::size_t width = block_width(highest + 1);
+    for (std::size_t i = 0; i < width; ++i) append(higher, least(i, width));
     return higher;
 }
 

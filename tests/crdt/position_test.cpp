@@ -102,20 +102,31 @@ BOOST_AUTO_TEST_CASE(values_of_one_command_stay_together) {
 BOOST_AUTO_TEST_CASE(insertions_at_one_spot_grow_positions_slowly) {
     const Bytes first = put({}, {}, dot(1, 1));
     const Bytes last = put(first, {}, dot(1, 2));
+    // Behind each other or in front of each other; the digits' bytes are all that grows, but for
+    // those of the counter.
+    constexpr std::uint64_t many = 200000;
+    const auto grown = [&](const Bytes& position) { return position.size() - first.size(); };
     Bytes left = first;
-    for (std::uint64_t i = 3; i < 10003; ++i) left = put(left, last, dot(1, i));
-    BOOST_TEST(left.size() < 120U);
+    for (std::uint64_t i = 3; i < 130; ++i) left = put(left, last, dot(1, i));
+    BOOST_TEST(grown(left) < 12U);
+    for (std::uint64_t i = 130; i < many; ++i) left = put(left, last, dot(1, i));
+    BOOST_TEST(grown(left) < 20U);
     Bytes right = last;
-    for (std::uint64_t i = 3; i < 10003; ++i) right = put(first, right, dot(1, i));
-    BOOST_TEST(right.size() < 120U);
+    for (std::uint64_t i = 3; i < many; ++i) right = put(first, right, dot(1, i));
+    BOOST_TEST(grown(right) < 20U);
+    // In the middle of others that stand so.
+    const Bytes behind = put(left, last, dot(1, many));
+    Bytes middle = left;
+    for (std::uint64_t i = many + 1; i < 2 * many; ++i) middle = put(middle, behind, dot(1, i));
+    BOOST_TEST(grown(middle) < 30U);
     // The worst: each time between the last two.
     Bytes low = first;
     Bytes high = last;
     std::uint64_t inserted = 2;
     while (true) {
-        const Bytes middle = position_at(place_between(low, high), dot(1, ++inserted), 0);
-        if (!is_position(middle)) break;
-        (inserted % 2 == 0 ? low : high) = middle;
+        const Bytes next = position_at(place_between(low, high), dot(1, ++inserted), 0);
+        if (!is_position(next)) break;
+        (inserted % 2 == 0 ? low : high) = next;
     }
     BOOST_TEST_MESSAGE(inserted << " insertions that halve what is left");
     BOOST_TEST(inserted > 200U);
