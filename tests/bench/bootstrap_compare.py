@@ -4,9 +4,9 @@
 Usage: bootstrap_compare.py [--rows N] [--values random|text] [--rounds R]
 Fills both with N keys of 64-byte values (10^6), of noise or of text. Then, in turn, a new replica
 joins and is waited for until it answers reads of the last key; of Syncline by a copy, and, with
---copy-rows 0, by a Merkle session: the old one's log does not go back to the beginning. Prints medians of the rounds: seconds, and bytes
-from the old replica to the new one for each row, beyond key and value. The binary is
-build/release/syncline unless SYNCLINE_BINARY says otherwise.
+--copy-rows 0, by a Merkle session: the old one's log does not go back to the beginning. Prints
+medians of the rounds: seconds, and bytes from the old replica to the new one for each row, beyond
+key and value. The binary is build/release/syncline unless SYNCLINE_BINARY says otherwise.
 """
 import argparse
 import os
@@ -144,7 +144,8 @@ def main():
         port = free_ports(1)[0]
         redis = subprocess.Popen(
             ["redis-server", "--port", str(port), "--dir", directory, "--save", "",
-             "--appendonly", "no", "--repl-diskless-sync-delay", "0"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+             "--appendonly", "no", "--repl-diskless-sync-delay", "0"],
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         cluster = Cluster(2, ["--log-retention-bytes", "1mb"])
         old = cluster.replicas[0]
         cluster.peer_port = int(old.command[old.command.index("--peer-port") + 1])
