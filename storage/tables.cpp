@@ -15,9 +15,6 @@ constexpr std::size_t hash128_bytes = 16;
 /// Where the type stands in a hashed row key.
 constexpr std::size_t hashed_type_offset = hash64_bytes + 1 + hash128_bytes;
 
-/// Keys up to here stand as they are in the rows of a second order, so that members have room.
-constexpr std::size_t order_key_bytes_max = 200;
-
 // The two-byte length must never start with the mark of the hashed form.
 static_assert((limits::row_key_bytes_max >> 8) < 0x0F);
 

@@ -66,6 +66,9 @@ struct OrderRowKey {
 };
 OrderRowKey encode_order_row(BytesView key, std::uint8_t type, std::uint64_t order,
                              BytesView member);
+/// Keys up to here stand as they are in the rows of a second order, and of an ordered type, so that
+/// members have room.
+constexpr std::size_t order_key_bytes_max = 200;
 /// What all order rows of a key and type begin with, and all rows of an ordered type.
 Bytes order_rows_prefix(BytesView key, std::uint8_t type);
 /// Error corrupt when a row that begins with the prefix is none.

@@ -171,6 +171,11 @@ Result<void> Group::scan_cells(BytesView key, CellType type, const CellVisitor& 
     Result<void> status;
     bool go_on = true;
     std::vector<RowRange> ranges = rows_of_key(key, static_cast<std::uint8_t>(type));
+    // Walks of a list count many elements: their names need not be taken apart, because what is
+    // behind the beginning that all of them share is the position.
+    const bool ordered = traits_of(type).has_positions;
+    const bool plain = ordered && key.size() <= order_key_bytes_max;
+    const std::size_t prefix_bytes = ranges.front().first.size();
     if (after) {
         const RowKey left = encode_row_key(key, static_cast<std::uint8_t>(type), after);
         for (RowRange& range : ranges) {
@@ -179,19 +184,22 @@ Result<void> Group::scan_cells(BytesView key, CellType type, const CellVisitor& 
     }
     if (walk == WalkOrder::descending) std::reverse(ranges.begin(), ranges.end());
     for (const RowRange& range : ranges) {
-        const auto visit_row = [&](BytesView row_key, BytesView value) {
-            Result<Row> row = decode_row(row_key, value);
-            Result<Cell> cell = row ? read_cell(row->payload, type) : Result<Cell>(row.error());
-            if (!cell) {
-                status = cell.error();
-                return false;
-            }
-            go_on = visit(row->name.field ? BytesView(*row->name.field) : BytesView(), *cell);
+        const auto visit_cell = [&](BytesView field, BytesView payload) {
+            const Result<Cell> cell = read_cell(payload, type);
+            if (!cell) status = cell.error();
+            go_on = cell && visit(field, *cell);
             return go_on;
         };
-        SYNCLINE_CHECK(traits_of(type).has_positions
-                           ? walk_ordered(Table::cells, range.first, range, walk, visit_row)
-                           : scan_rows(store_, Table::cells, range, walk, visit_row));
+        const auto visit_row = [&](BytesView row_key, BytesView value) {
+            if (plain) return visit_cell(row_key.substr(prefix_bytes), value);
+            const Result<Row> row = decode_row(row_key, value);
+            if (!row) status = row.error();
+            if (!row) return false;
+            return visit_cell(row->name.field ? BytesView(*row->name.field) : BytesView(),
+                              row->payload);
+        };
+        SYNCLINE_CHECK(ordered ? walk_ordered(Table::cells, range.first, range, walk, visit_row)
+                               : scan_rows(store_, Table::cells, range, walk, visit_row));
         SYNCLINE_CHECK(status);
         if (!go_on) break;
     }
