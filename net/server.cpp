@@ -96,7 +96,8 @@ Result<void> Server::open_data() {
     if (virgin && !options_.init && !options_.peers.empty()) return {};
     if (virgin) SYNCLINE_CHECK(data_.join_cluster(random_uuid(env_.random)));
     founds_ = virgin || options_.init;
-    if (data_.copy_broken_off && !options_.peers.empty()) return begin_receiving();
+    const bool waits = data_.copy_broken_off && !options_.init && !options_.peers.empty();
+    if (waits) return begin_receiving();
     return open_replica();
 }
 
