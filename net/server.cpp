@@ -96,7 +96,7 @@ Result<void> Server::open_data() {
     if (virgin && !options_.init && !options_.peers.empty()) return {};
     if (virgin) SYNCLINE_CHECK(data_.join_cluster(random_uuid(env_.random)));
     founds_ = virgin || options_.init;
-    const bool waits = data_.copy_broken_off && !options_.init && !options_.peers.empty();
+    const bool waits = data_.copying && !options_.init && !options_.peers.empty();
     if (waits) return begin_receiving();
     return open_replica();
 }
@@ -112,7 +112,7 @@ Result<void> Server::open_replica() {
     options.sync_interval_ms = options_.sync_interval_ms;
     options.replicas = options_.replicas;
     options.policies = options_.policies;
-    if (!options_.peer_compression) options.compressed_bytes_min = 0;
+    options.compressed_bytes_min = compressed_bytes_min();
     options.space = options_.space;
     options.log_retention = options_.log_retention;
     options.primary_backup.mode = options_.replication;
@@ -126,7 +126,7 @@ Result<void> Server::open_replica() {
     options.serves_copies = true;
     SYNCLINE_TRY(options.new_incarnation, data_.begin_run(options.durability));
     SYNCLINE_TRY(replica_, data_.open_replica(std::move(options), env_));
-    copies_ = std::make_unique<CopyServer>(*replica_, env_);
+    copies_ = std::make_unique<CopyServer>(*replica_, env_, compressed_bytes_min());
     figures_.cluster = to_string(data_.identity.cluster);
     log(LogLevel::info, "replica.open",
         {{"cluster", figures_.cluster},
@@ -311,7 +311,9 @@ bool Server::admit(const PeerIdentity& peer) {
     if (replica_) return peer.cluster.is_nil() || peer.cluster == data_.identity.cluster;
     if (peer.cluster.is_nil()) return false;
     if (receiver_) return peer.cluster == data_.identity.cluster;
-    Result<void> joined = data_.join_cluster(peer.cluster);
+    // In this order: a member that holds nothing must be known as one that has to copy.
+    Result<void> joined = options_.copy_rows_min > 0 ? data_.begin_copy() : Result<void>();
+    if (joined) joined = data_.join_cluster(peer.cluster);
     if (joined) joined = begin_receiving();
     if (!joined) fail(joined.error());
     return joined.has_value();

@@ -98,6 +98,7 @@ private:
     Result<void> open_replica();
     [[nodiscard]] std::string client_address() const;
     // Copies of rows, to this replica and from it: net/server_copy.cpp
+    [[nodiscard]] std::size_t compressed_bytes_min() const;
     Result<void> begin_receiving();
     void turn_receiving();
     void end_receiving();

@@ -10,10 +10,17 @@ namespace syncline {
 Result<void> Server::begin_receiving() {
     if (options_.copy_rows_min == 0) return open_replica();
     SYNCLINE_CHECK(data_.begin_copy());
-    receiver_ =
-        std::make_unique<CopyReceiver>(data_, env_, ReplicaOptions().leaf_bits,
-                                       options_.copy_rows_min, [this]() { copy_wake_.wake(); });
+    CopyReceiver::Options options;
+    options.leaf_bits = ReplicaOptions().leaf_bits;
+    options.policies = options_.policies;
+    options.rows_min = options_.copy_rows_min;
+    receiver_ = std::make_unique<CopyReceiver>(data_, env_, std::move(options),
+                                               [this]() { copy_wake_.wake(); });
     return {};
+}
+
+std::size_t Server::compressed_bytes_min() const {
+    return options_.peer_compression ? limits::compressed_bytes_min : 0;
 }
 
 void Server::turn_receiving() {
@@ -29,8 +36,6 @@ void Server::turn_receiving() {
         case CopyReceiver::State::failed:
             return fail(*receiver_->failure());
         case CopyReceiver::State::needless:
-            if (const Result<void> ended = data_.end_copy(); !ended) return fail(ended.error());
-            return end_receiving();
         case CopyReceiver::State::done:
             return end_receiving();
     }
@@ -60,7 +65,7 @@ void Server::turn_serving() {
 
 void Server::link_up(LinkId link, const Uuid& peer) {
     if (receiver_) return receiver_->link_up(link, peer);
-    replica_->link_up(link, peer);
+    if (replica_) replica_->link_up(link, peer);
 }
 
 void Server::link_down(LinkId link) {

@@ -152,6 +152,7 @@ void Server::stop() {
     }
     log(LogLevel::info, "server.stopping");
     phase_ = Phase::flushing;
+    receiver_.reset();  // the next start removes what came, and begins anew
     stop_deadline_ms_ = loop_->now_ms() + stop_ms_max;
     listener_.reset();
     peer_listener_.reset();

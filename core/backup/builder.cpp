@@ -12,6 +12,8 @@ namespace {
 /// Committed to the base at a time.
 constexpr std::size_t overlay_bytes_target = 32 * limits::mib;
 constexpr std::size_t collected_rows_at_a_time = 10000;
+/// Of the base's map, before a commit.
+constexpr std::uint64_t map_room_min = 4096 * std::uint64_t{limits::mib};
 
 Bytes row_key_of(const CellOp& change) {
     const std::optional<BytesView> field =
@@ -24,6 +26,7 @@ Bytes row_key_of(const CellOp& change) {
 /// Conflicts between transactions of the backup were recorded where they met, not here.
 StateBuilder::StateBuilder(Base& base, const BackupManifest& manifest)
     : manifest_(manifest),
+      base_(base),
       store_(base),
       group_(store_, manifest.leaf_bits, hash64(to_bytes(manifest.cluster)),
              ConflictOptions{0, false}) {
@@ -102,6 +105,10 @@ Result<void> StateBuilder::commit_if_large() {
 }
 
 Result<void> StateBuilder::commit(RowChanges meta) {
+    const BaseSpace space = base_.space();  // nobody else lets it grow
+    if (space.map_bytes > 0 && space.map_bytes - space.file_bytes < map_room_min) {
+        SYNCLINE_CHECK(base_.grow(2 * space.map_bytes));
+    }
     Store::Checkpoint checkpoint = store_.begin_checkpoint(0, std::move(meta));
     SYNCLINE_CHECK(checkpoint.commit());
     (void)store_.finish_checkpoint();  // nobody waits: freed here
@@ -132,6 +139,9 @@ Result<void> StateBuilder::check() {
             SYNCLINE_TRY(done, group_.collect(collected_rows_at_a_time, 0));
             SYNCLINE_CHECK(commit_if_large());
         }
+    }
+    if (!group_.damaged().empty()) {
+        return Error{Code::corrupt, "rows of the backup do not fit each other"};
     }
     const LeafSum root = group_.leaf_sums().root();
     if (manifest_.root_is_exact() && root != manifest_.root) {

@@ -44,6 +44,7 @@ private:
     Result<void> hash_anew(std::uint64_t hash_seed, RowChanges& meta);
 
     const BackupManifest& manifest_;
+    Base& base_;
     Store store_;
     Group group_;
     /// End of a range of row keys -> position of the checkpoint that it was read from. Empty: none.

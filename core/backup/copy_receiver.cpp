@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "core/backup/builder.hpp"
+#include "core/base/assert.hpp"
 #include "core/base/hash.hpp"
 #include "core/base/log.hpp"
 #include "storage/worker.hpp"
@@ -15,7 +16,10 @@ namespace {
 /// On their way, or waiting for the thread: keeps link and disk busy at once.
 constexpr std::uint64_t pieces_ahead = 8;
 constexpr std::uint64_t retry_pause_ms = 1000;
+/// So long other peers may take to say what they have.
+constexpr std::uint64_t hello_wait_ms = 2000;
 constexpr std::uint64_t told_each_ms = 5000;
+constexpr std::uint64_t wait_told_each_ms = 30000;
 
 }  // namespace
 
@@ -78,17 +82,17 @@ struct CopyReceiver::Running {
     }
 };
 
-CopyReceiver::CopyReceiver(DataDirectory& data, Env env, unsigned leaf_bits, std::uint64_t rows_min,
+CopyReceiver::CopyReceiver(DataDirectory& data, Env env, Options options,
                            std::function<void()> on_done)
-    : data_(data),
-      env_(env),
-      leaf_bits_(leaf_bits),
-      rows_min_(rows_min),
-      on_done_(std::move(on_done)) {}
+    : data_(data), env_(env), options_(std::move(options)), on_done_(std::move(on_done)) {
+    SYNCLINE_ASSERT(data.copying);
+    told_ms_ = env_.clock.steady_ms();
+}
 
 CopyReceiver::~CopyReceiver() = default;
 
 void CopyReceiver::send(LinkId link, const Message& message) {
+    if (links_.count(link) == 0) return;  // it ended while the thread worked
     messages_.push_back(
         Outgoing{link, static_cast<std::uint8_t>(message_type(message)), encode_message(message)});
 }
@@ -107,8 +111,9 @@ void CopyReceiver::link_up(LinkId link, const Uuid& peer) {
 
 void CopyReceiver::link_down(LinkId link) {
     links_.erase(link);
-    rows_of_.erase(link);
-    if (running_ && running_->link == link) abandon("the link to the peer ended");
+    sources_.erase(link);
+    const bool lacks_more = running_ && running_->link == link && !running_->end;
+    if (lacks_more) abandon("the link to the peer ended");
 }
 
 void CopyReceiver::receive(LinkId link, std::uint8_t type, BytesView payload) {
@@ -126,6 +131,7 @@ Result<void> CopyReceiver::take_in(LinkId link, std::uint8_t type, BytesView pay
     SYNCLINE_TRY(Message message, decode_message(type, payload));
     if (const auto* hello = std::get_if<Hello>(&message)) return on_hello(link, *hello);
     if (!running_ || running_->link != link) return {};
+    active_ms_ = env_.clock.steady_ms();
     if (const auto* opened = std::get_if<CopyOpened>(&message)) {
         return opened->nonce == running_->nonce ? on_opened(*opened) : Result<void>();
     }
@@ -142,21 +148,42 @@ Result<void> CopyReceiver::on_hello(LinkId link, const Hello& hello) {
     if (hello.cluster != data_.identity.cluster) {
         return Error{Code::unauthorized, "the peer belongs to another cluster"};
     }
-    rows_of_[link] = hello.copied_rows;
-    if (running_ || state_ != State::waiting) return {};
-    const bool many = hello.copied_rows >= rows_min_ && hello.leaf_bits == leaf_bits_;
-    // In a term, too, rows are not all that there is to a backup.
-    if (!many || hello.mode != ReplicationMode::multi_master) {
-        state_ = State::needless;
-        return {};
-    }
-    if (env_.clock.steady_ms() >= retry_ms_) open(link);
+    if (sources_.empty()) hello_ms_ = env_.clock.steady_ms();
+    Source& source = sources_[link];
+    source.rows = hello.copied_rows;
+    // What would be refused later the replica refuses at once. In a term rows are not all that
+    // there is to a backup.
+    const bool fits = hello.leaf_bits == options_.leaf_bits &&
+                      hello.policies == options_.policies &&
+                      hello.mode == ReplicationMode::multi_master;
+    const bool much =
+        hello.copied_rows >= options_.rows_min || hello.copied_bytes >= options_.bytes_min;
+    source.many = fits && much && hello.copied_rows > 0;
+    met_many_ = met_many_ || source.many;
     return {};
+}
+
+/// Whom to ask, or that nobody need be asked.
+void CopyReceiver::decide(std::uint64_t now_ms) {
+    if (running_ || state_ != State::waiting) return;
+    std::optional<LinkId> best;
+    for (const auto& [link, source] : sources_) {
+        if (!source.many) continue;
+        if (!best || source.attempts < sources_[*best].attempts) best = link;
+    }
+    if (best) {
+        if (now_ms >= retry_ms_) open(*best);
+    } else if (!met_many_ && !sources_.empty()) {
+        const bool all = sources_.size() == links_.size();
+        if (all || now_ms - hello_ms_ >= hello_wait_ms) state_ = State::needless;
+    }
 }
 
 void CopyReceiver::open(LinkId link) {
     running_ = std::make_unique<Running>(data_, link, env_.random.next());
-    progress_ = CopyProgress{0, rows_of_[link], 0, env_.clock.steady_ms()};
+    ++sources_[link].attempts;
+    active_ms_ = env_.clock.steady_ms();
+    progress_ = CopyProgress{0, sources_[link].rows, 0, active_ms_};
     send(link, CopyOpen{running_->nonce});
 }
 
@@ -168,7 +195,8 @@ Result<void> CopyReceiver::on_opened(const CopyOpened& opened) {
     Running& run = *running_;
     if (run.builder) return Error{Code::corrupt, "a copy was opened twice"};
     SYNCLINE_TRY(run.manifest, decode_manifest(opened.manifest));
-    if (run.manifest.cluster != data_.identity.cluster || run.manifest.leaf_bits != leaf_bits_) {
+    if (run.manifest.cluster != data_.identity.cluster ||
+        run.manifest.leaf_bits != options_.leaf_bits) {
         return Error{Code::corrupt, "the copy is of another cluster"};
     }
     run.builder.emplace(*data_.base, run.manifest);
@@ -204,6 +232,14 @@ Result<void> CopyReceiver::on_end(const CopyEnd& end) {
                       manifest.vv_from == run.manifest.vv_from &&
                       manifest.leaf_bits == run.manifest.leaf_bits;
     if (!same) return Error{Code::corrupt, "the end of a copy does not fit its beginning"};
+    for (const VersionVector::Entry& entry : manifest.vv.entries()) {
+        if (entry.first.node != data_.identity.node_id) continue;
+        return Error{Code::unauthorized, "another replica has written under this one's node id"};
+    }
+    if (manifest.hlc.ms() > env_.clock.wall_ms() + limits::clock_offset_ms_max) {
+        abandon("the peer's clock is ahead");
+        return {};
+    }
     run.end = std::move(manifest);
     feed();
     return {};
@@ -225,21 +261,34 @@ void CopyReceiver::feed() {
 }
 
 void CopyReceiver::turn() {
-    const std::uint64_t now = env_.clock.steady_ms();
+    const std::uint64_t now_ms = env_.clock.steady_ms();
     if (running_ && running_->busy) {
         const std::optional<Result<void>> result = running_->take_result();
         if (result) finish_piece(*result);
     }
-    if (state_ == State::copying && now - told_ms_ >= told_each_ms) {
-        told_ms_ = now;
+    const bool waits_for_peer = running_ && !running_->busy && !running_->end;
+    if (waits_for_peer && now_ms - active_ms_ > limits::copy_silence_ms_max) {
+        abandon("the peer is silent");
+    }
+    decide(now_ms);
+    tell(now_ms);
+}
+
+void CopyReceiver::tell(std::uint64_t now_ms) {
+    if (state_ == State::copying && now_ms - told_ms_ >= told_each_ms) {
+        told_ms_ = now_ms;
         log(LogLevel::info, "copy.progress",
             {{"rows", std::to_string(progress_.rows)},
              {"rows_expected", std::to_string(progress_.rows_expected)},
              {"bytes", std::to_string(progress_.bytes)}});
     }
-    if (running_ || state_ != State::waiting || now < retry_ms_) return;
-    for (const auto& [link, rows] : rows_of_) {
-        if (rows >= rows_min_) return open(link);
+    if (state_ == State::waiting && now_ms - told_ms_ >= wait_told_each_ms) {
+        told_ms_ = now_ms;
+        log(LogLevel::warning, "copy.waiting",
+            {{"peers", std::to_string(links_.size())},
+             {"meaning",
+              "no peer says what it holds, or can be copied now; --copy-rows 0 or --init start "
+              "without"}});
     }
 }
 
@@ -247,6 +296,7 @@ void CopyReceiver::turn() {
 void CopyReceiver::finish_piece(const Result<void>& result) {
     Running& run = *running_;
     run.busy = false;
+    active_ms_ = env_.clock.steady_ms();
     if (!result) {
         const Error error = result.error();
         const bool of_peer = error.code == Code::corrupt || error.code == Code::version ||
@@ -282,9 +332,11 @@ void CopyReceiver::finish_piece(const Result<void>& result) {
 void CopyReceiver::abandon(const std::string& reason) {
     log(LogLevel::warning, "copy.ended", {{"reason", reason}});
     send(running_->link, CopyEnd{running_->nonce, {}});
+    const bool wrote = running_->builder.has_value();
     running_.reset();  // waits for the thread
     state_ = State::waiting;
     retry_ms_ = env_.clock.steady_ms() + retry_pause_ms;
+    if (!wrote) return;
     if (const Result<void> cleared = data_.clear_copy(); !cleared) {
         failure_ = cleared.error();
         state_ = State::failed;

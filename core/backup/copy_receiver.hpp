@@ -7,6 +7,7 @@
 
 #include "core/backup/progress.hpp"
 #include "core/engine/data_directory.hpp"
+#include "core/engine/key_policies.hpp"
 #include "core/protocol/message.hpp"
 
 namespace syncline {
@@ -17,10 +18,10 @@ namespace syncline {
 /// behind the rows as events. At the end the rows must add up to the peer's. Why they do:
 /// core/backup/README.md.
 ///
-/// Happy path: the HELLO of a peer says that it has rows_min rows; OPEN; OPENED and pieces, which a
+/// Happy path: the HELLO of a peer says that it has many rows; OPEN; OPENED and pieces, which a
 /// thread of its own puts into the base, and for each of which another is asked for; END; done.
-/// Failures: the peer is gone, busy, or its rows cannot go on (END without a manifest): what came
-/// is removed, and some time later a peer is asked again. Bytes that make no sense close the link.
+/// Failures: the peer is gone, busy, silent, or ends it: what came is removed, and some time later
+/// a peer is asked again, the one that was asked least. Bytes that make no sense close the link.
 /// Nothing of what it writes means anything before done; a start after a crash removes it.
 /// Thread-safety: confined to one thread, but `on_done`, which its own thread calls.
 class CopyReceiver {
@@ -28,15 +29,20 @@ public:
     enum class State : std::uint8_t {
         waiting,   ///< for a peer, or for the next attempt
         copying,   ///< pieces come
-        needless,  ///< the peer has few rows: they come as to any replica
+        needless,  ///< all peers have few rows: they come as to any replica
         done,      ///< the base holds the peer's rows; a replica may be opened on it
         failed,    ///< the own disk does not take them: see failure()
     };
 
+    struct Options {
+        unsigned leaf_bits = 16;                           ///< a constant of the cluster
+        KeyPolicies policies;                              ///< of the whole cluster, too
+        std::uint64_t rows_min = limits::copy_rows_min;    ///< fewer are not copied,
+        std::uint64_t bytes_min = limits::copy_bytes_min;  ///< unless they have so many bytes
+    };
     /// `on_done`: turn() has something to do. The directory must outlive this, is of a cluster, and
     /// must hold nothing: DataDirectory::begin_copy() was called.
-    CopyReceiver(DataDirectory& data, Env env, unsigned leaf_bits, std::uint64_t rows_min,
-                 std::function<void()> on_done);
+    CopyReceiver(DataDirectory& data, Env env, Options options, std::function<void()> on_done);
     /// Waits for the piece under way.
     ~CopyReceiver();
     CopyReceiver(const CopyReceiver&) = delete;
@@ -59,6 +65,12 @@ public:
 
 private:
     struct Running;
+    /// A peer whose HELLO came.
+    struct Source {
+        std::uint64_t rows = 0;
+        bool many = false;  ///< it has much to copy, and a copy of it would be ours
+        unsigned attempts = 0;
+    };
 
     Result<void> take_in(LinkId link, std::uint8_t type, BytesView payload);
     Result<void> on_hello(LinkId link, const Hello& hello);
@@ -66,6 +78,8 @@ private:
     Result<void> on_piece(CopyPiece piece);
     Result<void> on_end(const CopyEnd& end);
     void open(LinkId link);
+    void decide(std::uint64_t now_ms);
+    void tell(std::uint64_t now_ms);
     void feed();
     void finish_piece(const Result<void>& result);
     void abandon(const std::string& reason);
@@ -73,16 +87,18 @@ private:
 
     DataDirectory& data_;
     Env env_;
-    const unsigned leaf_bits_;
-    const std::uint64_t rows_min_;
+    const Options options_;
     std::function<void()> on_done_;
     State state_ = State::waiting;
     std::optional<Error> failure_;
     CopyProgress progress_;
     std::map<LinkId, Uuid> links_;
-    std::map<LinkId, std::uint64_t> rows_of_;  // of peers whose HELLO came
-    std::uint64_t retry_ms_ = 0;               // steady; no attempt before
-    std::uint64_t told_ms_ = 0;                // steady; when the progress was logged
+    std::map<LinkId, Source> sources_;
+    bool met_many_ = false;        // a peer with much to copy was there
+    std::uint64_t hello_ms_ = 0;   // steady; when the first HELLO came
+    std::uint64_t retry_ms_ = 0;   // steady; no attempt before
+    std::uint64_t active_ms_ = 0;  // steady; when the copy went on last
+    std::uint64_t told_ms_ = 0;    // steady; when something was logged
     std::unique_ptr<Running> running_;
     std::vector<Outgoing> messages_;
     std::vector<std::pair<LinkId, Error>> closed_;

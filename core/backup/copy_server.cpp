@@ -17,12 +17,17 @@ struct CopyServer::Running {
     BackupSource source;
     Compressor compressor;
     std::uint64_t sent = 0;
-    std::uint64_t end = 1;  // pieces in front of it may be sent
-    bool waits = false;     // for a flush or a checkpoint
+    std::uint64_t end = 1;       // pieces in front of it may be sent
+    bool waits = false;          // for a flush or a checkpoint
+    std::uint64_t heard_ms = 0;  // steady; when something was asked for
 };
 
-CopyServer::CopyServer(Replica& replica, Env env, std::size_t piece_bytes_target)
-    : replica_(replica), env_(env), piece_bytes_target_(piece_bytes_target) {}
+CopyServer::CopyServer(Replica& replica, Env env, std::size_t compressed_bytes_min,
+                       std::size_t piece_bytes_target)
+    : replica_(replica),
+      env_(env),
+      compressed_bytes_min_(compressed_bytes_min),
+      piece_bytes_target_(piece_bytes_target) {}
 
 CopyServer::~CopyServer() = default;
 
@@ -50,11 +55,14 @@ void CopyServer::receive(LinkId link, std::uint8_t type, BytesView payload, bool
         }
         running_ =
             std::make_unique<Running>(replica_, env_, piece_bytes_target_, link, open->nonce);
+        running_->heard_ms = env_.clock.steady_ms();
         log(LogLevel::info, "copy.serving",
             {{"rows", std::to_string(replica_.group().leaf_sums().root().count)}});
     } else if (const auto* next = std::get_if<CopyNext>(&*message)) {
         const bool known = running_ && running_->link == link && running_->nonce == next->nonce;
-        if (known) running_->end = std::max(running_->end, next->end);
+        if (!known) return;
+        running_->end = std::max(running_->end, next->end);
+        running_->heard_ms = env_.clock.steady_ms();
     } else if (const auto* ended = std::get_if<CopyEnd>(&*message)) {
         const bool known = running_ && running_->link == link && running_->nonce == ended->nonce;
         if (known) running_.reset();
@@ -66,8 +74,14 @@ void CopyServer::link_down(LinkId link) {
 }
 
 void CopyServer::turn() {
-    if (!running_ || running_->sent >= running_->end) return;
+    if (!running_) return;
     Running& run = *running_;
+    if (run.sent >= run.end) {  // the log is held meanwhile
+        if (env_.clock.steady_ms() - run.heard_ms > limits::copy_silence_ms_max) {
+            end("the new replica asks for nothing");
+        }
+        return;
+    }
     Result<std::optional<BackupPiece>> piece = run.source.next();
     if (!piece) return end(piece.error().message);
     run.waits = !*piece && !run.source.finished();
@@ -103,9 +117,8 @@ std::vector<std::pair<LinkId, Error>> CopyServer::take_closed() {
 /// Whoever may open a copy takes compressed messages, too.
 void CopyServer::send(LinkId link, const Message& message) {
     WireMessage wire{static_cast<std::uint8_t>(message_type(message)), encode_message(message)};
-    if (running_ && wire.payload.size() >= limits::compressed_bytes_min) {
-        compress(wire, running_->compressor);
-    }
+    const bool large = compressed_bytes_min_ > 0 && wire.payload.size() >= compressed_bytes_min_;
+    if (running_ && large) compress(wire, running_->compressor);
     messages_.push_back(Outgoing{link, wire.type, std::move(wire.payload)});
 }
 

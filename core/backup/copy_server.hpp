@@ -13,11 +13,13 @@ namespace syncline {
 /// they are taken. One copy at a time; who asks meanwhile is told to come again.
 /// Happy path: COPY OPEN; COPY OPENED with the first piece that can be read; pieces in front of the
 /// end that COPY NEXT names; COPY END with the manifest. Failures: the link goes down, the copy is
-/// ended by the other side, or the replica takes over a peer's rows: then it ends without one.
-/// Thread-safety: confined to the replica's thread; the replica must outlive it.
+/// ended by the other side, that one is silent for limits::copy_silence_ms_max, or the replica
+/// takes over a peer's rows: then it ends without one. Thread-safety: confined to the replica's
+/// thread; the replica must outlive it.
 class CopyServer {
 public:
-    CopyServer(Replica& replica, Env env,
+    /// Pieces are compressed from `compressed_bytes_min` bytes on; 0: never.
+    CopyServer(Replica& replica, Env env, std::size_t compressed_bytes_min,
                std::size_t piece_bytes_target = limits::backup_turn_bytes_target);
     ~CopyServer();
     CopyServer(const CopyServer&) = delete;
@@ -48,6 +50,7 @@ private:
 
     Replica& replica_;
     Env env_;
+    const std::size_t compressed_bytes_min_;
     const std::size_t piece_bytes_target_;
     std::unique_ptr<Running> running_;
     std::vector<Outgoing> messages_;

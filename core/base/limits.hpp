@@ -124,6 +124,10 @@ constexpr std::size_t backup_turn_bytes_target = 128 * kib;
 /// A new replica copies the rows of a peer that has so many. Fewer are soon read from its log, or
 /// compared.
 constexpr std::uint64_t copy_rows_min = 100000;
+/// Or of one whose rows have so many bytes, half of what a session could bring.
+constexpr std::uint64_t copy_bytes_min = 256 * std::uint64_t{mib};
+/// Either side of a copy gives up when the other has been silent for so long.
+constexpr std::uint64_t copy_silence_ms_max = 30000;
 /// A backup gives up when so much log waits to be copied.
 constexpr std::uint64_t backup_log_held_bytes_max = 4096 * std::uint64_t{mib};
 /// A backup goes on in another file from here on, so that copies of it can be made side by side.

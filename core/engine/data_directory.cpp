@@ -28,21 +28,34 @@ Result<DataDirectory> DataDirectory::open(const std::string& path, Random& rando
     SYNCLINE_TRY(data.identity, load_identity(*data.disk, random));
     SYNCLINE_CHECK(data.check_original(path + base_file, random));
     SYNCLINE_TRY(const std::optional<Bytes> marker, read_file(*data.disk, copy_marker, 1));
-    if (marker) {
-        SYNCLINE_CHECK(data.clear_copy());
-        SYNCLINE_CHECK(data.end_copy());
-        data.copy_broken_off = true;
-    }
+    data.copying = marker.has_value();
+    if (data.copying) SYNCLINE_CHECK(data.clear_copy());
     return data;
 }
 
 Result<void> DataDirectory::begin_copy() {
-    return replace_file(*disk, copy_marker, {});
+    if (copying) return {};
+    bool any = false;
+    SYNCLINE_CHECK(base->scan(Table::meta, {}, {}, [&](BytesView, BytesView) {
+        any = true;
+        return false;
+    }));
+    base->end_turn();
+    if (any) {
+        return Error{Code::corrupt,
+                     "the data directory holds rows, but its file identity names no cluster"};
+    }
+    SYNCLINE_CHECK(replace_file(*disk, copy_marker, {}));
+    copying = true;
+    return {};
 }
 
 Result<void> DataDirectory::end_copy() {
+    if (!copying) return {};
     SYNCLINE_CHECK(disk->remove(copy_marker));
-    return disk->sync_directory();
+    SYNCLINE_CHECK(disk->sync_directory());
+    copying = false;
+    return {};
 }
 
 Result<void> DataDirectory::clear_copy() {
@@ -121,6 +134,7 @@ Result<void> DataDirectory::join_cluster(const Uuid& cluster) {
 
 Result<std::unique_ptr<Replica>> DataDirectory::open_replica(ReplicaOptions options, Env env) {
     SYNCLINE_ASSERT(!identity.cluster.is_nil());
+    SYNCLINE_CHECK(end_copy());
     options.identity = identity;
     options.log = log_options(options.log);
     return Replica::open(std::move(options), env, *log_disk, *base);

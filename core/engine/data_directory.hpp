@@ -26,8 +26,9 @@ struct DataDirectory {
     std::unique_ptr<Base> base;
     std::unique_ptr<Disk> log_disk;
     Identity identity;
-    /// The last run ended while rows of a peer were copied into it. They are gone: it is empty.
-    bool copy_broken_off = false;
+    /// Between begin_copy() and end_copy(). True after open(): an earlier run ended there; what it
+    /// had copied is gone.
+    bool copying = false;
 
     /// Opens or makes it. A new one has a node, and no cluster yet.
     /// Errors: locked (open elsewhere, this process included), corrupt, version, io, no_space.
@@ -46,9 +47,10 @@ struct DataDirectory {
     /// Everything is synced, and nothing more is written. Error io.
     Result<void> end_run();
     /// What is put into the base from now on means nothing until end_copy(): should it not come to
-    /// that, the next open() removes it. Durable. Error io. Precondition: it is empty.
+    /// that, the next open() removes it. Durable. Errors: io; corrupt (the base holds rows, so that
+    /// it is not new).
     Result<void> begin_copy();
-    /// Durable. Error io.
+    /// Durable. Error io. open_replica() does it, too.
     Result<void> end_copy();
     /// Removes what was put there; another copy may begin. Nobody reads the base. Errors: of
     /// commits.

@@ -53,9 +53,9 @@ void Link::send_hello() {
     hello.replicas = replica_.stable_cut_.replicas();
     hello.policies = replica_.options_.policies;
     hello.cut = replica_.stable_cut_.cut();
-    // A log that goes back to the beginning brings everything in bounded memory, too.
-    if (replica_.options_.serves_copies && hello.log_base > 0) {
+    if (replica_.options_.serves_copies) {
         hello.copied_rows = replica_.group_->leaf_sums().root().count;
+        hello.copied_bytes = replica_.space_.use().base.used_bytes();
     }
     hello_ms_ = replica_.env_.clock.steady_ms();
     send(hello);

@@ -9,7 +9,7 @@ namespace {
 /// Hashes travel with 5 bytes: see core/merkle/README.md.
 constexpr std::size_t wire_hash_bytes = 5;
 /// Of a HELLO of this version.
-constexpr std::size_t hello_fields = 21;
+constexpr std::size_t hello_fields = 22;
 
 void pack(Packer& out, const Uuid& uuid) {
     out.bin(to_bytes(uuid));
@@ -148,6 +148,7 @@ void encode(Packer& out, const Hello& hello) {
     pack(out, hello.policies);
     out.boolean(hello.takes_compressed);
     out.uint(hello.copied_rows);
+    out.uint(hello.copied_bytes);
 }
 
 void decode(Unpacker& in, Hello& hello) {
@@ -173,6 +174,7 @@ void decode(Unpacker& in, Hello& hello) {
     hello.policies = unpack_key_policies(in);
     hello.takes_compressed = in.boolean();
     hello.copied_rows = in.uint();
+    hello.copied_bytes = in.uint();
     for (std::size_t i = hello_fields; i < fields && in.ok(); ++i) in.skip();
 }
 
@@ -569,8 +571,10 @@ std::optional<Hello> hello_versions(BytesView payload) {
     Hello hello;
     if (in.array() < 2) in.fail();
     hello.version = in.uint();
+    if (!in.ok()) return std::nullopt;
     hello.version_oldest = in.uint();
-    return in.ok() ? std::optional(hello) : std::nullopt;
+    if (!in.ok()) hello.version_oldest = hello.version;  // one of before version 6
+    return hello;
 }
 
 std::string versions_text(std::uint64_t oldest, std::uint64_t latest) {

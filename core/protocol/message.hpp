@@ -66,7 +66,8 @@ struct Hello {
     VersionVector cut;           ///< stable
     KeyPolicies policies;
     bool takes_compressed = true;
-    std::uint64_t copied_rows = 0;  ///< a new replica may copy so many rows; 0: none
+    std::uint64_t copied_rows = 0;   ///< a new replica may copy so many rows; 0: none
+    std::uint64_t copied_bytes = 0;  ///< of them, about
 
     bool operator==(const Hello&) const = default;
 };

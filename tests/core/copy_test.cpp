@@ -68,7 +68,8 @@ public:
     Newcomer(TestCluster& cluster, std::size_t source, const std::string& name)
         : cluster_(cluster), source_(source), path_(cluster.directory() / name) {
         open();
-        server_.emplace(cluster.at(source).replica(), cluster.env(), small_piece_bytes);
+        server_.emplace(cluster.at(source).replica(), cluster.env(), limits::compressed_bytes_min,
+                        small_piece_bytes);
     }
 
     /// As a process that begins, after one that ended at any time.
@@ -81,7 +82,9 @@ public:
             must(data_->join_cluster(cluster_.at(source_)->identity().cluster));
         }
         must(data_->begin_copy());
-        receiver_.emplace(*data_, cluster_.env(), 16, rows_min, [this]() { signal_.raise(); });
+        CopyReceiver::Options options;
+        options.rows_min = rows_min;
+        receiver_.emplace(*data_, cluster_.env(), options, [this]() { signal_.raise(); });
     }
 
     void connect() {
@@ -121,6 +124,7 @@ public:
             Outgoing& message = to_newcomer_.front();
             if (damage) damage(message);
             ++messages_;
+            if (deaf) continue;
             receiver_->receive(copy_link, message.type, message.payload);
         }
         for (const auto& [link, reason] : receiver_->take_closed()) {
@@ -177,6 +181,7 @@ public:
     }
 
     bool busy = false;
+    bool deaf = false;  ///< nothing comes over the link to the newcomer
     std::function<void(Outgoing&)> damage;
     std::vector<Error> closed;
 
@@ -256,13 +261,55 @@ BOOST_AUTO_TEST_CASE(few_rows_need_no_copy) {
     BOOST_TEST(newcomer.empty());
 }
 
-BOOST_AUTO_TEST_CASE(a_log_from_the_beginning_on_needs_no_copy) {
-    TestCluster cluster(1, [](ReplicaOptions& options) { options.serves_copies = true; });
-    for (std::uint64_t i = 0; i < 2 * rows_min; ++i) cluster.at(0).set(std::to_string(i), "v");
+/// Its log is held for the copy.
+BOOST_AUTO_TEST_CASE(a_silent_newcomer_is_given_up) {
+    TestCluster cluster(1, serve_copies);
+    test::MixedWorkload workload(9);
+    fill(cluster, workload, 100);
+    CopyServer server(cluster.at(0).replica(), cluster.env(), 0, small_piece_bytes);
+    server.receive(1, static_cast<std::uint8_t>(MessageType::copy_open),
+                   encode_message(CopyOpen{1}), false);
+    server.turn();
+    cluster.at(0)->group().store().end_turn();
+    cluster.pass(limits::copy_silence_ms_max);
+    server.turn();
+    BOOST_TEST(server.active());
+    cluster.pass(1);
+    server.turn();
+    BOOST_TEST(!server.active());
+}
+
+/// And another one is asked, or the same again.
+BOOST_AUTO_TEST_CASE(a_silent_peer_is_given_up) {
+    TestCluster cluster(1, serve_copies);
+    test::MixedWorkload workload(10);
+    fill(cluster, workload, 100);
     Newcomer newcomer(cluster, 0, "new");
     newcomer.connect();
-    newcomer.turn_until(State::needless);
+    newcomer.turn_until([&]() { return newcomer.receiver().state() == State::copying; });
+    newcomer.deaf = true;
+    for (int i = 0; i < 100000 && newcomer.receiver().state() == State::copying; ++i) {
+        newcomer.turn();
+        cluster.pass(100);
+    }
+    BOOST_TEST((newcomer.receiver().state() == State::waiting));
     BOOST_TEST(newcomer.empty());
+    newcomer.deaf = false;
+    newcomer.turn_until(State::done);
+    check_joined(cluster, newcomer.join());
+}
+
+BOOST_AUTO_TEST_CASE(a_directory_with_rows_is_not_copied_over) {
+    TestCluster cluster(1);
+    cluster.at(0).set("key", "value");
+    cluster.at(0)->request_checkpoint();
+    cluster.at(0).settle();
+    const fs::path path = cluster.at(0).directory();
+    cluster.remove(0);
+    SystemRandom random;
+    DataDirectory data = must(DataDirectory::open(path.string(), random));
+    BOOST_TEST((data.begin_copy().error().code == Code::corrupt));
+    BOOST_TEST(!fs::exists(path / "copying"));
 }
 
 BOOST_AUTO_TEST_CASE(a_peer_that_serves_no_copies_is_not_asked) {
@@ -303,12 +350,10 @@ BOOST_AUTO_TEST_CASE(a_process_that_ends_in_a_copy_leaves_nothing) {
     test::MixedWorkload workload(3);
     fill(cluster, workload, 200);
     Newcomer newcomer(cluster, 0, "new");
-    BOOST_TEST(!newcomer.data().copy_broken_off);
     newcomer.connect();
     newcomer.turn_until([&]() { return newcomer.receiver().progress().rows > 20; });
     newcomer.disconnect();
     newcomer.open();
-    BOOST_TEST(newcomer.data().copy_broken_off);
     BOOST_TEST(newcomer.empty());
     newcomer.connect();
     newcomer.turn_until(State::done);
@@ -334,7 +379,7 @@ BOOST_AUTO_TEST_CASE(one_copy_at_a_time) {
     TestCluster cluster(1, serve_copies);
     test::MixedWorkload workload(5);
     fill(cluster, workload, 100);
-    CopyServer server(cluster.at(0).replica(), cluster.env(), small_piece_bytes);
+    CopyServer server(cluster.at(0).replica(), cluster.env(), 0, small_piece_bytes);
     const auto ask = [&](LinkId link) {
         server.receive(link, static_cast<std::uint8_t>(MessageType::copy_open),
                        encode_message(CopyOpen{link}), false);

@@ -5,7 +5,7 @@ namespace syncline::flip {
 
 /// What became of a replica whose base has a flipped bit, beside two healthy peers.
 enum class PeersEnd : int {
-    repaired = 0,  ///< all three are alike, and as before
+    repaired = 0,  ///< all three are alike, and as before; alarms may have been raised
     refused = 10,  ///< it did not start; the peers are as before
     harmed = 20,   ///< a peer changed, or the replicas are not alike, or a key reads wrong
 };

@@ -97,7 +97,9 @@ public:
     [[nodiscard]] std::uint64_t now_ms() const { return clock_.now_ms; }
     /// Why the replicas are not all alike and sound: empty when every one holds the same events and
     /// rows, the rows are what the sums say, and nobody raised an alarm.
-    std::string difference();
+    std::string difference() { return difference(true); }
+    /// The same; alarms may have been raised, unless they count.
+    std::string difference(bool alarms_count);
 
     std::vector<Error> closed;  ///< reasons of links that replicas wanted closed
     /// Sees each frame before it is delivered; false drops it.
