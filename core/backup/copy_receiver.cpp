@@ -1,14 +1,13 @@
 #include "core/backup/copy_receiver.hpp"
 
 #include <deque>
-#include <mutex>
 #include <utility>
 
+#include "core/backup/background.hpp"
 #include "core/backup/builder.hpp"
 #include "core/base/assert.hpp"
 #include "core/base/hash.hpp"
 #include "core/base/log.hpp"
-#include "storage/worker.hpp"
 
 namespace syncline {
 namespace {
@@ -23,7 +22,7 @@ constexpr std::uint64_t wait_told_each_ms = 30000;
 
 }  // namespace
 
-/// A copy under way. The thread's while `busy`: manifest, builder, sequence.
+/// A copy under way. The thread's while it is busy: manifest, builder, sequence.
 struct CopyReceiver::Running {
     Running(DataDirectory& directory, LinkId from, std::uint64_t copy)
         : data(directory), link(from), nonce(copy) {}
@@ -40,26 +39,7 @@ struct CopyReceiver::Running {
     std::uint64_t built = 0;     // pieces
     std::optional<BackupManifest> end;
     bool finishing = false;
-    bool busy = false;
-    std::mutex mutex;  // guards the result
-    std::optional<Result<void>> result;
-    Worker worker{"copy"};  // last: its end waits for the job, which uses what is above
-
-    std::optional<Result<void>> take_result() {
-        const std::lock_guard lock(mutex);
-        return std::exchange(result, std::nullopt);
-    }
-    void post(std::function<Result<void>()> work, const std::function<void()>& on_done) {
-        busy = true;
-        worker.post([this, work = std::move(work), on_done]() {
-            Result<void> done = work();
-            {
-                const std::lock_guard lock(mutex);
-                result = std::move(done);
-            }
-            on_done();
-        });
-    }
+    Background background{"copy"};  // last: it uses what is above
 
     Result<void> build(const CopyPiece& piece) {
         if (piece.events) SYNCLINE_CHECK(end_rows());
@@ -248,25 +228,27 @@ Result<void> CopyReceiver::on_end(const CopyEnd& end) {
 /// Gives the thread something to do.
 void CopyReceiver::feed() {
     Running& run = *running_;
-    if (run.busy) return;
+    if (run.background.busy()) return;
     if (!run.waiting.empty()) {
         CopyPiece piece = std::move(run.waiting.front());
         run.waiting.pop_front();
-        run.post([&run, piece = std::move(piece)]() { return run.build(piece); }, on_done_);
+        run.background.post([&run, piece = std::move(piece)]() { return run.build(piece); },
+                            on_done_);
     } else if (run.end && !run.finishing) {
         run.finishing = true;
         run.manifest = *run.end;
-        run.post([&run, &random = env_.random]() { return run.finish(random); }, on_done_);
+        run.background.post([&run, &random = env_.random]() { return run.finish(random); },
+                            on_done_);
     }
 }
 
 void CopyReceiver::turn() {
     const std::uint64_t now_ms = env_.clock.steady_ms();
-    if (running_ && running_->busy) {
-        const std::optional<Result<void>> result = running_->take_result();
+    if (running_ && running_->background.busy()) {
+        const std::optional<Result<void>> result = running_->background.take_result();
         if (result) finish_piece(*result);
     }
-    const bool waits_for_peer = running_ && !running_->busy && !running_->end;
+    const bool waits_for_peer = running_ && !running_->background.busy() && !running_->end;
     if (waits_for_peer && now_ms - active_ms_ > limits::copy_silence_ms_max) {
         abandon("the peer is silent");
     }
@@ -295,7 +277,6 @@ void CopyReceiver::tell(std::uint64_t now_ms) {
 /// What the thread has done, well or not.
 void CopyReceiver::finish_piece(const Result<void>& result) {
     Running& run = *running_;
-    run.busy = false;
     active_ms_ = env_.clock.steady_ms();
     if (!result) {
         const Error error = result.error();

@@ -1,12 +1,11 @@
 #include "core/backup/job.hpp"
 
-#include <mutex>
 #include <utility>
 
+#include "core/backup/background.hpp"
 #include "core/backup/source.hpp"
 #include "core/backup/writer.hpp"
 #include "core/base/log.hpp"
-#include "storage/worker.hpp"
 
 namespace syncline {
 
@@ -16,29 +15,10 @@ struct BackupJob::Running {
           writer(std::move(backup_writer)) {}
 
     BackupSource source;
-    std::unique_ptr<BackupWriter> writer;  // the thread's while `busy`
-    bool busy = false;
+    std::unique_ptr<BackupWriter> writer;  // the thread's while it is busy
     bool finishing = false;
     bool cancelled = false;
-    std::mutex mutex;  // guards the result
-    std::optional<Result<void>> result;
-    Worker worker{"backup"};  // last: its end waits for the job, which uses what is above
-
-    std::optional<Result<void>> take_result() {
-        const std::lock_guard lock(mutex);
-        return std::exchange(result, std::nullopt);
-    }
-    void post(std::function<Result<void>()> work, const std::function<void()>& on_done) {
-        busy = true;
-        worker.post([this, work = std::move(work), on_done]() {
-            Result<void> done = work();
-            {
-                const std::lock_guard lock(mutex);
-                result = std::move(done);
-            }
-            on_done();
-        });
-    }
+    Background background{"backup"};  // last: it uses the writer
 };
 
 BackupJob::BackupJob(std::function<void()> on_done) : on_done_(std::move(on_done)) {}
@@ -69,10 +49,9 @@ Result<void> BackupJob::cancel() {
 
 void BackupJob::turn(std::uint64_t now_ms) {
     if (!running_) return;
-    if (running_->busy) {
-        const std::optional<Result<void>> result = running_->take_result();
+    if (running_->background.busy()) {
+        const std::optional<Result<void>> result = running_->background.take_result();
         if (!result) return;
-        running_->busy = false;
         if (!*result) return end(BackupStatus::State::failed, now_ms, result->error().message);
         if (running_->finishing) return end(BackupStatus::State::done, now_ms);
     }
@@ -90,11 +69,13 @@ void BackupJob::advance(std::uint64_t now_ms) {
     status_.progress = run.source.progress();
     BackupWriter& writer = *run.writer;
     if (*piece) {
-        run.post([&writer, part = std::move(**piece)]() { return writer.write(part); }, on_done_);
+        run.background.post([&writer, part = std::move(**piece)]() { return writer.write(part); },
+                            on_done_);
     } else if (run.source.finished()) {
         run.finishing = true;
-        run.post([&writer, manifest = run.source.manifest()]() { return writer.finish(manifest); },
-                 on_done_);
+        run.background.post(
+            [&writer, manifest = run.source.manifest()]() { return writer.finish(manifest); },
+            on_done_);
     }
 }
 

@@ -5,11 +5,10 @@ import os
 import shutil
 import subprocess
 import sys
-import threading
 import time
 import unittest
 
-from cluster import Cluster, ReplyError, wait_converged
+from cluster import Cluster, ReplyError, Writer, wait_converged
 
 BINARY = os.environ["SYNCLINE_BINARY"]
 
@@ -24,35 +23,10 @@ def run(*arguments, code=0, stdin=None):
     return done.stdout + (b"" if code == 0 else done.stderr)
 
 
-class Writer(threading.Thread):
-    """Increments a counter and adds members at one replica until it is stopped; remembers what was
-    acknowledged."""
-
-    def __init__(self, replica, name):
-        super().__init__()
-        self.replica = replica
-        self.name = name
-        self.stopping = threading.Event()
-        self.acknowledged = 0
-        self.error = None
-
-    def run(self):
-        try:
-            with self.replica.connect() as connection:
-                while not self.stopping.is_set():
-                    connection.command("INCR", "count")
-                    connection.command("SADD", "members", f"{self.name}:{self.acknowledged}")
-                    self.acknowledged += 1
-        except (OSError, ReplyError) as error:
-            self.error = error
-
-    def finish(self):
-        """Stops; how many were acknowledged."""
-        self.stopping.set()
-        self.join()
-        if self.error is not None:
-            raise self.error
-        return self.acknowledged
+def writer_to(replica, name):
+    """Increments a counter and adds members."""
+    return Writer(replica, lambda number: [("INCR", "count"),
+                                           ("SADD", "members", f"{name}:{number}")])
 
 
 def wait_for(condition, seconds=60):
@@ -97,7 +71,7 @@ class BackupTest(unittest.TestCase):
             first, second, third = cluster.replicas
             with first.connect() as connection:
                 fill(connection, 3000)
-            writers = [Writer(replica, replica.name) for replica in cluster.replicas]
+            writers = [writer_to(replica, replica.name) for replica in cluster.replicas]
             for writer in writers:
                 writer.start()
             backup = os.path.join(cluster.directory, "backup")
@@ -117,7 +91,7 @@ class BackupTest(unittest.TestCase):
             self.assertIn(b"CRDT.FORGET", printed)
             first.start()
             first.wait_ready()
-            again = Writer(first, "again")
+            again = writer_to(first, "again")
             again.start()
             wait_for(lambda: again.acknowledged > 100)
             counts += [writer.finish() for writer in (writers[1], writers[2], again)]

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 READY_SECONDS = 60
@@ -186,6 +187,39 @@ class Connection:
         """Sends a command and returns its reply."""
         self.send(*arguments)
         return self.receive()
+
+
+class Writer(threading.Thread):
+    """Sends the commands that `commands(n)` gives, for n = 0, 1, ..., to one replica until it is
+    stopped; counts the n whose first command was acknowledged."""
+
+    def __init__(self, replica, commands):
+        super().__init__()
+        self.replica = replica
+        self.commands = commands
+        self.stopping = threading.Event()
+        self.acknowledged = 0
+        self.error = None
+
+    def run(self):
+        try:
+            with self.replica.connect() as connection:
+                while not self.stopping.is_set():
+                    first, *others = self.commands(self.acknowledged)
+                    connection.command(*first)
+                    self.acknowledged += 1
+                    for command in others:
+                        connection.command(*command)
+        except (OSError, ReplyError) as error:
+            self.error = error
+
+    def finish(self):
+        """Stops; how many were acknowledged."""
+        self.stopping.set()
+        self.join()
+        if self.error is not None:
+            raise self.error
+        return self.acknowledged
 
 
 def clock(connection):

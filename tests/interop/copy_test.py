@@ -2,11 +2,10 @@
 both sides, beside a backup, and not when there are few."""
 
 import sys
-import threading
 import time
 import unittest
 
-from cluster import Cluster, ReplyError, wait_converged
+from cluster import Cluster, ReplyError, Writer, wait_converged
 
 ROWS = 120000
 SECONDS = 60
@@ -72,34 +71,10 @@ def settle(replicas):
     wait_converged(replicas, SECONDS)
 
 
-class Writer(threading.Thread):
-    """Increments, adds and removes at one replica until it is stopped."""
-
-    def __init__(self, replica):
-        super().__init__()
-        self.replica = replica
-        self.stopping = threading.Event()
-        self.acknowledged = 0
-        self.error = None
-
-    def run(self):
-        try:
-            with self.replica.connect() as connection:
-                while not self.stopping.is_set():
-                    connection.command("INCR", "count")
-                    self.acknowledged += 1
-                    connection.command("SET", f"key:{self.acknowledged}", "overwritten")
-                    connection.command("DEL", f"key:{ROWS - self.acknowledged}")
-        except (OSError, ReplyError) as error:
-            self.error = error
-
-    def finish(self):
-        """Stops; how many increments were acknowledged."""
-        self.stopping.set()
-        self.join()
-        if self.error is not None:
-            raise self.error
-        return self.acknowledged
+def changes(number):
+    """Increments, overwrites and removes."""
+    return [("INCR", "count"), ("SET", f"key:{number + 1}", "overwritten"),
+            ("DEL", f"key:{ROWS - number - 1}")]
 
 
 class CopyTest(unittest.TestCase):
@@ -124,7 +99,7 @@ class CopyTest(unittest.TestCase):
         """Kills the new one twice; whoever serves goes on with its clients."""
         fill(self.old[0], ROWS)
         settle(self.old)
-        writer = Writer(self.old[0])
+        writer = Writer(self.old[0], changes)
         writer.start()
         for _ in range(2):
             self.new.start()
