@@ -25,12 +25,12 @@ Uuid uuid_in(Unpacker& in) {
 }
 
 /// A name for people, or an address.
-constexpr std::size_t text_bytes_max = 256;
+constexpr std::size_t shown_text_bytes_max = 256;
 
 Bytes unpack_text(Unpacker& in) {
     const BytesView text = in.bin();
-    if (text.size() > text_bytes_max) in.fail();
-    return Bytes(text.substr(0, text_bytes_max));
+    if (text.size() > shown_text_bytes_max) in.fail();
+    return Bytes(text.substr(0, shown_text_bytes_max));
 }
 
 void pack(Packer& out, const TermId& id) {
