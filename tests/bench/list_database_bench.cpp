@@ -25,7 +25,6 @@ using syncline::Batch;
 using syncline::Bytes;
 using syncline::BytesView;
 using syncline::Database;
-using syncline::DatabaseOptions;
 using syncline::Result;
 using syncline::test::must;
 using syncline::test::TextTrace;
@@ -44,13 +43,7 @@ std::filesystem::path scratch;
 }
 
 Database open(const std::string& name) {
-    DatabaseOptions options;
-    std::filesystem::create_directories(scratch);
-    options.path = scratch / name;
-    options.cluster = "list bench";
-    Result<Database> database = Database::open(options);
-    must(database ? Result<void>() : Result<void>(database.error()));
-    return std::move(*database);
+    return syncline::test::open_database(scratch / name);
 }
 
 /// Letters of several bytes are one element.

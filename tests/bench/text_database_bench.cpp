@@ -20,7 +20,6 @@ using syncline::Batch;
 using syncline::Bytes;
 using syncline::BytesView;
 using syncline::Database;
-using syncline::DatabaseOptions;
 using syncline::Result;
 using syncline::test::must;
 using syncline::test::TextTrace;
@@ -54,13 +53,7 @@ double seconds(const Run& run) {
 }
 
 Database open(const std::string& name) {
-    DatabaseOptions options;
-    std::filesystem::create_directories(scratch);
-    options.path = scratch / name;
-    options.cluster = "text bench";
-    Result<Database> database = Database::open(options);
-    must(database ? Result<void>() : Result<void>(database.error()));
-    return std::move(*database);
+    return syncline::test::open_database(scratch / name);
 }
 
 void check_end(const Database& database, const std::string& expected, const char* name) {

@@ -1,5 +1,6 @@
 #pragma once
 #include <deque>
+#include <filesystem>
 #include <functional>
 #include <map>
 #include <set>
@@ -11,6 +12,17 @@
 #include "tests/crdt/text_trace.hpp"
 
 namespace syncline::test {
+
+/// A new database for a benchmark; it throws when there is an error.
+inline Database open_database(const std::filesystem::path& path) {
+    DatabaseOptions options;
+    std::filesystem::create_directories(path.parent_path());
+    options.path = path;
+    options.cluster = "trace bench";
+    Result<Database> database = Database::open(options);
+    must(database ? Result<void>() : Result<void>(database.error()));
+    return std::move(*database);
+}
 
 /// What each recorded transaction has seen: for each agent how many of its transactions.
 inline std::vector<std::vector<std::size_t>> pasts_of(const TextTrace& trace) {

@@ -12,6 +12,7 @@
 #include "core/database.hpp"
 #include "tests/core/mixed_workload.hpp"
 #include "tests/support/cluster.hpp"
+#include "tests/support/must.hpp"
 #include "tests/support/seeds.hpp"
 
 namespace syncline {
@@ -20,16 +21,8 @@ namespace {
 
 namespace fs = std::filesystem;
 using test::MixedWorkload;
+using test::must;
 using test::SeededRandom;
-
-template <typename T>
-T must(Result<T> result) {
-    BOOST_REQUIRE_MESSAGE(result, (result ? "" : result.error().message));
-    return std::move(*result);
-}
-void must(const Result<void>& result) {
-    BOOST_REQUIRE_MESSAGE(result, (result ? "" : result.error().message));
-}
 
 template <typename T>
 void fails(const Result<T>& result, Code code) {

@@ -8,6 +8,7 @@
 #include "core/backup/copy_server.hpp"
 #include "tests/core/mixed_workload.hpp"
 #include "tests/support/cluster.hpp"
+#include "tests/support/must.hpp"
 
 namespace syncline {
 BOOST_AUTO_TEST_SUITE(copy)
@@ -15,19 +16,11 @@ namespace {
 
 namespace fs = std::filesystem;
 using State = CopyReceiver::State;
+using test::must;
 
 constexpr LinkId copy_link = 1000;
 constexpr std::size_t small_piece_bytes = 700;
 constexpr std::uint64_t rows_min = 10;
-
-template <typename T>
-T must(Result<T> result) {
-    BOOST_REQUIRE_MESSAGE(result, (result ? "" : result.error().message));
-    return std::move(*result);
-}
-void must(const Result<void>& result) {
-    BOOST_REQUIRE_MESSAGE(result, (result ? "" : result.error().message));
-}
 
 /// Of logs that are soon cut.
 void serve_copies(ReplicaOptions& options) {
@@ -49,10 +42,6 @@ public:
         std::unique_lock lock(mutex_);
         changed_.wait(lock, [this]() { return raised_ > seen_; });
         seen_ = raised_;
-    }
-    [[nodiscard]] bool raised() {
-        const std::lock_guard lock(mutex_);
-        return raised_ > seen_;
     }
 
 private:
