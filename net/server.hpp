@@ -113,6 +113,8 @@ private:
     void complete_comparisons();
     void run_sessions();
     void route(Committed committed);
+    void hand_on(const std::vector<Outgoing>& messages,
+                 const std::vector<std::pair<LinkId, Error>>& closed);
     void deliver(const Reply& reply);
     void finish_sessions();
     void stop();

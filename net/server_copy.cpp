@@ -9,7 +9,6 @@ namespace syncline {
 /// Whether there is much to copy a peer's HELLO says.
 Result<void> Server::begin_receiving() {
     if (options_.copy_rows_min == 0) return open_replica();
-    SYNCLINE_CHECK(data_.begin_copy());
     CopyReceiver::Options options;
     options.leaf_bits = ReplicaOptions().leaf_bits;
     options.policies = options_.policies;
@@ -25,10 +24,7 @@ std::size_t Server::compressed_bytes_min() const {
 
 void Server::turn_receiving() {
     receiver_->turn();
-    for (const Outgoing& message : receiver_->take_messages()) {
-        peers_->send(message.link, message.type, message.payload);
-    }
-    for (const auto& [link, reason] : receiver_->take_closed()) peers_->close(link, reason);
+    hand_on(receiver_->take_messages(), receiver_->take_closed());
     switch (receiver_->state()) {
         case CopyReceiver::State::waiting:
         case CopyReceiver::State::copying:
@@ -56,10 +52,7 @@ std::optional<CopyProgress> Server::copying() {
 /// One piece a turn, in the view that the turn has of the base.
 void Server::turn_serving() {
     copies_->turn();
-    for (const Outgoing& message : copies_->take_messages()) {
-        peers_->send(message.link, message.type, message.payload);
-    }
-    for (const auto& [link, reason] : copies_->take_closed()) peers_->close(link, reason);
+    hand_on(copies_->take_messages(), copies_->take_closed());
     if (copies_->due()) loop_->defer([]() {});  // the next turn follows at once
 }
 

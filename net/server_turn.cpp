@@ -102,11 +102,17 @@ void Server::run_sessions() {
 
 void Server::route(Committed committed) {
     for (const Reply& reply : committed.replies) deliver(reply);
+    hand_on(committed.messages, committed.closed);
+}
+
+/// To the peers.
+void Server::hand_on(const std::vector<Outgoing>& messages,
+                     const std::vector<std::pair<LinkId, Error>>& closed) {
     if (!peers_) return;
-    for (const Outgoing& message : committed.messages) {
+    for (const Outgoing& message : messages) {
         peers_->send(message.link, message.type, message.payload);
     }
-    for (const auto& [link, reason] : committed.closed) peers_->close(link, reason);
+    for (const auto& [link, reason] : closed) peers_->close(link, reason);
 }
 
 void Server::deliver(const Reply& reply) {
