@@ -104,10 +104,6 @@ void CopyReceiver::receive(LinkId link, std::uint8_t type, BytesView payload) {
 }
 
 Result<void> CopyReceiver::take_in(LinkId link, std::uint8_t type, BytesView payload) {
-    if (type == static_cast<std::uint8_t>(MessageType::compressed)) {
-        SYNCLINE_TRY(const WireMessage inner, decompress_message(payload));
-        return take_in(link, inner.type, inner.payload);
-    }
     SYNCLINE_TRY(Message message, decode_message(type, payload));
     if (const auto* hello = std::get_if<Hello>(&message)) return on_hello(link, *hello);
     if (!running_ || running_->link != link) return {};
@@ -244,9 +240,8 @@ void CopyReceiver::feed() {
 
 void CopyReceiver::turn() {
     const std::uint64_t now_ms = env_.clock.steady_ms();
-    if (running_ && running_->background.busy()) {
-        const std::optional<Result<void>> result = running_->background.take_result();
-        if (result) finish_piece(*result);
+    if (running_) {
+        if (const auto result = running_->background.take_result()) finish_piece(*result);
     }
     const bool waits_for_peer = running_ && !running_->background.busy() && !running_->end;
     if (waits_for_peer && now_ms - active_ms_ > limits::copy_silence_ms_max) {
@@ -284,17 +279,11 @@ void CopyReceiver::finish_piece(const Result<void>& result) {
                              error.code == Code::causality || error.code == Code::limit;
         if (of_peer) closed_.emplace_back(run.link, error.in("copy"));
         abandon(error.message);
-        if (of_peer) return;
-        failure_ = error;
-        state_ = State::failed;
+        if (!of_peer) fail(error);
         return;
     }
     if (run.finishing) {
-        if (const Result<void> ended = data_.end_copy(); !ended) {
-            failure_ = ended.error();
-            state_ = State::failed;
-            return;
-        }
+        if (const Result<void> ended = data_.end_copy(); !ended) return fail(ended.error());
         log(LogLevel::info, "copy.done",
             {{"rows", std::to_string(run.manifest.rows)},
              {"events", std::to_string(run.manifest.events)},
@@ -318,10 +307,12 @@ void CopyReceiver::abandon(const std::string& reason) {
     state_ = State::waiting;
     retry_ms_ = env_.clock.steady_ms() + retry_pause_ms;
     if (!wrote) return;
-    if (const Result<void> cleared = data_.clear_copy(); !cleared) {
-        failure_ = cleared.error();
-        state_ = State::failed;
-    }
+    if (const Result<void> cleared = data_.clear_copy(); !cleared) fail(cleared.error());
+}
+
+void CopyReceiver::fail(const Error& error) {
+    failure_ = error;
+    state_ = State::failed;
 }
 
 }  // namespace syncline

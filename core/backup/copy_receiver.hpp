@@ -83,6 +83,7 @@ private:
     void feed();
     void finish_piece(const Result<void>& result);
     void abandon(const std::string& reason);
+    void fail(const Error& error);
     void send(LinkId link, const Message& message);
 
     DataDirectory& data_;

@@ -50,23 +50,23 @@ void CopyServer::receive(LinkId link, std::uint8_t type, BytesView payload, bool
     }
     if (const auto* open = std::get_if<CopyOpen>(&*message)) {
         if (running_ && running_->link == link) running_.reset();  // it has begun anew
-        if (running_ || busy) {
-            return send(link, CopyOpened{open->nonce, false, {}});
-        }
+        if (running_ || busy) return send(link, CopyOpened{open->nonce, false, {}});
         running_ =
             std::make_unique<Running>(replica_, env_, piece_bytes_target_, link, open->nonce);
         running_->heard_ms = env_.clock.steady_ms();
         log(LogLevel::info, "copy.serving",
             {{"rows", std::to_string(replica_.group().leaf_sums().root().count)}});
     } else if (const auto* next = std::get_if<CopyNext>(&*message)) {
-        const bool known = running_ && running_->link == link && running_->nonce == next->nonce;
-        if (!known) return;
+        if (!runs(link, next->nonce)) return;
         running_->end = std::max(running_->end, next->end);
         running_->heard_ms = env_.clock.steady_ms();
     } else if (const auto* ended = std::get_if<CopyEnd>(&*message)) {
-        const bool known = running_ && running_->link == link && running_->nonce == ended->nonce;
-        if (known) running_.reset();
+        if (runs(link, ended->nonce)) running_.reset();
     }
+}
+
+bool CopyServer::runs(LinkId link, std::uint64_t nonce) const {
+    return running_ && running_->link == link && running_->nonce == nonce;
 }
 
 void CopyServer::link_down(LinkId link) {
@@ -117,8 +117,7 @@ std::vector<std::pair<LinkId, Error>> CopyServer::take_closed() {
 /// Whoever may open a copy takes compressed messages, too.
 void CopyServer::send(LinkId link, const Message& message) {
     WireMessage wire{static_cast<std::uint8_t>(message_type(message)), encode_message(message)};
-    const bool large = compressed_bytes_min_ > 0 && wire.payload.size() >= compressed_bytes_min_;
-    if (running_ && large) compress(wire, running_->compressor);
+    if (running_) compress(wire, running_->compressor, compressed_bytes_min_);
     messages_.push_back(Outgoing{link, wire.type, std::move(wire.payload)});
 }
 

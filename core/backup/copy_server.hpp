@@ -45,6 +45,7 @@ public:
 private:
     struct Running;
 
+    [[nodiscard]] bool runs(LinkId link, std::uint64_t nonce) const;
     void send(LinkId link, const Message& message);
     void end(const std::string& reason);
 

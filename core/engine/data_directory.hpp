@@ -9,7 +9,8 @@
 
 namespace syncline {
 
-/// A data directory, locked: file "identity", directories "base" (LMDB) and "log". One process has
+/// A data directory, locked: file "identity", directories "base" (LMDB) and "log"; the file
+/// "copying" while the base holds a part of what a peer has (begin_copy). One process has
 /// it open at a time, whether as a server, as an embedded database, or to look inside.
 /// Who writes says so with begin_run(), and end_run() when all is synced. From these, and from what
 /// the file "identity" says of the base, it is known at the next start whether history may have

@@ -270,26 +270,19 @@ void Replica::receive(LinkId link_id, std::uint8_t type, BytesView payload) {
     Link* const link = find(link_id);
     if (link == nullptr || failure_) return;
     note_turn();
-    if (type == static_cast<std::uint8_t>(MessageType::compressed)) {
-        const Result<WireMessage> inner = decompress_message(payload);
-        if (!inner) return close(link_id, inner.error());
-        return receive(link_id, inner->type, inner->payload);
-    }
     const Result<Message> message = decode_message(type, payload);
     if (!message) return close(link_id, message.error());
-    const bool session = type >= static_cast<std::uint8_t>(MessageType::session_open);
+    const MessageType kind = message_type(*message);
     Result<void> received;
-    if (!session) {
+    if (kind < MessageType::session_open) {
         received = link->receive(*message);
     } else if (link->admitted()) {
-        if (comparison_active() && comparing_->link == link_id &&
-            type != static_cast<std::uint8_t>(MessageType::session_rows)) {
-            comparing_->metadata_bytes += payload.size();
+        const std::size_t metadata_bytes = kind == MessageType::session_rows ? 0 : payload.size();
+        if (comparison_active() && comparing_->link == link_id) {
+            comparing_->metadata_bytes += metadata_bytes;
         }
         received = receive_session(link_id, *message);
-        if (type != static_cast<std::uint8_t>(MessageType::session_rows)) {
-            stats_.session_metadata_bytes += payload.size();
-        }
+        stats_.session_metadata_bytes += metadata_bytes;
         ++stats_.session_messages;
     }
     if (!received && !failure_) close(link_id, received.error());

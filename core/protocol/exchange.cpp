@@ -30,7 +30,7 @@ Bytes encode_carried(const CarriedMessage& message) {
     out.uint(message.heard);
     out.uint(message.restart_above);
     out.array(message.frames.size());
-    for (const CarriedMessage::Frame& frame : message.frames) {
+    for (const WireMessage& frame : message.frames) {
         out.uint(frame.type);
         out.bin(frame.payload);
     }
@@ -63,7 +63,7 @@ Result<CarriedMessage> decode_carried(BytesView bytes) {
     const std::size_t frames_count = in.array();
     for (std::size_t i = 0; i < frames_count && in.ok(); ++i) {
         const auto type = static_cast<std::uint8_t>(in.uint_at_most(0xff));
-        message.frames.push_back(CarriedMessage::Frame{type, Bytes(in.bin())});
+        message.frames.push_back(WireMessage{type, Bytes(in.bin())});
     }
     if (!in.done() || message.epoch == 0) return damaged();
     SYNCLINE_TRY(message.cluster, uuid_from(cluster));
@@ -167,7 +167,7 @@ Result<void> Exchanges::receive(const std::string& peer, const CarriedMessage& m
         if (!message.frames.empty()) exchange.word_due = true;
         return {};
     }
-    for (const CarriedMessage::Frame& frame : message.frames) {
+    for (const WireMessage& frame : message.frames) {
         replica->receive(exchange.link, frame.type, frame.payload);
     }
     return {};
@@ -207,7 +207,7 @@ void Exchanges::restart(const std::string& peer, Replica* replica) {
 void Exchanges::queue(Outgoing message) {
     for (auto& [name, exchange] : exchanges_) {
         if (exchange.link != message.link) continue;
-        exchange.frames.push_back(CarriedMessage::Frame{message.type, std::move(message.payload)});
+        exchange.frames.push_back(WireMessage{message.type, std::move(message.payload)});
         return;
     }
 }

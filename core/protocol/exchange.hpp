@@ -6,25 +6,20 @@
 #include <vector>
 
 #include "core/engine/replica.hpp"
+#include "core/protocol/message.hpp"
 
 namespace syncline {
 
 /// A message between two replicas that a person or a program carries: what would be frames on a
 /// connection, with who speaks. Layout in net/PROTOCOL.md.
 struct CarriedMessage {
-    struct Frame {
-        std::uint8_t type = 0;
-        Bytes payload;
-
-        bool operator==(const Frame&) const = default;
-    };
     Uuid cluster;  ///< nil: of none yet
     Uuid node;
     std::uint64_t epoch = 0;     ///< of the sender's side of the exchange; grows with each restart
     std::uint64_t sequence = 0;  ///< counts the messages of the epoch, from 0
     std::uint64_t heard = 0;     ///< the receiver's epoch, as the sender knows it; 0: not yet
     std::uint64_t restart_above = 0;  ///< not 0: "begin again, with an epoch above this"
-    std::vector<Frame> frames;
+    std::vector<WireMessage> frames;
 
     bool operator==(const CarriedMessage&) const = default;
 };
@@ -80,7 +75,7 @@ private:
         bool word_due = true;  // a message goes out even without frames
         bool silent = false;
         std::optional<Error> failure;
-        std::deque<CarriedMessage::Frame> frames;
+        std::deque<WireMessage> frames;
     };
 
     Result<Exchange*> find(const std::string& peer);

@@ -25,11 +25,10 @@ void Link::send(const Message& message) {
 }
 
 void Link::compress(WireMessage& message) {
-    const std::size_t bytes_min = replica_.options_.compressed_bytes_min;
+    if (!hello_ || !hello_->takes_compressed) return;
     const std::size_t bytes = message.payload.size();
-    if (bytes_min == 0 || bytes < bytes_min || !hello_ || !hello_->takes_compressed) return;
-    syncline::compress(message, compressor_);
-    if (message.type != static_cast<std::uint8_t>(MessageType::compressed)) return;
+    const std::size_t bytes_min = replica_.options_.compressed_bytes_min;
+    if (!syncline::compress(message, compressor_, bytes_min)) return;
     ++replica_.stats_.messages_compressed;
     replica_.stats_.compressible_bytes += bytes;
     replica_.stats_.compressed_bytes += message.payload.size();

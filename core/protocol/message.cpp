@@ -595,6 +595,12 @@ Result<Message> decode_hello(BytesView payload) {
     return decode_as<Hello>(payload);
 }
 
+/// Large, and smaller when they are compressed.
+bool is_bulk(MessageType type) {
+    return type == MessageType::batch || type == MessageType::session_rows ||
+           type == MessageType::copy_piece;
+}
+
 }  // namespace
 
 MessageType message_type(const Message& message) {
@@ -676,25 +682,25 @@ Result<Message> decode_message(std::uint8_t type, BytesView payload) {
             return decode_as<SessionRows>(payload);
         case MessageType::session_close:
             return decode_as<SessionClose>(payload);
-        case MessageType::compressed:
-            break;  // decompress_message() first
+        case MessageType::compressed: {
+            SYNCLINE_TRY(const WireMessage inner, decompress_message(payload));
+            return decode_message(inner.type, inner.payload);
+        }
     }
     return Error{Code::version, "unknown message type " + std::to_string(type)};
 }
 
-bool is_bulk(MessageType type) {
-    return type == MessageType::batch || type == MessageType::session_rows ||
-           type == MessageType::copy_piece;
-}
-
-void compress(WireMessage& message, Compressor& compressor) {
-    const auto type = static_cast<MessageType>(message.type);
-    if (!is_bulk(type) || message.payload.size() > limits::compressed_bytes_max) return;
+bool compress(WireMessage& message, Compressor& compressor, std::size_t bytes_min) {
+    const std::size_t bytes = message.payload.size();
+    const bool long_enough = bytes_min > 0 && bytes >= bytes_min;
+    if (!long_enough || bytes > limits::compressed_bytes_max) return false;
+    if (!is_bulk(static_cast<MessageType>(message.type))) return false;
     std::optional<Bytes> compressed = compressor.compress(message.payload);
-    if (!compressed) return;
+    if (!compressed) return false;
     compressed->insert(compressed->begin(), static_cast<char>(message.type));
     message =
         WireMessage{static_cast<std::uint8_t>(MessageType::compressed), std::move(*compressed)};
+    return true;
 }
 
 Result<WireMessage> decompress_message(BytesView payload) {

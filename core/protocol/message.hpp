@@ -301,20 +301,21 @@ MessageType message_type(const Message& message);
 /// The frame's payload.
 Bytes encode_message(const Message& message);
 /// Errors: corrupt for anything encode_message does not write; version for an unknown type or a
-/// HELLO of a version that this build does not speak. Not for what is compressed.
+/// HELLO of a version that this build does not speak; those of decompress_message().
 Result<Message> decode_message(std::uint8_t type, BytesView payload);
 
 /// A message as it travels.
 struct WireMessage {
     std::uint8_t type = 0;  ///< MessageType
     Bytes payload;
+
+    bool operator==(const WireMessage&) const = default;
 };
 
-/// Whether messages of a type are large, and become smaller when they are compressed.
-bool is_bulk(MessageType type);
-/// Compresses a bulk message, if that pays.
-void compress(WireMessage& message, Compressor& compressor);
-/// What was compressed. Errors: those of decompress(); corrupt if it is no bulk message.
+/// Compresses a message of rows or events, from so many bytes on (0: never) and if that pays.
+/// False: it is as it was.
+bool compress(WireMessage& message, Compressor& compressor, std::size_t bytes_min);
+/// What was compressed. Errors: those of decompress(); corrupt if it is none of rows or events.
 Result<WireMessage> decompress_message(BytesView payload);
 
 }  // namespace syncline

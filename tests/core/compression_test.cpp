@@ -113,13 +113,13 @@ BOOST_AUTO_TEST_CASE(only_bulk_messages_come_compressed) {
     Compressor compressor;
     WireMessage batch{static_cast<std::uint8_t>(MessageType::batch), repetitive(5000)};
     const WireMessage before = batch;
-    compress(batch, compressor);
+    BOOST_TEST(compress(batch, compressor, 5000));
     BOOST_TEST((static_cast<MessageType>(batch.type) == MessageType::compressed));
     const Result<WireMessage> after = decompress_message(batch.payload);
     BOOST_REQUIRE(after.has_value());
     BOOST_TEST((after->type == before.type && after->payload == before.payload));
     WireMessage hello{static_cast<std::uint8_t>(MessageType::hello), repetitive(5000)};
-    compress(hello, compressor);
+    BOOST_TEST(!compress(hello, compressor, 1));
     BOOST_TEST((static_cast<MessageType>(hello.type) == MessageType::hello));
     for (const MessageType type : {MessageType::hello, MessageType::compressed}) {
         batch.payload[0] = static_cast<char>(type);

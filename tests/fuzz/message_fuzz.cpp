@@ -105,7 +105,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     }
     const auto message = syncline::decode_message(data[0], bytes);
     if (!message) return 0;
-    const auto again = syncline::decode_message(data[0], syncline::encode_message(*message));
+    const auto type = static_cast<std::uint8_t>(syncline::message_type(*message));
+    const auto again = syncline::decode_message(type, syncline::encode_message(*message));
     check(again.has_value() && *again == *message);
     if (const auto* batch = std::get_if<syncline::LogBatch>(&*message)) fuzz_batch(*batch);
     if (const auto* rows = std::get_if<syncline::SessionRows>(&*message)) fuzz_rows(*rows);

@@ -259,20 +259,13 @@ void Terms::receives(std::size_t replica, std::uint8_t type, const Bytes& payloa
     if (!on()) return;
     View& view = views_[replica];
     view.batch.reset();
-    if (type == static_cast<std::uint8_t>(MessageType::compressed)) {
-        const Result<WireMessage> message = decompress_message(payload);
-        if (message) receives(replica, message->type, message->payload, sent_in);
-        return;  // otherwise it was cut short
-    }
-    const bool batch = type == static_cast<std::uint8_t>(MessageType::batch);
-    if (!batch && type != static_cast<std::uint8_t>(MessageType::session_opened)) return;
     const Result<Message> message = decode_message(type, payload);
     if (!message) return;  // was cut short
-    if (batch) {
-        view.batch = std::get<LogBatch>(*message).term;
+    if (const auto* batch = std::get_if<LogBatch>(&*message)) {
+        view.batch = batch->term;
         if (*view.batch < view.seen.term) ++coverage_.batches_fenced;
-    } else if (std::get<SessionOpened>(*message).session == view.session) {
-        view.session_served_in = sent_in;
+    } else if (const auto* opened = std::get_if<SessionOpened>(&*message)) {
+        if (opened->session == view.session) view.session_served_in = sent_in;
     }
 }
 
