@@ -65,7 +65,15 @@ class Case:
         self.number = 0
         self.replica.start()
         self.replica.wait_ready()
-        self.write(KEYS)
+
+    def fail_checkpoint(self, call, number, part, after=0):
+        """Gives the order before there is anything to checkpoint, then writes as long as it may: on
+        a slow disk the first checkpoint begins before the last write."""
+        self.replica.fail(call, number, part, after)
+        try:
+            self.write(KEYS)
+        except (OSError, ReplyError) as error:
+            print(f"    after {len(self.acknowledged)} writes: {error or type(error).__name__}")
 
     def write(self, count):
         """SETs, each acknowledged."""
@@ -132,6 +140,7 @@ class Case:
 
 def log_sync(case):
     """fdatasync of the log fails: the end."""
+    case.write(KEYS)
     case.replica.fail("sync", errno.EIO, "/log/")
     case.expect_no_reply("SET", "lost", "x")
     case.expect_end(["sync", "/log/", "Input/output error"])
@@ -139,6 +148,7 @@ def log_sync(case):
 
 def log_sync_for_want_of_space(case):
     """A sync that fails is final, even if the disk says that it is only full."""
+    case.write(KEYS)
     case.replica.fail("sync", errno.ENOSPC, "/log/")
     case.expect_no_reply("SET", "lost", "x")
     case.expect_end(["sync", "/log/", "No space left"])
@@ -146,6 +156,7 @@ def log_sync_for_want_of_space(case):
 
 def log_write(case):
     """A write of the log fails: the end."""
+    case.write(KEYS)
     case.replica.fail("write", errno.EIO, "/log/")
     case.expect_no_reply("SET", "lost", "x")
     case.expect_end(["write", "/log/", "Input/output error"])
@@ -153,14 +164,14 @@ def log_write(case):
 
 def base_sync(case):
     """The data sync of a checkpoint fails: the end, though the log is well."""
-    case.replica.fail("sync", errno.EIO, "base/data.mdb")
+    case.fail_checkpoint("sync", errno.EIO, "base/data.mdb")
     case.replica.process.terminate()
     case.expect_end(["base", "Input/output error"])
 
 
 def base_meta(case):
     """The page that makes a checkpoint valid cannot be written: the end."""
-    case.replica.fail("meta", errno.EIO, "base/data.mdb")
+    case.fail_checkpoint("meta", errno.EIO, "base/data.mdb")
     case.replica.process.terminate()
     case.expect_end(["base", "Input/output error"])
 
@@ -168,33 +179,33 @@ def base_meta(case):
 def base_write_back(case):
     """The disk fails under a checkpoint that was made without a sync: the end. The next start takes
     it back."""
-    case.replica.fail("back", errno.EIO, "base/data.mdb")
+    case.fail_checkpoint("back", errno.EIO, "base/data.mdb")
     case.expect_end(["base", "write back", "Input/output error"])
     assert any(Path(case.replica.directory).rglob("PROVISIONAL"))
 
 
 def base_confirmation(case):
     """The sync that confirms such a checkpoint fails, for want of space or not: the end."""
-    case.replica.fail("sync", errno.ENOSPC, "base/data.mdb")
+    case.fail_checkpoint("sync", errno.ENOSPC, "base/data.mdb")
     case.expect_end(["base", "No space left"])
 
 
 def base_gradual_meta(case):
     """The page that makes such a checkpoint the last one cannot be written: the end."""
-    case.replica.fail("meta", errno.EIO, "base/data.mdb")
+    case.fail_checkpoint("meta", errno.EIO, "base/data.mdb")
     case.expect_end(["base", "Input/output error"])
 
 
 def base_mark(case):
     """The mark of such a checkpoint cannot be synced: the end."""
-    case.replica.fail("sync", errno.EIO, "base/PROVISIONAL")
+    case.fail_checkpoint("sync", errno.EIO, "base/PROVISIONAL")
     case.expect_end(["base", "PROVISIONAL", "Input/output error"])
 
 
 def base_mark_clearing(case):
     """The mark cannot be cleared, for want of space or not: the end. The next start takes a
     checkpoint back that was durable."""
-    case.replica.fail("sync", errno.ENOSPC, "base/PROVISIONAL", after=1)
+    case.fail_checkpoint("sync", errno.ENOSPC, "base/PROVISIONAL", after=1)
     case.expect_end(["base", "PROVISIONAL", "No space left"])
 
 
@@ -210,6 +221,7 @@ def short_writes(case):
 def log_full(case):
     """No room for a write of the log: it waits, reads go on, writes hear why; then all goes on."""
     replica = case.replica
+    case.write(KEYS)
     replica.fail("write", errno.ENOSPC, "/log/")
     key, value = case.next_pair()
     replies = []
@@ -244,7 +256,7 @@ def log_full(case):
 def base_full(case):
     """No room for a checkpoint: it waits, removals go on, what adds hears why; then all goes on."""
     replica = case.replica
-    replica.fail("write", errno.ENOSPC, "base/data.mdb")
+    case.fail_checkpoint("write", errno.ENOSPC, "base/data.mdb")
     case.wait_for(lambda: case.info("space_waits") == "1", "waiting for space")
     with replica.connect() as connection:
         try:
@@ -269,7 +281,7 @@ def base_full(case):
 
 def stop_while_full(case):
     """A replica whose checkpoint waits for room stops when told to; the log has everything."""
-    case.replica.fail("write", errno.ENOSPC, "base/data.mdb")
+    case.fail_checkpoint("write", errno.ENOSPC, "base/data.mdb")
     case.wait_for(lambda: case.info("space_waits") == "1", "waiting for space")
     case.replica.process.terminate()
     case.replica.process.wait(timeout=10)
