@@ -39,6 +39,12 @@ TestReplica::Between flip(const Bytes& bytes, std::size_t offset) {
     };
 }
 
+/// No other value begins with it: else what stands behind that one in the file could complete it,
+/// and be damaged as well.
+Bytes value_of(int number) {
+    return "value of " + std::to_string(number) + ".";
+}
+
 /// Three replicas with the same data in their bases, none connected.
 struct Three {
     TestCluster cluster{3, small_tree};
@@ -48,7 +54,7 @@ struct Three {
         cluster.connect(0, 2);
         for (int i = 0; i < 60; ++i) {
             const std::string name = std::to_string(i);
-            cluster.at(0).set("key" + name, "value of " + name);
+            cluster.at(0).set("key" + name, value_of(i));
             cluster.at(0).add("team", "member" + name);
         }
         score(0, "ann", 1.5);
@@ -77,7 +83,7 @@ struct Three {
                 const std::string name = std::to_string(i);
                 const Result<std::optional<Bytes>> value = cluster.at(at).try_get("key" + name);
                 BOOST_TEST_REQUIRE(value.has_value());
-                BOOST_TEST(value->value_or("(none)") == "value of " + name);
+                BOOST_TEST(value->value_or("(none)") == value_of(i));
             }
             BOOST_TEST(cluster.at(at).members("team").size() == 60U);
         }
@@ -98,7 +104,7 @@ Code code_of(const Result<std::optional<Bytes>>& result) {
 
 BOOST_AUTO_TEST_CASE(a_row_with_a_damaged_value_is_an_error_and_comes_back_from_a_peer) {
     Three three;
-    three.cluster.restart(0, flip("value of 17", 3));
+    three.cluster.restart(0, flip(value_of(17), 3));
     BOOST_TEST((code_of(three.cluster.at(0).try_get("key17")) == Code::corrupt));
     BOOST_TEST(three.cluster.at(0)->group().damaged().size() == 1U);
     BOOST_TEST(three.cluster.at(0)->scrub_status().damaged == 1U);
@@ -107,7 +113,7 @@ BOOST_AUTO_TEST_CASE(a_row_with_a_damaged_value_is_an_error_and_comes_back_from_
     three.expect_whole();
     BOOST_TEST(three.cluster.at(0)->scrub_status().repaired == 1U);
     three.cluster.restart(0);
-    BOOST_TEST(three.cluster.at(0).get("key17").value() == "value of 17");
+    BOOST_TEST(three.cluster.at(0).get("key17").value() == value_of(17));
 }
 
 /// What LMDB then looks for is not there, and what is there has another name.
@@ -123,7 +129,7 @@ BOOST_AUTO_TEST_CASE(a_row_with_a_damaged_key_is_never_absent) {
 
 BOOST_AUTO_TEST_CASE(an_event_that_meets_a_damaged_row_is_neither_lost_nor_stops_the_replica) {
     Three three;
-    three.cluster.restart(0, flip("value of 17", 3));
+    three.cluster.restart(0, flip(value_of(17), 3));
     // Nobody has read it yet: the event is the first to.
     three.cluster.at(1).set("key17", "another value");
     three.cluster.at(1).set("key3", "another one");
@@ -144,7 +150,7 @@ BOOST_AUTO_TEST_CASE(an_event_that_meets_a_damaged_row_is_neither_lost_nor_stops
 
 BOOST_AUTO_TEST_CASE(without_a_peer_other_keys_are_served_and_the_damage_is_found_again) {
     Three three;
-    three.cluster.restart(0, flip("value of 17", 3));
+    three.cluster.restart(0, flip(value_of(17), 3));
     BOOST_TEST((code_of(three.cluster.at(0).try_get("key17")) == Code::corrupt));
     std::size_t served = 0;
     for (int i = 0; i < 60; ++i) {
@@ -188,7 +194,7 @@ BOOST_AUTO_TEST_CASE(a_damaged_replica_serves_no_session_and_loses_no_link) {
     BOOST_TEST(three.cluster.closed.empty());
     BOOST_TEST(three.cluster.at(1)->stats().sessions_failed > 0U);
     BOOST_TEST(three.cluster.at(1)->stats().session_rows_received == 0U);
-    BOOST_TEST(three.cluster.at(1).get("key17").value() == "value of 17");
+    BOOST_TEST(three.cluster.at(1).get("key17").value() == value_of(17));
     BOOST_TEST(!three.cluster.at(1).get("news").has_value());
     three.cluster.filter = nullptr;
     three.cluster.connect(1, 2);
@@ -200,7 +206,7 @@ BOOST_AUTO_TEST_CASE(a_damaged_replica_serves_no_session_and_loses_no_link) {
 /// Found by the session itself: rows of this bucket had been verified before.
 BOOST_AUTO_TEST_CASE(damage_that_a_session_meets_ends_the_session_and_no_link) {
     Three three;
-    BOOST_TEST(three.cluster.at(0).get("key17").value() == "value of 17");
+    BOOST_TEST(three.cluster.at(0).get("key17").value() == value_of(17));
     // A neighbour, so that the session has to look at the bucket.
     const auto bucket = [](BytesView key) { return key_hash(key) >> (64 - 6); };
     Bytes neighbour = "n";
@@ -212,14 +218,14 @@ BOOST_AUTO_TEST_CASE(damage_that_a_session_meets_ends_the_session_and_no_link) {
     three.cluster.at(0)->request_checkpoint();
     three.cluster.at(0).settle();
     (void)three.cluster.at(0)->committed();  // ends the read view
-    flip("value of 17", 3)(three.cluster.at(0).directory());
+    flip(value_of(17), 3)(three.cluster.at(0).directory());
     three.cluster.connect(0, 1);
     three.cluster.pump(500);
     three.cluster.at(1)->request_session(three.cluster.at(1)->peers()[0].link);
     three.cluster.pump(20000);
     BOOST_TEST(three.cluster.closed.empty());
     BOOST_TEST(three.cluster.at(0)->scrub_status().damages >= 1U);
-    BOOST_TEST(three.cluster.at(1).get("key17").value() == "value of 17");
+    BOOST_TEST(three.cluster.at(1).get("key17").value() == value_of(17));
     three.cluster.filter = nullptr;
     three.cluster.connect(1, 2);
     three.cluster.pump(20000);
@@ -254,7 +260,7 @@ BOOST_AUTO_TEST_CASE(derived_rows_are_made_anew_from_their_cells_without_a_peer)
 /// A lost row is in no piece of a backup, and no checksum misses it.
 BOOST_AUTO_TEST_CASE(a_backup_of_damaged_rows_fails) {
     for (const auto& [bytes, offset] :
-         {std::pair<Bytes, std::size_t>{"key17", 4}, {"value of 17", 3}}) {
+         {std::pair<Bytes, std::size_t>{"key17", 4}, {value_of(17), 3}}) {
         Three three;
         three.cluster.restart(0, flip(bytes, offset));
         BackupSource source(three.cluster.at(0).replica(), 0, 700);
@@ -271,7 +277,7 @@ BOOST_AUTO_TEST_CASE(a_backup_of_damaged_rows_fails) {
 
 BOOST_AUTO_TEST_CASE(a_scrub_finds_what_nobody_reads) {
     Three three;
-    three.cluster.restart(0, flip("value of 17", 3));
+    three.cluster.restart(0, flip(value_of(17), 3));
     three.cluster.at(0)->start_scrub(true);
     three.cluster.pump(3000);
     ScrubStatus status = three.cluster.at(0)->scrub_status();
