@@ -9,7 +9,7 @@
 namespace syncline {
 namespace {
 
-constexpr int level = 1;
+constexpr int fast_level = 1;
 constexpr unsigned passed_by_max = 64;
 
 }  // namespace
@@ -31,7 +31,7 @@ std::optional<Bytes> Compressor::compress(BytesView payload) {
     if (!context_) return std::nullopt;
     Bytes compressed(payload.size() - payload.size() / 8, '\0');
     const std::size_t size = ZSTD_compressCCtx(context_.get(), compressed.data(), compressed.size(),
-                                               payload.data(), payload.size(), level);
+                                               payload.data(), payload.size(), fast_level);
     if (ZSTD_isError(size) != 0) {  // there was no room for it
         pass_by_ = std::clamp(2 * pass_by_, 1U, passed_by_max);
         passing_by_ = pass_by_;

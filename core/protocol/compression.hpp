@@ -2,6 +2,7 @@
 #include <memory>
 #include <optional>
 
+#include "core/base/bytes.hpp"
 #include "core/base/limits.hpp"
 #include "core/base/result.hpp"
 
