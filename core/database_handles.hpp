@@ -227,7 +227,8 @@ public:
     /// Puts a value in front of the element at an index, or at the end if there is none. Error
     /// limit: there is no room, after hundreds that each halved what was left at one spot.
     Result<void> insert(std::int64_t index, BytesView value) const;
-    /// Nothing: there is no such element. O(distance from the nearer end).
+    /// Nothing: there is no such element. O(1) near an end; inside O(elements) once, and then
+    /// O(elements / 128).
     Result<std::optional<Bytes>> get(std::int64_t index) const;
     /// Error invalid_argument: there is no such element.
     Result<void> set(std::int64_t index, BytesView value) const;

@@ -33,6 +33,8 @@ constexpr std::size_t row_key_bytes_max = 500;
 constexpr std::size_t position_bytes_max = 280;
 /// Ordered collections whose first and last row are remembered, some hundred bytes each.
 constexpr std::size_t range_edges_max = 10000;
+/// Pieces of long ordered collections whose rows are counted, about a hundred bytes each.
+constexpr std::size_t rank_pieces_max = 131072;
 /// Texts held in memory for the next edit, a rough estimate of their size; the longest unused go.
 constexpr std::size_t texts_bytes_max = 64 * mib;
 /// After this many grace periods any replica removes a key whose deadline another one gave.

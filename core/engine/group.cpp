@@ -175,7 +175,7 @@ Result<void> Group::scan_cells(BytesView key, CellType type, const CellVisitor& 
     // behind the beginning that all of them share is the position.
     const bool ordered = traits_of(type).has_positions;
     const bool plain = ordered && key.size() <= order_key_bytes_max;
-    const std::size_t prefix_bytes = ranges.front().first.size();
+    const Bytes prefix = ranges.front().first;  // of an ordered type there is one range
     if (after) {
         const RowKey left = encode_row_key(key, static_cast<std::uint8_t>(type), after);
         for (RowRange& range : ranges) {
@@ -191,14 +191,14 @@ Result<void> Group::scan_cells(BytesView key, CellType type, const CellVisitor& 
             return go_on;
         };
         const auto visit_row = [&](BytesView row_key, BytesView value) {
-            if (plain) return visit_cell(row_key.substr(prefix_bytes), value);
+            if (plain) return visit_cell(row_key.substr(prefix.size()), value);
             const Result<Row> row = decode_row(row_key, value);
             if (!row) status = row.error();
             if (!row) return false;
             return visit_cell(row->name.field ? BytesView(*row->name.field) : BytesView(),
                               row->payload);
         };
-        SYNCLINE_CHECK(ordered ? walk_ordered(Table::cells, range.first, range, walk, visit_row)
+        SYNCLINE_CHECK(ordered ? walk_ordered(Table::cells, prefix, range, walk, visit_row)
                                : scan_rows(store_, Table::cells, range, walk, visit_row));
         SYNCLINE_CHECK(status);
         if (!go_on) break;
@@ -414,8 +414,10 @@ Result<void> Group::replace(const RowKey& row_key, const RowName& name,
     SYNCLINE_TRY(const CellType type, type_of(name));
     adjust_check(row_key.bytes, name, type, old_cell, new_cell);
     if (traits_of(type).has_positions) {
-        edges_.changed(order_rows_prefix(name.key, name.type), row_key.bytes, !new_cell.empty(),
-                       position);
+        const Bytes prefix = order_rows_prefix(name.key, name.type);
+        const int change = (new_cell.empty() ? 0 : 1) - (old_cell.empty() ? 0 : 1);
+        edges_.changed(prefix, row_key.bytes, !new_cell.empty(), position);
+        ranks_.changed(prefix, row_key.bytes, change, position);
     }
     if (old_value) leaf_sums_.remove(row_key.bytes, *old_value);
     if (new_cell.empty()) {
@@ -697,6 +699,7 @@ Result<void> Group::check() {
     }
     SYNCLINE_CHECK(check_texts(std::move(texts), generations));
     SYNCLINE_CHECK(check_derived(Table::deadlines, deadlines));
+    SYNCLINE_CHECK(check_ranks());
     return check_derived(Table::counts, derived);
 }
 

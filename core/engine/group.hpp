@@ -13,6 +13,7 @@
 #include "core/engine/event.hpp"
 #include "core/engine/key_policies.hpp"
 #include "core/engine/range_edges.hpp"
+#include "core/engine/rank_index.hpp"
 #include "core/engine/texts.hpp"
 #include "core/merkle/leaf_sums.hpp"
 #include "storage/store.hpp"
@@ -81,6 +82,11 @@ public:
     Result<void> scan_cells(BytesView key, CellType type, const CellVisitor& visit,
                             WalkOrder walk = WalkOrder::ascending,
                             std::optional<BytesView> after = std::nullopt);
+    /// Where elements of a list stand, by their positions; null: it is not known for keys as long
+    /// as this one. O(n) when nobody has asked for long, else O(1).
+    Result<const RankIndex::Pieces*> list_pieces(BytesView key);
+    /// A piece that is too long becomes several. O(rows of the piece).
+    Result<void> split_list_piece(BytesView key, std::size_t index);
     /// Walks members of a sorted set in the order of their scores. O(log n) to the first.
     Result<void> scan_scores(BytesView key, const ScoreRange& range, WalkOrder walk,
                              const ScoreVisitor& visit);
@@ -324,6 +330,10 @@ private:
                          const Cell& new_cell, Position position);
     Result<void> walk_ordered(Table table, const Bytes& prefix, RowRange range, WalkOrder walk,
                               const RowVisitor& visit);
+    Result<std::vector<RankIndex::Piece>> cut_rows(Table table, const Bytes& prefix,
+                                                   const Bytes& after, const Bytes& to,
+                                                   std::uint64_t rows_wanted);
+    Result<void> check_ranks();
     void index_deadline(const RowName& name, const Cell& old_cell, const Cell& new_cell,
                         Position position);
     void index_score(const RowName& name, const Cell& old_cell, const Cell& new_cell,
@@ -348,6 +358,7 @@ private:
     ConflictOptions conflict_options_;
     ConflictRing conflicts_;
     RangeEdges edges_;
+    RankIndex ranks_;
     Texts texts_;
     bool may_expire_ = false;
     // Collection under the stable cut: core/engine/group_collection.cpp

@@ -86,6 +86,7 @@ Result<bool> Group::clear_as_one(const std::vector<RowRange>& ranges, const Even
     }
     for (const Bytes& key : keys) count_key(key, false);
     edges_ = RangeEdges();
+    ranks_ = RankIndex();
     // What is derived from rows has their keys in front, as they have.
     for (const RowRange& range : ranges) {
         store_.erase_range(Table::cells, range, position);

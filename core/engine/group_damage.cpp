@@ -375,6 +375,7 @@ Result<void> Group::put_derived(std::uint32_t bucket, const std::map<Bytes, Byte
                                 Position position) {
     erase_readable(Table::counts, rows_of_bucket(bucket), position);
     edges_ = RangeEdges();
+    ranks_ = RankIndex();
     std::map<Bytes, Counts> counted;
     for (const auto& [row_key, value] : rows) {
         SYNCLINE_TRY(const Row row, decode_row(row_key, value));

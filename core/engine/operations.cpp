@@ -366,7 +366,10 @@ Result<Elements> elements(Transaction& txn, BytesView key, ListEnd from, std::si
     return found;
 }
 
-/// Elements from index `first` to `last` in order, found from the end that is nearer.
+/// As many are walked from an end to an index; where one farther inside stands is looked up.
+constexpr std::size_t walked_elements_max = 256;
+
+/// Elements from index `first` to `last` in order.
 Result<Elements> elements_between(Transaction& txn, BytesView key, std::int64_t first,
                                   std::int64_t last) {
     SYNCLINE_TRY(const std::uint64_t length, count(txn, key, CellType::list));
@@ -378,6 +381,15 @@ Result<Elements> elements_between(Transaction& txn, BytesView key, std::int64_t 
     const auto in_front = static_cast<std::size_t>(first);
     const auto behind = static_cast<std::size_t>(end - 1 - last);
     const auto wanted = static_cast<std::size_t>(last - first + 1);
+    if (std::min(in_front, behind) > walked_elements_max) {
+        Elements found;
+        const auto visit = [&](BytesView position, const Cell& cell) {
+            found.push_back(Element{Bytes(position), element_value(cell)});
+            return found.size() < wanted;
+        };
+        SYNCLINE_CHECK(txn.scan_list_from(key, in_front, visit));
+        return found;
+    }
     if (in_front <= behind) return elements(txn, key, ListEnd::front, in_front, wanted);
     SYNCLINE_TRY(Elements found, elements(txn, key, ListEnd::back, behind, wanted));
     std::reverse(found.begin(), found.end());

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <iterator>
 
+#include "core/engine/group_rows.hpp"
 #include "crdt/score.hpp"
 #include "crdt/text_utf8.hpp"
 
@@ -222,11 +223,59 @@ Result<void> Transaction::scan_stored(BytesView key, CellType type, std::optiona
     return group_.scan_cells(key, type, visit_live, WalkOrder::ascending, after);
 }
 
-Result<void> Transaction::scan_list(BytesView key, WalkOrder walk, const CellVisitor& visit) {
+Result<void> Transaction::scan_list_from(BytesView key, std::uint64_t index,
+                                         const CellVisitor& visit) {
+    SYNCLINE_TRY(const bool gone, is_gone(key));
+    ListPlace place;
+    if (!gone) {
+        SYNCLINE_TRY(place, place_in_list(key, index));
+    }
+    std::uint64_t skip = index - place.in_front;
+    const auto visit_from = [&](BytesView position, const Cell& cell) {
+        if (skip == 0) return visit(position, cell);
+        --skip;
+        return true;
+    };
+    return walk_list(key, WalkOrder::ascending, view(place.behind), visit_from);
+}
+
+/// The beginning of the piece in which the element is, staged changes counted in.
+Result<Transaction::ListPlace> Transaction::place_in_list(BytesView key, std::uint64_t index) {
+    while (true) {
+        SYNCLINE_TRY(const RankIndex::Pieces* const known, group_.list_pieces(key));
+        if (known == nullptr) return ListPlace{};
+        const std::vector<RankIndex::Piece>& pieces = known->pieces;
+        auto staged = staged_.lower_bound(CellName{Bytes(key), CellType::list, std::nullopt});
+        const auto staged_up_to = [&](BytesView position) {
+            return staged != staged_.end() && std::get<0>(staged->first) == key &&
+                   std::get<1>(staged->first) == CellType::list &&
+                   *std::get<2>(staged->first) <= position;
+        };
+        std::uint64_t in_front = 0;
+        std::size_t at = 0;
+        for (; at + 1 < pieces.size(); ++at) {
+            auto here = static_cast<std::int64_t>(pieces[at].rows);
+            for (; staged_up_to(pieces[at + 1].after); ++staged) {
+                const Staged& change = staged->second;
+                here += (lives(change) ? 1 : 0) - (change.before.live() ? 1 : 0);
+            }
+            if (in_front + static_cast<std::uint64_t>(here) > index) break;
+            in_front += static_cast<std::uint64_t>(here);
+        }
+        if (!RankIndex::too_long(*known, at)) {
+            return ListPlace{at == 0 ? std::nullopt : std::optional(pieces[at].after), in_front};
+        }
+        SYNCLINE_CHECK(group_.split_list_piece(key, at));
+    }
+}
+
+Result<void> Transaction::walk_list(BytesView key, WalkOrder walk, std::optional<BytesView> behind,
+                                    const CellVisitor& visit) {
     // Staged elements stand in order of position, as the others do: both are walked at once.
     constexpr CellType type = CellType::list;
     constexpr auto next_type = static_cast<CellType>(static_cast<int>(type) + 1);
-    const auto begin = staged_.lower_bound(CellName{Bytes(key), type, std::nullopt});
+    const auto begin = behind ? staged_.upper_bound(CellName{Bytes(key), type, Bytes(*behind)})
+                              : staged_.lower_bound(CellName{Bytes(key), type, std::nullopt});
     const auto end = staged_.lower_bound(CellName{Bytes(key), next_type, std::nullopt});
     const bool ascending = walk == WalkOrder::ascending;
     auto next = ascending ? begin : end;
@@ -250,7 +299,7 @@ Result<void> Transaction::scan_list(BytesView key, WalkOrder walk, const CellVis
         return go_on;
     };
     SYNCLINE_TRY(const bool gone, is_gone(key));
-    if (!gone) SYNCLINE_CHECK(group_.scan_cells(key, type, visit_group, walk));
+    if (!gone) SYNCLINE_CHECK(group_.scan_cells(key, type, visit_group, walk, behind));
     visit_staged(std::nullopt);
     return {};
 }

@@ -36,7 +36,13 @@ public:
     Result<void> scan_stored(BytesView key, CellType type, std::optional<BytesView> after,
                              const CellVisitor& visit);
     /// Elements of a list in order, or back.
-    Result<void> scan_list(BytesView key, WalkOrder walk, const CellVisitor& visit);
+    Result<void> scan_list(BytesView key, WalkOrder walk, const CellVisitor& visit) {
+        return walk_list(key, walk, std::nullopt, visit);
+    }
+    /// The same in order, from the one that has `index` others in front of it. Where it stands is
+    /// looked up, in time that hardly depends on the length of the list; nobody having asked for
+    /// long, the elements are counted once.
+    Result<void> scan_list_from(BytesView key, std::uint64_t index, const CellVisitor& visit);
     /// Members of a sorted set in the order of their scores.
     Result<void> scan_scores(BytesView key, const ScoreRange& range, WalkOrder walk,
                              const ScoreVisitor& visit);
@@ -97,6 +103,15 @@ private:
         Amount amount;
     };
 
+    /// A place in a list: behind a position (nothing: in front of all), and elements up to there.
+    struct ListPlace {
+        std::optional<Bytes> behind;
+        std::uint64_t in_front = 0;
+    };
+
+    Result<void> walk_list(BytesView key, WalkOrder walk, std::optional<BytesView> behind,
+                           const CellVisitor& visit);
+    Result<ListPlace> place_in_list(BytesView key, std::uint64_t index);
     Result<Staged*> stage(BytesView key, CellType type, std::optional<BytesView> field);
     /// Changes a staged cell, and notes whether it lives now.
     template <typename F>
