@@ -71,10 +71,13 @@ public:
     virtual Result<void> scan_reverse(Table table, BytesView from, BytesView to,
                                       const RowVisitor& visit) = 0;
     /// As scan(), and sees to it that keys ascend and that a look-up finds rows where the walk
-    /// meets them: error corrupt.
-    virtual Result<void> scan_checked(Table table, BytesView from, BytesView to,
+    /// meets them: error corrupt. False: rows beside these are damaged. They may be of the range,
+    /// if it is their keys that are, and mislead who looks for others: purge() removes them.
+    /// Error io: a page cannot be trusted; nothing is read or written from then on.
+    virtual Result<bool> scan_checked(Table table, BytesView from, BytesView to,
                                       const RowVisitor& visit) {
-        return scan(table, from, to, visit);
+        SYNCLINE_CHECK(scan(table, from, to, visit));
+        return true;
     }
     Result<void> scan(Table table, BytesView from, const RowVisitor& visit) {
         return scan(table, from, {}, visit);

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cerrno>
 #include <charconv>
@@ -17,6 +18,7 @@
 #include "core/base/hash.hpp"
 #include "storage/crash_marker.hpp"
 #include "storage/lmdb_chunks.hpp"
+#include "storage/lmdb_pages.hpp"
 #include "storage/provisional.hpp"
 
 namespace syncline::lmdb {
@@ -124,7 +126,8 @@ public:
     using Base::scan;
 
     explicit LmdbBase(Parts parts)
-        : marker_(parts.path + "/" + suspect_name),
+        : suspect_(parts.path + "/" + suspect_name),
+          marker_(suspect_),
           data_file_(parts.path + data_name),
           mark_(parts.path),
           lock_(std::move(parts.lock)),
@@ -173,15 +176,16 @@ public:
 
     /// Keys in the pages above the rows are not covered by any checksum. Where they are damaged,
     /// rows at the beginning or the end of a page cannot be looked up; so these are.
-    Result<void> scan_checked(Table table, BytesView from, BytesView to,
+    Result<bool> scan_checked(Table table, BytesView from, BytesView to,
                               const RowVisitor& visit) override {
         Bytes last;
         std::uintptr_t last_page = 0;
         Result<void> sound;
         const auto checked = [&](BytesView key, BytesView payload) {
-            const auto page = reinterpret_cast<std::uintptr_t>(key.data()) / page_bytes;
+            const std::uintptr_t page = page_of(key);
             if (key < from || key <= BytesView(last)) sound = out_of_place(table, key);
             if (page != last_page) {
+                if (sound) sound = check_page(table, page);
                 if (sound && !last.empty()) sound = look_up(table, last);
                 if (sound) sound = look_up(table, key);
             }
@@ -191,7 +195,10 @@ public:
         };
         SYNCLINE_CHECK(scan(table, from, to, checked));
         if (sound && !last.empty()) sound = look_up(table, last);
-        return sound;
+        SYNCLINE_CHECK(sound);
+        SYNCLINE_TRY(const bool begins_well, is_page_sound(table, from, MDB_FIRST));
+        SYNCLINE_TRY(const bool ends_well, is_page_sound(table, to, MDB_LAST));
+        return begins_well && ends_well;
     }
 
     Result<void> scan_reverse(Table table, BytesView from, BytesView to,
@@ -220,6 +227,7 @@ public:
                         const std::vector<ErasedRange>& erased) override {
         const std::shared_lock lock(gate_);
         if (failed_) return *failed_;
+        if (broken_) return Error{Code::io, "base: a page is damaged"};
         const Change change(*this);
         const bool gradual = !haste_.waited_for() && is_large(changes, erased);
         Result<void> result =
@@ -236,6 +244,7 @@ public:
     Result<void> purge(const std::vector<Purge>& purges) override {
         const std::shared_lock lock(gate_);
         if (failed_) return *failed_;
+        if (broken_) return Error{Code::io, "base: a page is damaged"};
         const Change change(*this);
         Result<void> result = try_purge(purges);
         if (!result && result.error().code == Code::no_space && commit_nothing()) {
@@ -272,13 +281,13 @@ public:
         map_bytes += map_step_bytes - map_bytes % map_step_bytes;
         if (const int answer = mdb_env_set_mapsize(environment_.get(), map_bytes)) {
             // The old map is gone, and nothing can be read any more.
-            failed_ = unmapped_ = failure("grow the map", answer);
-            return *unmapped_;
+            failed_ = unusable_ = failure("grow the map", answer);
+            return *unusable_;
         }
         Result<MappedFile> moved = MappedFile::find(data_file_);
         if (!moved) {
-            failed_ = unmapped_ = moved.error();
-            return *unmapped_;
+            failed_ = unusable_ = moved.error();
+            return *unusable_;
         }
         data_ = std::move(*moved);
         const std::lock_guard space_lock(space_mutex_);
@@ -355,6 +364,54 @@ private:
         return check("look a row up", answer);
     }
 
+    /// Looks at all rows of the page where a walk from this key begins (no key: as `edge` says).
+    /// True also if there is none, or if they cannot be removed.
+    Result<bool> is_page_sound(Table table, BytesView from, MDB_cursor_op edge) {
+        SYNCLINE_TRY(const Cursor cursor, open_cursor(table));
+        MDB_val key = to_val(from);
+        MDB_val stored{};
+        int answer =
+            mdb_cursor_get(cursor.get(), &key, &stored, from.empty() ? edge : MDB_SET_RANGE);
+        if (answer == MDB_NOTFOUND) answer = mdb_cursor_get(cursor.get(), &key, &stored, MDB_LAST);
+        if (answer != MDB_SUCCESS || !data_.holds(to_view(key))) return true;
+        const std::uintptr_t page = page_of(to_view(key));
+        SYNCLINE_CHECK(check_page(table, page));
+        auto& known = sound_pages_[page % sound_pages_.size()];
+        const std::pair now{page, view_changes_};
+        if (known == now) return true;
+        const Bytes start(to_view(key));
+        for (const MDB_cursor_op step : {MDB_PREV, MDB_NEXT}) {
+            while (answer == MDB_SUCCESS && data_.holds(to_view(key)) &&
+                   page_of(to_view(key)) == page && data_.holds(to_view(stored))) {
+                const bool sound = verify_row(table, to_view(key), to_view(stored)) ||
+                                   decode_stub(table, to_view(key), to_view(stored));
+                if (!sound) return false;
+                answer = mdb_cursor_get(cursor.get(), &key, &stored, step);
+            }
+            key = to_val(start);
+            answer = mdb_cursor_get(cursor.get(), &key, &stored, MDB_SET_RANGE);
+        }
+        known = now;
+        return true;
+    }
+
+    /// What disagrees with itself above the rows cannot be mended in place, and the next row that
+    /// is put there may fall onto others: nothing is read or written from here on, and the next
+    /// start looks at all pages. Error io.
+    Result<void> check_page(Table table, std::uintptr_t page) {
+        const auto* const begin = reinterpret_cast<const char*>(page * page_bytes);
+        if (is_leaf_page_whole(BytesView(begin, page_bytes))) return {};
+        const Descriptor marker(::open(suspect_.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+        broken_ = true;
+        unusable_ = Error{Code::io, std::string("base: a page of table ") + name_of(table) +
+                                        " is damaged; the next start looks at all of them"};
+        return *unusable_;
+    }
+
+    static std::uintptr_t page_of(BytesView bytes) {
+        return reinterpret_cast<std::uintptr_t>(bytes.data()) / page_bytes;
+    }
+
     /// In this turn's read view.
     Result<Cursor> open_cursor(Table table) {
         SYNCLINE_CHECK(begin_turn());
@@ -385,8 +442,8 @@ private:
 
     /// Makes the read view of this turn, unless it stands.
     Result<void> begin_turn() {
+        if (unusable_) return *unusable_;
         if (view_ == View::used) return {};
-        if (unmapped_) return *unmapped_;
         View idle = View::idle;
         if (view_.compare_exchange_strong(idle, View::used)) return {};
         while (view_ == View::ending) std::this_thread::yield();
@@ -412,6 +469,7 @@ private:
     /// The base has been read and written without a crash. That the file is gone need not be
     /// durable: one that comes back costs a look at the pages.
     void clear_marker() {
+        if (broken_) return;
         if (!marker_.empty()) (void)::unlink(marker_.c_str());
         marker_.clear();
     }
@@ -697,7 +755,9 @@ private:
         return answer == MDB_NOTFOUND ? Result<void>{} : check("erase a row", answer);
     }
 
-    std::string marker_;  ///< committing thread; empty: removed
+    const std::string suspect_;
+    std::atomic<bool> broken_{false};  ///< a page is damaged above its rows
+    std::string marker_;               ///< committing thread; empty: removed
     const std::string data_file_;
     ProvisionalMark mark_;  ///< committing thread
     Haste haste_;
@@ -713,7 +773,7 @@ private:
     std::uint64_t view_changes_ = 0;  ///< owning thread: changes_ when the view was made
     /// Commits begun and ended: odd while one is under way.
     std::atomic<std::uint64_t> changes_{0};
-    std::optional<Error> unmapped_;  ///< owning thread: there is no map any more
+    std::optional<Error> unusable_;  ///< owning thread: why nothing can be read any more
     /// Owning thread: tables that the read view was asked for, and whether they are empty in it.
     std::array<std::optional<bool>, tables_count> empty_{};
     std::deque<Bytes> joined_;  ///< owning thread: rows in chunks that this turn looked at
@@ -721,6 +781,8 @@ private:
     /// the owning thread while the map changes.
     std::shared_mutex gate_;
     std::optional<Error> failed_;  ///< behind gate_: the first failure, answered for ever
+    /// Owning thread: pages whose rows were all looked at, each in a view after so many changes.
+    std::array<std::pair<std::uintptr_t, std::uint64_t>, 64> sound_pages_{};
     const std::uint64_t reserve_bytes_;
     const std::size_t gradual_rows_;
     std::uint64_t reserved_end_ = 0;  ///< behind gate_: up to where the file has its blocks

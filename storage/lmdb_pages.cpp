@@ -128,6 +128,53 @@ struct Node {
     std::uint64_t child = 0;  ///< of a branch
 };
 
+/// `bytes` grows by what the node takes on the page.
+std::optional<Node> node_at(BytesView page, std::size_t index, std::size_t upper, bool leaf,
+                            std::size_t& bytes) {
+    const std::size_t at = number_at<std::uint16_t>(page, page_header_bytes + 2 * index);
+    if (at < upper || at % 2 != 0 || at + node_header_bytes > page.size()) return std::nullopt;
+    const std::uint64_t low = number_at<std::uint16_t>(page, at);
+    const std::uint64_t high = number_at<std::uint16_t>(page, at + 2);
+    Node node;
+    node.flags = number_at<std::uint16_t>(page, at + 4);
+    const std::size_t key_bytes = number_at<std::uint16_t>(page, at + 6);
+    if (key_bytes > key_bytes_max) return std::nullopt;
+    std::size_t data_bytes = 0;
+    if (leaf) {
+        node.bytes = low | high << 16;
+        data_bytes = (node.flags & node_big) != 0 ? sizeof(std::uint64_t)
+                                                  : static_cast<std::size_t>(node.bytes);
+        if ((node.flags & ~(node_big | node_database)) != 0) return std::nullopt;
+    } else {
+        node.child = low | high << 16 | std::uint64_t{node.flags} << 32;
+    }
+    const std::size_t taken = node_header_bytes + key_bytes + data_bytes;
+    if (data_bytes > page.size() || at + taken > page.size()) return std::nullopt;
+    bytes += taken + (taken & 1);
+    node.key = page.substr(at + node_header_bytes, key_bytes);
+    node.data = page.substr(at + node_header_bytes + key_bytes, data_bytes);
+    return node;
+}
+
+/// Nothing, or what is wrong with the bounds of a page and the places of its nodes.
+std::optional<std::string> read_nodes(BytesView page, bool leaf, std::vector<Node>& nodes) {
+    const std::size_t lower = number_at<std::uint16_t>(page, 12);
+    const std::size_t upper = number_at<std::uint16_t>(page, 14);
+    if (lower < page_header_bytes || lower % 2 != 0 || lower > upper || upper > page.size() ||
+        lower == page_header_bytes) {
+        return "has impossible bounds";
+    }
+    nodes.resize((lower - page_header_bytes) / 2);
+    std::size_t bytes = 0;
+    for (std::size_t i = 0; i < nodes.size(); ++i) {
+        const std::optional<Node> node = node_at(page, i, upper, leaf, bytes);
+        if (!node) return "has a node " + std::to_string(i) + " that is not on it";
+        nodes[i] = *node;
+    }
+    if (bytes != page.size() - upper) return "has nodes that overlap";
+    return std::nullopt;
+}
+
 class Walk {
 public:
     Walk(int file, const PageRowCheck& check_row, const PageProgress& progress)
@@ -262,29 +309,13 @@ private:
             fault(name + " is not what its place says");
             return {};
         }
-        const std::size_t lower = number_at<std::uint16_t>(page, 12);
-        const std::size_t upper = number_at<std::uint16_t>(page, 14);
-        if (lower < page_header_bytes || lower % 2 != 0 || lower > upper || upper > page_bytes_ ||
-            lower == page_header_bytes) {
-            fault(name + " has impossible bounds");
+        std::vector<Node> nodes;
+        if (const std::optional<std::string> wrong = read_nodes(page, leaf, nodes)) {
+            fault(name + " " + *wrong);
             return {};
         }
         counted.depth = tree.depth;
         ++(leaf ? counted.leaf_pages : counted.branch_pages);
-        std::vector<Node> nodes((lower - page_header_bytes) / 2);
-        std::size_t bytes = 0;
-        for (std::size_t i = 0; i < nodes.size(); ++i) {
-            const std::optional<Node> node = node_at(page, i, upper, leaf, bytes);
-            if (!node) {
-                fault("node " + std::to_string(i) + " of " + name + " is not on it");
-                return {};
-            }
-            nodes[i] = *node;
-        }
-        if (bytes != page_bytes_ - upper) {
-            fault(name + " has nodes that overlap");
-            return {};
-        }
         if (!in_order(tree, place, nodes, leaf)) {
             fault(name + " has keys out of order");
             return {};
@@ -297,34 +328,6 @@ private:
             places.push_back(std::move(child));
         }
         return {};
-    }
-
-    /// `bytes` grows by what the node takes on the page.
-    std::optional<Node> node_at(BytesView page, std::size_t index, std::size_t upper, bool leaf,
-                                std::size_t& bytes) const {
-        const std::size_t at = number_at<std::uint16_t>(page, page_header_bytes + 2 * index);
-        if (at < upper || at % 2 != 0 || at + node_header_bytes > page.size()) return std::nullopt;
-        const std::uint64_t low = number_at<std::uint16_t>(page, at);
-        const std::uint64_t high = number_at<std::uint16_t>(page, at + 2);
-        Node node;
-        node.flags = number_at<std::uint16_t>(page, at + 4);
-        const std::size_t key_bytes = number_at<std::uint16_t>(page, at + 6);
-        if (key_bytes > key_bytes_max) return std::nullopt;
-        std::size_t data_bytes = 0;
-        if (leaf) {
-            node.bytes = low | high << 16;
-            data_bytes = (node.flags & node_big) != 0 ? sizeof(std::uint64_t)
-                                                      : static_cast<std::size_t>(node.bytes);
-            if ((node.flags & ~(node_big | node_database)) != 0) return std::nullopt;
-        } else {
-            node.child = low | high << 16 | std::uint64_t{node.flags} << 32;
-        }
-        const std::size_t taken = node_header_bytes + key_bytes + data_bytes;
-        if (data_bytes > page.size() || at + taken > page.size()) return std::nullopt;
-        bytes += taken + (taken & 1);
-        node.key = page.substr(at + node_header_bytes, key_bytes);
-        node.data = page.substr(at + node_header_bytes + key_bytes, data_bytes);
-        return node;
     }
 
     bool in_order(const Tree& tree, const Place& place, const std::vector<Node>& nodes,
@@ -429,6 +432,11 @@ private:
 };
 
 }  // namespace
+
+bool is_leaf_page_whole(BytesView page) {
+    std::vector<Node> nodes;
+    return number_at<std::uint16_t>(page, 10) == flag_leaf && !read_nodes(page, true, nodes);
+}
 
 Result<PageReport> walk_lmdb_pages(const std::string& data_file, const PageRowCheck& check_row,
                                    const PageProgress& progress) {

@@ -41,6 +41,11 @@ using PageProgress = std::function<bool(std::uint64_t done, std::uint64_t total)
 Result<PageReport> walk_lmdb_pages(const std::string& data_file, const PageRowCheck& check_row,
                                    const PageProgress& progress);
 
+/// Whether the bounds of a page of rows and the places of its nodes agree with each other, as they
+/// must before anything is written to it: LMDB would put a row onto others. Says nothing of the
+/// rows. Precondition: the page is whole.  O(rows of the page).
+bool is_leaf_page_whole(BytesView page);
+
 /// The number of the last commit, as LMDB's newer meta page has it; 0: one of the two is damaged.
 /// Error io.
 Result<std::uint64_t> last_lmdb_commit(const std::string& data_file);

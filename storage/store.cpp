@@ -190,13 +190,19 @@ Result<void> Store::scan(Table table, BytesView from, BytesView to, const RowVis
                         impl_->scan_merged(table, from, to, Direction::ascending, visit, walk));
 }
 
-Result<void> Store::scan_checked(Table table, BytesView from, BytesView to,
+Result<bool> Store::scan_checked(Table table, BytesView from, BytesView to,
                                  const RowVisitor& visit) {
-    const auto walk = [&](BytesView base_from, BytesView base_to, const RowVisitor& visit_base) {
-        return impl_->base.scan_checked(table, base_from, base_to, visit_base);
+    bool sound = true;
+    const auto walk = [&](BytesView base_from, BytesView base_to,
+                          const RowVisitor& visit_base) -> Result<void> {
+        SYNCLINE_TRY(const bool here,
+                     impl_->base.scan_checked(table, base_from, base_to, visit_base));
+        sound = sound && here;
+        return {};
     };
-    return impl_->noted(table,
-                        impl_->scan_merged(table, from, to, Direction::ascending, visit, walk));
+    SYNCLINE_CHECK(impl_->noted(
+        table, impl_->scan_merged(table, from, to, Direction::ascending, visit, walk)));
+    return sound;
 }
 
 Result<void> Store::scan_reverse(Table table, BytesView from, BytesView to,

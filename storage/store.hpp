@@ -40,7 +40,7 @@ public:
     /// The visitor must not change the store.
     Result<void> scan(Table table, BytesView from, BytesView to, const RowVisitor& visit);
     /// The same, with the checks of Base::scan_checked.
-    Result<void> scan_checked(Table table, BytesView from, BytesView to, const RowVisitor& visit);
+    Result<bool> scan_checked(Table table, BytesView from, BytesView to, const RowVisitor& visit);
     /// The same in descending order.
     Result<void> scan_reverse(Table table, BytesView from, BytesView to, const RowVisitor& visit);
     /// As scan() over the base alone: rows of the last finished checkpoint.

@@ -37,6 +37,8 @@ struct BucketCheck {
     std::map<Bytes, Bytes> order_prefixes;  ///< of sorted sets: what their order rows begin with
     std::uint64_t rows = 0;                 ///< cells
     std::uint64_t looked = 0;               ///< and derived rows
+    std::uint64_t derived = 0;              ///< of these, in table `counts`
+    bool disturbed = false;                 ///< cells have changed since derived rows are looked at
     std::uint64_t bytes = 0;
     std::optional<std::string> cells_fault;
     std::optional<std::string> derived_fault;

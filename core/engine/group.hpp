@@ -296,6 +296,8 @@ private:
     Result<void> check_derived_row(BucketCheck& check, BytesView row_key, BytesView value);
     void adjust_check(BytesView row_key, const RowName& name, CellType type, const Cell& old_cell,
                       const Cell& new_cell);
+    [[nodiscard]] static std::uint64_t derived_rows_of(const BucketCheck& check);
+    void purge_damaged_rows(Table table);
     static bool count_is_right(const BucketCheck::Live& live, const Counts& found);
     Result<void> rebuild_derived(std::uint32_t bucket, const std::string& reason);
     Result<void> put_derived(std::uint32_t bucket, const std::map<Bytes, Bytes>& rows,

@@ -5,6 +5,7 @@
 // and come back with each checkpoint. So the rows of a bucket are added up before the first of them
 // is shown to anybody since the start; a bucket that differs from its sum is frozen until a peer's
 // rows take the place of all in it. Events pass it by: the peer must have seen them.
+#include <algorithm>
 #include <bit>
 
 #include "core/base/log.hpp"
@@ -173,7 +174,7 @@ Result<void> Group::continue_check(BucketCheck& check, std::size_t rows_max) {
     Result<void> status;
     const auto visit = [&](BytesView row_key, BytesView value) {
         ++check.looked;
-        if (cells) ++check.rows;
+        ++(cells ? check.rows : check.derived);
         check.bytes += row_key.size() + value.size();
         status =
             cells ? check_cell(check, row_key, value) : check_derived_row(check, row_key, value);
@@ -182,7 +183,9 @@ Result<void> Group::continue_check(BucketCheck& check, std::size_t rows_max) {
         return status.has_value() && ++looked < rows_max;
     };
     const Bytes from = check.cursor;  // which moves on meanwhile
-    const Result<void> scanned = store_.scan_checked(table, from, check.range.last, visit);
+    const Result<bool> all_sound = store_.scan_checked(table, from, check.range.last, visit);
+    if (all_sound && !*all_sound) purge_damaged_rows(table);
+    const Result<void> scanned = all_sound ? Result<void>() : all_sound.error();
     for (const Result<void>* const result : {&scanned, &std::as_const(status)}) {
         if (*result) continue;
         if (!is_damage(result->error())) return *result;
@@ -192,6 +195,9 @@ Result<void> Group::continue_check(BucketCheck& check, std::size_t rows_max) {
     if (looked >= rows_max || check.done()) return {};
     if (!cells) {
         check.phase = BucketCheck::Phase::done;
+        if (!check.disturbed && check.derived != derived_rows_of(check)) {
+            check.derived_fault = "derived rows are missing where they are walked";
+        }
         return {};
     }
     if (!(check.seen.sum == leaf_sums_.leaf(check.bucket))) {
@@ -266,6 +272,32 @@ Result<void> Group::check_counts(BucketCheck& check) {
     return {};
 }
 
+/// How many rows table `counts` should have: a count for each key that is more than a string, and
+/// the order of scores. A row that can be looked up may still be passed by who walks there.
+std::uint64_t Group::derived_rows_of(const BucketCheck& check) {
+    std::uint64_t rows = 0;
+    for (const auto& [key, live] : check.live) {
+        const bool counted = std::any_of(live.begin(), live.end(), [](const auto& entry) {
+            return entry.first != string_type && entry.second > 0;
+        });
+        const auto scores = live.find(scored);
+        rows += (counted ? 1 : 0) + (scores == live.end() ? 0 : scores->second);
+    }
+    return rows;
+}
+
+/// Damaged rows beside those of a bucket whose own are in order, as far as they can be found.
+/// Should it be the key of one that is damaged, it would hide others as soon as a checkpoint puts
+/// rows around it. The bucket that it is missing from is found by a scrub.
+void Group::purge_damaged_rows(Table table) {
+    const bool known = std::any_of(purges_.begin(), purges_.end(), [&](const Purge& purge) {
+        return purge.table == table && !purge.range;
+    });
+    if (known) return;
+    purges_.push_back(Purge{table, std::nullopt});
+    scrub_wanted_ = scrub_wanted_ || scrub_check_ == nullptr;
+}
+
 /// A row of table `counts`: does its cell say the same?
 Result<void> Group::check_derived_row(BucketCheck& check, BytesView row_key, BytesView value) {
     const std::optional<std::size_t> offset = type_offset(row_key);
@@ -293,6 +325,8 @@ Result<void> Group::check_derived_row(BucketCheck& check, BytesView row_key, Byt
 void Group::adjust_check(BytesView row_key, const RowName& name, CellType type,
                          const Cell& old_cell, const Cell& new_cell) {
     if (scrub_check_ == nullptr || !scrub_check_->has_passed(row_key)) return;
+    scrub_check_->disturbed =
+        scrub_check_->disturbed || scrub_check_->phase == BucketCheck::Phase::derived;
     if (traits_of(type).has_scores && new_cell.live()) {
         scrub_check_->order_prefixes.emplace(order_rows_prefix(name.key, scored), name.key);
     }

@@ -116,6 +116,9 @@ End try_directory(const fs::path& directory, const Truth& truth, int out) {
             ::dprintf(out, "checkpoint: %s\n", made.error().message.c_str());
             worst = End::errors;
         }
+        // What a checkpoint has put around a damaged row must not be hidden by it.
+        const End after = judge(truth.now, (*subject)->read_all(), out);
+        if (after == End::wrong) return after;
     }
     return worst;
 }

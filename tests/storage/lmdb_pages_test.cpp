@@ -137,6 +137,55 @@ BOOST_AUTO_TEST_CASE(a_file_that_is_none_is_an_error) {
     BOOST_TEST((other.error().code == Code::corrupt));
 }
 
+/// Of a page header no look-up needs the end of the free space; the next row that is put there
+/// would fall onto another one.
+BOOST_AUTO_TEST_CASE(a_page_that_disagrees_with_itself_is_never_written_to) {
+    const TemporaryDirectory directory;
+    const std::string path = directory.path("base");
+    fill(path);
+    flip(path, find(path, "key 7c") / 4096 * 4096 + 14, 1);
+    const Table table = static_cast<Table>(7 % tables_count);
+    {
+        const auto base = open_lmdb_base(path, small_map);
+        BOOST_REQUIRE(base.has_value());
+        BOOST_TEST((*base)->get(table, "key 7").value().has_value());
+        const auto ignore = [](BytesView, BytesView) { return true; };
+        const Result<bool> looked = (*base)->scan_checked(table, "key 7", "key 8", ignore);
+        BOOST_REQUIRE(!looked.has_value());
+        BOOST_TEST((looked.error().code == Code::io));
+        BOOST_TEST(!(*base)->get(table, "key 7").has_value());
+        BaseChanges changes;
+        changes[static_cast<std::size_t>(table)]["key 70"] = "value";
+        BOOST_TEST(((*base)->commit(changes).error().code == Code::io));
+    }
+    const auto again = open_lmdb_base(path, small_map);
+    BOOST_REQUIRE(!again.has_value());
+    BOOST_TEST((again.error().code == Code::corrupt));
+}
+
+/// A damaged key that seems to stand outside the range in which it is.
+BOOST_AUTO_TEST_CASE(a_walk_tells_of_damaged_rows_beside_those_it_meets) {
+    const TemporaryDirectory directory;
+    const std::string path = directory.path("base");
+    fill(path);
+    const auto scan = [&](BytesView from, BytesView to) {
+        const auto base = open_lmdb_base(path, small_map);
+        BOOST_REQUIRE(base.has_value());
+        std::size_t met = 0;
+        const auto count = [&](BytesView, BytesView) { return ++met, true; };
+        const Result<bool> sound =
+            (*base)->scan_checked(static_cast<Table>(7 % tables_count), from, to, count);
+        BOOST_REQUIRE(sound.has_value());
+        return std::pair(*sound, met);
+    };
+    const auto [sound, met] = scan("key 6", "key 8");
+    BOOST_TEST(sound);
+    flip(path, find(path, "key 7c"), 4);  // "{ey 7"
+    const auto [sound_then, met_then] = scan("key 6", "key 8");
+    BOOST_TEST(!sound_then);
+    BOOST_TEST(met_then < met);
+}
+
 /// After a start that did not end well a base is looked at before LMDB may believe it.
 BOOST_AUTO_TEST_CASE(a_suspect_base_with_a_damaged_page_is_refused_by_name) {
     const TemporaryDirectory directory;
