@@ -82,6 +82,11 @@ Result<std::unique_ptr<Server>> Server::create(ServerOptions options, Env env) {
     if (!server->options_.peer_secret_file.empty()) {
         SYNCLINE_TRY(secret, load_secret(server->options_.peer_secret_file));
     }
+    if (secret) {
+        server->tokens_.emplace(*secret);
+    } else {
+        server->tokens_.emplace(Secret(random_bytes(env.random, secret_bytes_max)));
+    }
     SYNCLINE_CHECK(server->open_data());
     SYNCLINE_CHECK(server->open_ports(std::move(secret)));
     server->describe_settings();
@@ -277,6 +282,14 @@ Result<void> Server::request_session(BytesView peer) {
     SYNCLINE_TRY(const LinkId link, peers_->find(peer));
     replica_->request_session(link);
     return {};
+}
+
+Bytes Server::make_token(const VersionVector& vv) {
+    return tokens_->make(data_.identity.cluster, vv);
+}
+
+Result<VersionVector> Server::read_token(BytesView token) {
+    return tokens_->read(data_.identity.cluster, token);
 }
 
 Result<void> Server::begin_comparison(BytesView peer, DifferenceQuestion question,

@@ -2,6 +2,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -10,6 +11,7 @@
 #include "core/backup/job.hpp"
 #include "core/engine/data_directory.hpp"
 #include "core/engine/storage_jobs.hpp"
+#include "net/causal_token.hpp"
 #include "net/commands/command.hpp"
 #include "net/commands/dispatcher.hpp"
 #include "net/loop.hpp"
@@ -111,6 +113,8 @@ private:
     void tick();
     void turn_end();
     void complete_comparisons();
+    void resume_waits();
+    void time_waits();
     void run_sessions();
     void route(Committed committed);
     void hand_on(const std::vector<Outgoing>& messages,
@@ -138,6 +142,8 @@ private:
     Result<void> request_session(BytesView peer) override;
     Result<void> begin_comparison(BytesView peer, DifferenceQuestion question,
                                   const ClientState& client) override;
+    Bytes make_token(const VersionVector& vv) override;
+    Result<VersionVector> read_token(BytesView token) override;
     Result<void> begin_backup(const std::string& path, std::uint64_t rate_bytes) override;
     BackupStatus backup_status() override { return backup_.status(); }
     Result<void> cancel_backup() override { return backup_.cancel(); }
@@ -178,8 +184,11 @@ private:
     std::map<std::uint64_t, std::unique_ptr<ClientSession>> sessions_;
     std::vector<std::uint64_t> touched_;  // ids of sessions that finish_turn() is due for
     bool founds_ = false;                 // primary-backup: primary of the first term
+    std::set<std::uint64_t> waiting_;     // ids of sessions that wait for other replicas
+    Timer wait_timer_{*loop_, []() {}};   // the turn that follows looks at them
     bool promotion_seen_ = false;         // one was under way; clients may wait for its end
     bool held_ = false;                   // sessions wait for may_run()
+    std::optional<CausalTokens> tokens_;  // under the cluster's secret, or one of this run
     std::unique_ptr<Peers> peers_;        // null: no secret, no peers
     std::unique_ptr<TcpListener> listener_;
     std::unique_ptr<TcpListener> peer_listener_;

@@ -53,7 +53,9 @@ void Server::turn_end() {
     if (failure_) return;
     if (receiver_) turn_receiving();
     complete_comparisons();
+    resume_waits();
     run_sessions();
+    time_waits();
     for (const Reply& reply : dispatcher_.take_replies()) deliver(reply);
     if (replica_) {
         backup_.turn(env_.clock.steady_ms());
@@ -80,6 +82,33 @@ void Server::complete_comparisons() {
         dispatcher_.complete(found->second->state(), reply);
         touched(*found->second);
     }
+}
+
+/// So many at a time as to be looked at in each turn.
+void Server::resume_waits() {
+    if (!replica_ || replica_->failure()) return;
+    for (auto at = waiting_.begin(); at != waiting_.end();) {
+        const auto found = sessions_.find(*at);
+        const bool gone = found == sessions_.end() || !found->second->state().wait;
+        const bool over = gone || dispatcher_.resume_wait(found->second->state());
+        if (over && !gone) touched(*found->second);
+        at = over ? waiting_.erase(at) : std::next(at);
+    }
+}
+
+/// The next turn comes in time for the first of them.
+void Server::time_waits() {
+    std::optional<std::uint64_t> first;
+    for (const std::uint64_t id : touched_) {
+        const auto found = sessions_.find(id);
+        if (found != sessions_.end() && found->second->state().wait) waiting_.insert(id);
+    }
+    for (const std::uint64_t id : waiting_) {
+        const std::optional<std::uint64_t> deadline = sessions_.at(id)->state().wait->deadline_ms;
+        if (deadline) first = std::min(first.value_or(*deadline), *deadline);
+    }
+    const std::uint64_t now_ms = env_.clock.steady_ms();
+    if (first) wait_timer_.start(*first > now_ms ? *first - now_ms : 1);
 }
 
 void Server::run_sessions() {

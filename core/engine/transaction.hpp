@@ -81,7 +81,8 @@ public:
     /// Something of it takes room: a value, an amount, text. A deadline is not counted, or what
     /// would end by itself could not be told to.
     [[nodiscard]] bool adds() const { return adds_; }
-    /// It read something that every row bears on (the number of keys).
+    /// What is replied rests on every row there is.
+    void see_all() { saw_all_ = true; }
     [[nodiscard]] bool saw_all() const { return saw_all_; }
 
     /// Milliseconds since 1970: when this is.

@@ -77,6 +77,12 @@ struct CommandName {
     [[nodiscard]] Bytes full_name() const;
 };
 
+/// What a connection demands of the replica before it runs its commands, see CRDT.DEMAND.
+struct CausalDemand {
+    VersionVector token;           ///< all of this
+    std::uint64_t timeout_ms = 0;  ///< how long each command waits for it; 0: for ever
+};
+
 /// A connection of a client, as commands see it. Owned by its session.
 struct ClientState {
     struct Queued {
@@ -87,6 +93,13 @@ struct ClientState {
         CommandName name;
         Arguments arguments;
         unsigned next = 0;
+    };
+    /// What a parked client waits for: see net/commands/waits.cpp.
+    struct Wait {
+        std::uint64_t peers = 0;                   ///< that hold `written` durably, or
+        std::optional<VersionVector> token;        ///< that this replica has all of it
+        std::optional<std::uint64_t> deadline_ms;  ///< steady; nothing: for ever
+        Arguments request;  ///< runs when the token is there; empty: OK is all
     };
 
     Client order;  ///< its place in the order of replies; order.id names the client
@@ -102,10 +115,13 @@ struct ClientState {
     bool in_multi = false;
     bool multi_failed = false;  ///< something could not be queued: EXEC must refuse
     std::vector<Queued> queued;
-    std::size_t queued_bytes = 0;    ///< of the arguments in `queued`
-    std::optional<Sliced> sliced;    ///< under way; nothing else of this client runs meanwhile
-    bool awaits_promotion = false;   ///< that it asked for; nothing else of it runs meanwhile
-    bool parked = false;             ///< its reply comes later, see Dispatcher::complete()
+    std::size_t queued_bytes = 0;   ///< of the arguments in `queued`
+    std::optional<Sliced> sliced;   ///< under way; nothing else of this client runs meanwhile
+    bool awaits_promotion = false;  ///< that it asked for; nothing else of it runs meanwhile
+    bool parked = false;            ///< its reply comes later, see Dispatcher::complete()
+    std::optional<Wait> wait;       ///< while it is parked for other replicas' sake
+    std::optional<CausalDemand> demand;
+    Dot written;                     ///< its last transaction that wrote; counter 0: none
     std::uint64_t owed = 0;          ///< replies that are not out yet
     bool counted = true;             ///< its requests count as commands processed
     bool closing = false;            ///< ends after the replies it is owed; reads no more
@@ -113,6 +129,8 @@ struct ClientState {
     std::uint64_t output_bytes = 0;  ///< of replies not handed to the connection yet
 
     void leave_multi();
+    /// Precondition: it is not parked. `timeout_ms` 0: for ever.
+    void park(Wait what, std::uint64_t timeout_ms, std::uint64_t now_ms);
 };
 
 /// A peer as CRDT.PEERS and INFO show it.
@@ -184,6 +202,9 @@ public:
     /// Errors: invalid_argument (no such peer), unavailable.
     virtual Result<void> begin_comparison(BytesView peer, DifferenceQuestion question,
                                           const ClientState& client);
+    /// See CausalTokens. Precondition: there is a replica.
+    virtual Bytes make_token(const VersionVector& vv);
+    virtual Result<VersionVector> read_token(BytesView token);
     /// Backs up to a new directory; `rate_bytes` a second at most, 0: no bound. Errors: unavailable
     /// (one is under way), invalid_argument (the directory is not empty), io, no_space.
     virtual Result<void> begin_backup(const std::string& path, std::uint64_t rate_bytes);
@@ -205,6 +226,7 @@ struct CommandContext {
     Transaction* transaction = nullptr;
     Dispatcher& dispatcher;
     unsigned slice = 0;  ///< of a sliced command; the last one replies
+    bool in_exec = false;
 
     /// Precondition: the command has no flag `loading`.
     [[nodiscard]] Transaction& txn() const {

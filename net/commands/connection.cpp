@@ -36,6 +36,7 @@ Result<void> quit_command(CommandContext& context) {
 
 Result<void> reset_command(CommandContext& context) {
     context.client.leave_multi();
+    context.client.demand.reset();
     context.client.name.clear();
     context.client.protocol = 2;
     context.reply.simple("RESET");

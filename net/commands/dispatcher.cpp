@@ -61,6 +61,7 @@ CommandName Dispatcher::look_up(const Arguments& arguments, Bytes& error) const 
 
 void Dispatcher::run(ClientState& client, Arguments arguments) {
     SYNCLINE_ASSERT(!client.sliced && !client.parked && !arguments.empty());
+    if (wait_for_demand(client, arguments)) return;
     if (client.counted) ++host_.figures().commands_processed;
     client.active_ms = host_.env().clock.steady_ms();
     Bytes error;
@@ -173,8 +174,13 @@ Result<std::size_t> Dispatcher::execute(ClientState& client, const Arguments& ar
         return bytes;
     };
     if (Replica* const replica = host_.replica(); replica != nullptr) {
+        const std::uint64_t events = replica->stats().events_local;
         SYNCLINE_CHECK(replica->execute(
             client.order, [&](Transaction& transaction) { return run_body(&transaction); }));
+        if (replica->stats().events_local > events) {
+            const Actor actor = replica->actor();
+            client.written = Dot{actor, replica->group().vv().counter(actor)};
+        }
     } else {
         SYNCLINE_TRY(Bytes bytes, run_body(nullptr));
         direct_.push_back(Reply{client.order.id, std::move(bytes)});
@@ -189,6 +195,7 @@ Result<void> Dispatcher::run_inside(const CommandName& name, const CommandContex
     Bytes bytes;
     RespWriter reply(bytes, outer.client.protocol);
     CommandContext context{arguments, outer.client, host_, reply, bytes, outer.transaction, *this};
+    context.in_exec = true;
     const Result<void> done = name.command->handler(context);
     if (!done) {
         const Code code = done.error().code;

@@ -18,6 +18,9 @@ public:
     void resume(ClientState& client, std::uint64_t budget_ms);
     /// Replies to a client that waits for a promotion, if that is over.
     void resume_promotion(ClientState& client);
+    /// Looks whether a client's wait for other replicas is over; then it is replied to, or its
+    /// request runs. Precondition: it waits, and there is a replica.
+    bool resume_wait(ClientState& client);
     /// Sends an error in its place among the replies of the client; for protocol errors.
     void refuse(ClientState& client, BytesView error);
 
@@ -38,6 +41,7 @@ private:
 
     /// The row for a request, or the reason why there is none.
     [[nodiscard]] CommandName look_up(const Arguments& arguments, Bytes& error) const;
+    bool wait_for_demand(ClientState& client, Arguments& arguments);
     void enqueue(ClientState& client, const CommandName& name, Arguments arguments);
     /// The bytes of the reply; a command that is not finished with its slices has none yet.
     Result<std::size_t> execute(ClientState& client, const Arguments& arguments, const Body& body);

@@ -51,6 +51,17 @@ std::vector<Backup> backups_of(const CommandContext& context, Replica& replica) 
     return backups;
 }
 
+/// Reads show all that each replica known here had made durable so many milliseconds ago: its age
+/// is that of the oldest knowledge of one, or of the oldest write that is known of and lacking.
+std::uint64_t read_freshness_ms(const ReplicationView& view) {
+    std::uint64_t age_ms = 0;
+    for (const ReplicationView::Node& node : view.nodes) age_ms = std::max(age_ms, node.known_ms);
+    for (const ReplicationView::Pair& pair : view.pairs) {
+        if (pair.to == 0) age_ms = std::max(age_ms, pair.lag_ms);
+    }
+    return age_ms;
+}
+
 bool primary_connected(const Replica& replica) {
     const std::vector<PeerStatus> peers = replica.peers();
     return std::any_of(peers.begin(), peers.end(), [&](const PeerStatus& peer) {
@@ -235,6 +246,7 @@ void replication_section(const CommandContext& context, InfoLines& lines) {
     }
     lines.add("master_replid", context.host.figures().node);
     lines.add("master_repl_offset", replica == nullptr ? 0 : replica->log().durable());
+    lines.add("read_freshness_ms", read_freshness_ms(context.host.replication()));
     if (!on) return;
     const PrimaryBackup& mode = replica->primary_backup();
     const PrimaryBackup::Member* const primary = mode.primary();

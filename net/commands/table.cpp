@@ -31,6 +31,7 @@ constexpr Family families[] = {
     bounded_counter_commands,
     backup_commands,
     scrub_commands,
+    wait_commands,
 };
 
 /// Longer names than any command has are not looked up.

@@ -33,6 +33,7 @@ std::span<const Command> text_commands();
 std::span<const Command> bounded_counter_commands();
 std::span<const Command> backup_commands();
 std::span<const Command> scrub_commands();
+std::span<const Command> wait_commands();
 
 /// Lines "name:value" of INFO.
 class InfoLines {

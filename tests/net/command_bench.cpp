@@ -38,6 +38,22 @@ std::string CommandBench::run_other(const std::string& line) {
 std::string CommandBench::run_as(ClientState& state, Arguments arguments) {
     dispatcher_.run(state, std::move(arguments));
     while (state.sliced) dispatcher_.resume(state, 1);
+    return take_replies();
+}
+
+std::string CommandBench::resume() {
+    return dispatcher_.resume_wait(client) ? take_replies() : std::string();
+}
+
+Bytes CommandBench::make_token(const VersionVector& vv) {
+    return tokens_.make(some_cluster(), vv);
+}
+
+Result<VersionVector> CommandBench::read_token(BytesView token) {
+    return tokens_.read(some_cluster(), token);
+}
+
+std::string CommandBench::take_replies() {
     replica_.settle();
     std::string bytes;
     for (const Reply& reply : dispatcher_.take_replies()) bytes += reply.bytes;

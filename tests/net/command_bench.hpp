@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "core/backup/job.hpp"
+#include "net/causal_token.hpp"
 #include "net/commands/dispatcher.hpp"
 #include "tests/support/cluster.hpp"
 
@@ -18,6 +19,8 @@ public:
     std::string run(Arguments arguments);
     /// The same for a second client.
     std::string run_other(const std::string& line);
+    /// Looks whether the first client's wait is over; what is replied then.
+    std::string resume();
     /// Without a replica, as before the cluster is known.
     void take_replica_away() { has_replica_ = false; }
     /// One turn of the backup under way, and of the replica. A turn without a write that ended does
@@ -50,13 +53,17 @@ public:
     Result<void> begin_backup(const std::string& path, std::uint64_t rate_bytes) override;
     BackupStatus backup_status() override { return backup_.status(); }
     Result<void> cancel_backup() override { return backup_.cancel(); }
+    Bytes make_token(const VersionVector& vv) override;
+    Result<VersionVector> read_token(BytesView token) override;
 
 private:
     std::string run_as(ClientState& state, Arguments arguments);
+    std::string take_replies();
 
     ScratchDirectory scratch_;
     SystemRandom random_;
     TestReplica replica_;
+    CausalTokens tokens_{Secret(Bytes(32, 's'))};
     bool has_replica_ = true;
     ServerFigures figures_;
     ConfigTable config_;
