@@ -9,6 +9,7 @@
 #include <cstring>
 
 #include "storage/crash_marker.hpp"
+#include "storage/free_list.hpp"
 #include "storage/lmdb_base.hpp"
 #include "storage/lmdb_chunks.hpp"
 #include "storage/provisional.hpp"
@@ -226,25 +227,46 @@ Result<PageReport> walk_base(const std::string& path, const PageProgress& progre
     return walk_lmdb_pages(path + data_name, check_row, progress);
 }
 
-/// Looks at a base whose last user may have died of it, before LMDB does. Error corrupt: its
-/// structure is damaged, and LMDB, which believes what it reads, must not be let at it.
+/// Error corrupt: the structure of the base is damaged, and LMDB, which believes what it reads,
+/// must not be let at it.
+Result<void> check_structure(const std::string& path) {
+    const Result<PageReport> report = walk_base(path, nullptr);
+    if (!report) return report.error().in("base: " + path);
+    if (report->faults == 0) return {};
+    return Error{Code::corrupt, "base: " + path + " is damaged in " +
+                                    std::to_string(report->faults) + " places (" +
+                                    report->findings.front() +
+                                    "), and is not opened. `syncline scrub --data` lists them. If "
+                                    "peers hold the data, move the whole data directory away and "
+                                    "start with an empty one: it fills itself from them, as a new "
+                                    "replica"};
+}
+
+/// Looks at a base whose last user may have died of it, before LMDB does.
 Result<void> check_suspect(const std::string& path) {
     const std::string marker = path + "/" + suspect_name;
-    if (exists(marker)) {
-        const Result<PageReport> report = walk_base(path, nullptr);
-        if (!report) return report.error().in("base: " + path);
-        if (report->faults > 0) {
-            return Error{Code::corrupt,
-                         "base: " + path + " is damaged in " + std::to_string(report->faults) +
-                             " places (" + report->findings.front() +
-                             "), and is not opened. `syncline scrub --data` lists them. If peers "
-                             "hold the data, move the whole data directory away and start with "
-                             "an empty one: it fills itself from them, as a new replica"};
-        }
-    }
+    if (exists(marker)) SYNCLINE_CHECK(check_structure(path));
     const Descriptor file(::open(marker.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
     if (file.get() < 0 || ::fsync(file.get()) != 0) return failure("make " + marker, errno);
     return {};
+}
+
+/// Before anything is written: LMDB would write over what is in use if the page that names the
+/// tables were damaged, or the free list were not as it was left.
+Result<void> check_foundations(const std::string& path, MDB_env* environment,
+                               const MappedFile& data) {
+    SYNCLINE_TRY(const bool whole, is_list_of_tables_whole(environment, data));
+    if (!whole) {
+        SYNCLINE_CHECK(check_structure(path));
+        return Error{Code::corrupt, "base: the list of tables is damaged"};
+    }
+    const Result<FreeList> list = read_free_list(environment, data);
+    if (!list) {
+        SYNCLINE_CHECK(check_structure(path));
+        return list.error();
+    }
+    SYNCLINE_TRY(const FreeListSeal::Finding finding, FreeListSeal(path).compare(*list));
+    return finding == FreeListSeal::Finding::same ? Result<void>() : check_structure(path);
 }
 
 /// Makes the environment in a directory of another name and renames it when it is complete. The
@@ -280,9 +302,10 @@ Result<std::unique_ptr<Base>> open_lmdb_base(const std::string& path, LmdbOption
     SYNCLINE_CHECK(take_back_provisional(path));
     SYNCLINE_CHECK(check_suspect(path));
     SYNCLINE_TRY(Environment environment, open_environment(path, options));
+    SYNCLINE_TRY(MappedFile data, MappedFile::find(path + data_name));
+    SYNCLINE_CHECK(check_foundations(path, environment.get(), data));
     SYNCLINE_CHECK(bring_to_format(environment.get(), path, *options.format));
     SYNCLINE_TRY(const auto tables, open_tables(environment.get()));
-    SYNCLINE_TRY(MappedFile data, MappedFile::find(path + data_name));
     return make_base(Parts{path, std::move(lock), std::move(data), std::move(environment), tables,
                            options.reserve_bytes, options.gradual_rows});
 }

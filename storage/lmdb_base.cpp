@@ -17,6 +17,7 @@
 
 #include "core/base/hash.hpp"
 #include "storage/crash_marker.hpp"
+#include "storage/free_list.hpp"
 #include "storage/lmdb_chunks.hpp"
 #include "storage/lmdb_pages.hpp"
 #include "storage/provisional.hpp"
@@ -38,7 +39,6 @@ namespace {
 constexpr std::uint64_t map_step_bytes = 1ULL << 16;  ///< whole pages of any kernel
 /// A disk with less than this is full: a write that does not fit fails even before nothing is left.
 constexpr std::uint64_t disk_full_bytes = 1ULL << 20;
-constexpr std::uintptr_t page_bytes = 4096;
 /// How many a range counts for, though nobody knows.
 constexpr std::size_t erased_rows = 1024;
 
@@ -130,6 +130,7 @@ public:
           marker_(suspect_),
           data_file_(parts.path + data_name),
           mark_(parts.path),
+          seal_(parts.path),
           lock_(std::move(parts.lock)),
           data_(std::move(parts.data)),
           environment_(std::move(parts.environment)),
@@ -587,8 +588,8 @@ private:
         return number;
     }
 
-    /// Finds out what space() tells. Free pages are counted in LMDB's own table of them, one row
-    /// for each commit that freed some.
+    /// Finds out what space() tells, and seals the free list. If that cannot be read the base seems
+    /// fuller than it is.
     void measure() {
         MDB_envinfo info{};
         MDB_stat stat{};
@@ -597,42 +598,15 @@ private:
         BaseSpace space;
         space.map_bytes = info.me_mapsize;
         space.file_bytes = (info.me_last_pgno + 1) * stat.ms_psize;
-        const FreePages free = free_pages(info.me_last_txnid);
-        space.free_bytes = std::min(free.all * stat.ms_psize, space.file_bytes);
+        const Result<FreeList> list = read_free_list(environment_.get(), data_);
+        const FreeList free = list ? *list : FreeList();
+        if (list) seal_.set(free);
+        space.free_bytes = std::min(free.pages * stat.ms_psize, space.file_bytes);
         space.fresh_bytes = std::min(free.fresh * stat.ms_psize, space.free_bytes);
         space.reserved_bytes = keep_reserve(space.file_bytes);
         space.reader_commits = oldest_reader(info.me_last_txnid);
         const std::lock_guard lock(space_mutex_);
         space_ = space;
-    }
-
-    struct FreePages {
-        std::uint64_t all = 0;
-        std::uint64_t fresh = 0;  ///< freed by the last commit: the next leaves them alone
-    };
-    /// 0 when they cannot be read: then the base seems fuller than it is.
-    [[nodiscard]] FreePages free_pages(std::size_t last_commit) const {
-        constexpr MDB_dbi table_of_free_pages = 0;
-        const Result<Transaction> transaction = begin(environment_.get(), MDB_RDONLY);
-        MDB_cursor* opened = nullptr;
-        if (!transaction ||
-            mdb_cursor_open(transaction->get(), table_of_free_pages, &opened) != MDB_SUCCESS) {
-            return {};
-        }
-        const Cursor cursor(opened);
-        FreePages pages;
-        MDB_val key{};
-        MDB_val list{};
-        while (mdb_cursor_get(cursor.get(), &key, &list, MDB_NEXT) == MDB_SUCCESS) {
-            std::size_t freed_by = 0;
-            std::size_t count = 0;  // a list begins with its length
-            if (key.mv_size != sizeof freed_by || list.mv_size < sizeof count) break;
-            std::memcpy(&freed_by, key.mv_data, sizeof freed_by);
-            std::memcpy(&count, list.mv_data, sizeof count);
-            pages.all += count;
-            if (freed_by >= last_commit) pages.fresh += count;
-        }
-        return pages;
     }
 
     /// Sets blocks of the disk aside behind the end of the file, and in holes before it. Answers
@@ -760,6 +734,7 @@ private:
     std::string marker_;               ///< committing thread; empty: removed
     const std::string data_file_;
     ProvisionalMark mark_;  ///< committing thread
+    FreeListSeal seal_;     ///< committing thread
     Haste haste_;
     // Destroyed from the last to the first: reader, environment, lock.
     Descriptor lock_;

@@ -13,6 +13,7 @@ namespace syncline::lmdb {
 
 constexpr std::array<const char*, tables_count> table_names = {"cells", "counts", "meta",
                                                                "conflicts", "deadlines"};
+constexpr std::uintptr_t page_bytes = 4096;
 constexpr const char* data_name = "/data.mdb";
 constexpr const char* format_table = "format";
 constexpr std::string_view format_key = "version";
