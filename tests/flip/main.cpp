@@ -24,7 +24,7 @@
 
 /// In the place of the C library's: a file system that sets no blocks aside, as some are. Making
 /// and removing megabytes of them takes six times as long as all else that a flip needs.
-extern "C" int fallocate(int, int, off_t, off_t) noexcept {
+extern "C" int fallocate(int, int, off_t, off_t) {
     errno = EOPNOTSUPP;
     return -1;
 }
