@@ -99,12 +99,10 @@ void Server::resume_waits() {
 /// The next turn comes in time for the first of them.
 void Server::time_waits() {
     std::optional<std::uint64_t> first;
-    for (const std::uint64_t id : touched_) {
-        const auto found = sessions_.find(id);
-        if (found != sessions_.end() && found->second->state().wait) waiting_.insert(id);
-    }
     for (const std::uint64_t id : waiting_) {
-        const std::optional<std::uint64_t> deadline = sessions_.at(id)->state().wait->deadline_ms;
+        const auto found = sessions_.find(id);  // one that has gone is struck in the next turn
+        if (found == sessions_.end() || !found->second->state().wait) continue;
+        const std::optional<std::uint64_t> deadline = found->second->state().wait->deadline_ms;
         if (deadline) first = std::min(first.value_or(*deadline), *deadline);
     }
     const std::uint64_t now_ms = env_.clock.steady_ms();
@@ -125,7 +123,9 @@ void Server::run_sessions() {
     }
     for (std::size_t i = 0; i < touched_.size(); ++i) {
         const auto found = sessions_.find(touched_[i]);
-        if (found != sessions_.end()) found->second->run();
+        if (found == sessions_.end()) continue;
+        found->second->run();
+        if (found->second->state().wait) waiting_.insert(found->first);
     }
 }
 
