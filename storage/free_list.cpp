@@ -18,18 +18,6 @@ constexpr std::size_t seal_bytes = 24;
 constexpr MDB_dbi table_of_free_pages = 0;
 constexpr MDB_dbi list_of_tables = 1;
 
-/// The page on which a key stands.
-BytesView page_at(BytesView key) {
-    const auto address = reinterpret_cast<std::uintptr_t>(key.data());
-    return BytesView(key.data() - address % page_bytes, page_bytes);
-}
-
-Result<Cursor> open_cursor(MDB_txn* transaction, MDB_dbi table) {
-    MDB_cursor* opened = nullptr;
-    SYNCLINE_CHECK(check("open a cursor", mdb_cursor_open(transaction, table, &opened)));
-    return Cursor(opened);
-}
-
 Bytes encode_seal(std::uint64_t commit, std::uint64_t hash) {
     Bytes bytes;
     ByteWriter out(bytes);

@@ -91,9 +91,7 @@ public:
 
     Result<void> scan(const std::string& table, BytesView from, const RowVisitor& visit) override {
         SYNCLINE_TRY(const MDB_dbi id, open(table, 0));
-        MDB_cursor* opened = nullptr;
-        SYNCLINE_CHECK(check("open a cursor", mdb_cursor_open(transaction_, id, &opened)));
-        const Cursor cursor(opened);
+        SYNCLINE_TRY(const Cursor cursor, open_cursor(transaction_, id));
         MDB_val key = to_val(from);
         MDB_val stored{};
         int answer =

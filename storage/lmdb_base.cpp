@@ -114,6 +114,17 @@ Result<Transaction> begin(MDB_env* environment, unsigned flags) {
     return Transaction(transaction);
 }
 
+Result<Cursor> open_cursor(MDB_txn* transaction, MDB_dbi table) {
+    MDB_cursor* opened = nullptr;
+    SYNCLINE_CHECK(check("open a cursor", mdb_cursor_open(transaction, table, &opened)));
+    return Cursor(opened);
+}
+
+BytesView page_at(BytesView key) {
+    const auto address = reinterpret_cast<std::uintptr_t>(key.data());
+    return BytesView(key.data() - address % page_bytes, page_bytes);
+}
+
 Result<void> commit_transaction(Transaction transaction) {
     return check("commit", mdb_txn_commit(transaction.release()));
 }
@@ -180,18 +191,18 @@ public:
     Result<bool> scan_checked(Table table, BytesView from, BytesView to,
                               const RowVisitor& visit) override {
         Bytes last;
-        std::uintptr_t last_page = 0;
+        const char* last_page = nullptr;
         Result<void> sound;
         const auto checked = [&](BytesView key, BytesView payload) {
-            const std::uintptr_t page = page_of(key);
+            const BytesView page = page_at(key);
             if (key < from || key <= BytesView(last)) sound = out_of_place(table, key);
-            if (page != last_page) {
+            if (page.data() != last_page) {
                 if (sound) sound = check_page(table, page);
                 if (sound && !last.empty()) sound = look_up(table, last);
                 if (sound) sound = look_up(table, key);
             }
             last.assign(key);
-            last_page = page;
+            last_page = page.data();
             return sound.has_value() && visit(key, payload);
         };
         SYNCLINE_CHECK(scan(table, from, to, checked));
@@ -375,15 +386,16 @@ private:
             mdb_cursor_get(cursor.get(), &key, &stored, from.empty() ? edge : MDB_SET_RANGE);
         if (answer == MDB_NOTFOUND) answer = mdb_cursor_get(cursor.get(), &key, &stored, MDB_LAST);
         if (answer != MDB_SUCCESS || !data_.holds(to_view(key))) return true;
-        const std::uintptr_t page = page_of(to_view(key));
+        const BytesView page = page_at(to_view(key));
         SYNCLINE_CHECK(check_page(table, page));
-        auto& known = sound_pages_[page % sound_pages_.size()];
-        const std::pair now{page, view_changes_};
+        const auto number = reinterpret_cast<std::uintptr_t>(page.data()) / page_bytes;
+        auto& known = sound_pages_[number % sound_pages_.size()];
+        const std::pair now{number, view_changes_};
         if (known == now) return true;
         const Bytes start(to_view(key));
         for (const MDB_cursor_op step : {MDB_PREV, MDB_NEXT}) {
             while (answer == MDB_SUCCESS && data_.holds(to_view(key)) &&
-                   page_of(to_view(key)) == page && data_.holds(to_view(stored))) {
+                   page_at(to_view(key)).data() == page.data() && data_.holds(to_view(stored))) {
                 const bool sound = verify_row(table, to_view(key), to_view(stored)) ||
                                    decode_stub(table, to_view(key), to_view(stored));
                 if (!sound) return false;
@@ -399,9 +411,8 @@ private:
     /// What disagrees with itself above the rows cannot be mended in place, and the next row that
     /// is put there may fall onto others: nothing is read or written from here on, and the next
     /// start looks at all pages. Error io.
-    Result<void> check_page(Table table, std::uintptr_t page) {
-        const auto* const begin = reinterpret_cast<const char*>(page * page_bytes);
-        if (is_leaf_page_whole(BytesView(begin, page_bytes))) return {};
+    Result<void> check_page(Table table, BytesView page) {
+        if (is_leaf_page_whole(page)) return {};
         const Descriptor marker(::open(suspect_.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
         broken_ = true;
         unusable_ = Error{Code::io, std::string("base: a page of table ") + name_of(table) +
@@ -409,17 +420,10 @@ private:
         return *unusable_;
     }
 
-    static std::uintptr_t page_of(BytesView bytes) {
-        return reinterpret_cast<std::uintptr_t>(bytes.data()) / page_bytes;
-    }
-
     /// In this turn's read view.
     Result<Cursor> open_cursor(Table table) {
         SYNCLINE_CHECK(begin_turn());
-        MDB_cursor* opened = nullptr;
-        SYNCLINE_CHECK(
-            check("open a cursor", mdb_cursor_open(reader_.get(), id_of(table), &opened)));
-        return Cursor(opened);
+        return lmdb::open_cursor(reader_.get(), id_of(table));
     }
 
     /// Visits the row the cursor has come to, if `answer` says that there is one, and those behind.
@@ -532,17 +536,15 @@ private:
     }
 
     Result<void> erase_range(MDB_txn* transaction, Table table, const RowRange& range) {
-        MDB_cursor* opened = nullptr;
-        SYNCLINE_CHECK(check("open a cursor", mdb_cursor_open(transaction, id_of(table), &opened)));
-        const Cursor cursor(opened);
+        SYNCLINE_TRY(const Cursor cursor, lmdb::open_cursor(transaction, id_of(table)));
         MDB_val key = to_val(range.first);
         MDB_val stored{};
-        int answer =
-            mdb_cursor_get(opened, &key, &stored, range.first.empty() ? MDB_FIRST : MDB_SET_RANGE);
+        int answer = mdb_cursor_get(cursor.get(), &key, &stored,
+                                    range.first.empty() ? MDB_FIRST : MDB_SET_RANGE);
         while (answer == MDB_SUCCESS && (range.last.empty() || to_view(key) < range.last)) {
             SYNCLINE_CHECK(erase_chunks(transaction, tables_.chunks, table, to_view(key)));
-            SYNCLINE_CHECK(check("erase a row", mdb_cursor_del(opened, 0)));
-            answer = mdb_cursor_get(opened, &key, &stored, MDB_NEXT);  // what took its place
+            SYNCLINE_CHECK(check("erase a row", mdb_cursor_del(cursor.get(), 0)));
+            answer = mdb_cursor_get(cursor.get(), &key, &stored, MDB_NEXT);  // what took its place
         }
         if (answer == MDB_SUCCESS || answer == MDB_NOTFOUND) return {};
         return check("erase rows", answer);
@@ -670,13 +672,11 @@ private:
             if (purge.range) ranges.push_back(&*purge.range);
         }
         if (!wanted) return {};
-        MDB_cursor* opened = nullptr;
-        SYNCLINE_CHECK(check("open a cursor", mdb_cursor_open(transaction, id_of(table), &opened)));
-        const Cursor cursor(opened);
+        SYNCLINE_TRY(const Cursor cursor, lmdb::open_cursor(transaction, id_of(table)));
         MDB_val key{};
         MDB_val stored{};
         int answer = MDB_SUCCESS;
-        while ((answer = mdb_cursor_get(opened, &key, &stored, MDB_NEXT)) == MDB_SUCCESS) {
+        while ((answer = mdb_cursor_get(cursor.get(), &key, &stored, MDB_NEXT)) == MDB_SUCCESS) {
             const BytesView name = to_view(key);
             const bool listed =
                 !data_.tears(name) &&
@@ -687,7 +687,7 @@ private:
             if (torn) return Error{Code::corrupt, "base: a row reaches out of the data file"};
             if (!listed && is_sound(transaction, table, name, to_view(stored))) continue;
             SYNCLINE_CHECK(erase_chunks(transaction, tables_.chunks, table, name));
-            SYNCLINE_CHECK(check("remove a row", mdb_cursor_del(opened, 0)));
+            SYNCLINE_CHECK(check("remove a row", mdb_cursor_del(cursor.get(), 0)));
         }
         return answer == MDB_NOTFOUND ? Result<void>{} : check("walk rows", answer);
     }

@@ -49,6 +49,9 @@ struct CursorCloser {
 using Cursor = std::unique_ptr<MDB_cursor, CursorCloser>;
 
 Result<Transaction> begin(MDB_env* environment, unsigned flags);
+Result<Cursor> open_cursor(MDB_txn* transaction, MDB_dbi table);
+/// The page on which the key of a row stands. Precondition: it lies in the file's memory.
+BytesView page_at(BytesView key);
 Result<void> commit_transaction(Transaction transaction);
 
 /// LMDB's numbers of the tables.

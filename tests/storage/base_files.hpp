@@ -26,4 +26,13 @@ inline void write_file(const std::string& path, BytesView bytes) {
     file.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
 }
 
+/// Changes bits of one byte of a base's data file, in place.
+inline void flip_data(const std::string& path, std::uint64_t offset, char bits) {
+    std::fstream file(path + "/data.mdb", std::ios::binary | std::ios::in | std::ios::out);
+    file.seekg(static_cast<std::streamoff>(offset));
+    const int byte = file.get();
+    file.seekp(static_cast<std::streamoff>(offset));
+    file.put(static_cast<char>(byte ^ bits));
+}
+
 }  // namespace syncline

@@ -5,9 +5,8 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 
-#include "storage/lmdb.hpp"
+#include "tests/storage/base_files.hpp"
 #include "tests/storage/temporary_directory.hpp"
 
 namespace syncline {
@@ -18,20 +17,18 @@ constexpr LmdbOptions small_map{64 << 20};
 
 /// A base of which some pages are free.
 void fill(const std::string& path) {
-    const auto base = open_lmdb_base(path, small_map);
-    BOOST_REQUIRE(base.has_value());
+    const auto base = open_base(path, small_map);
     for (int round = 0; round < 3; ++round) {
         BaseChanges changes;
         for (int i = 0; i < 300; ++i) {
             changes[0]["key " + std::to_string(i)] = Bytes(40, static_cast<char>('a' + round));
         }
-        BOOST_REQUIRE((*base)->commit(changes).has_value());
+        BOOST_REQUIRE(base->commit(changes).has_value());
     }
 }
 
 Bytes read_data(const std::string& path) {
-    std::ifstream file(path + "/data.mdb", std::ios::binary);
-    return Bytes(std::istreambuf_iterator<char>(file), {});
+    return read_file(path + "/data.mdb");
 }
 
 std::uint64_t number_at(BytesView bytes, std::size_t at) {
@@ -52,13 +49,6 @@ std::uint64_t page_of_tables(BytesView data) {
     return page_of(data, 128);
 }
 
-void flip(const std::string& path, std::uint64_t offset) {
-    const char byte = read_data(path)[offset];
-    std::fstream file(path + "/data.mdb", std::ios::binary | std::ios::in | std::ios::out);
-    file.seekp(static_cast<std::streamoff>(offset));
-    file.put(static_cast<char>(byte ^ 1));
-}
-
 Result<void> open_once(const std::string& path) {
     const auto base = open_lmdb_base(path, small_map);
     return base ? Result<void>() : base.error();
@@ -71,11 +61,11 @@ BOOST_AUTO_TEST_CASE(a_base_whose_free_list_is_damaged_is_refused) {
     BOOST_TEST(open_once(path).has_value());
     // The last number on the page is that of a free page; another one may be in use.
     const std::uint64_t offset = page_of_list(read_data(path)) + 4088;
-    flip(path, offset);
+    flip_data(path, offset, 1);
     const Result<void> opened = open_once(path);
     BOOST_REQUIRE(!opened.has_value());
     BOOST_TEST((opened.error().code == Code::corrupt));
-    flip(path, offset);
+    flip_data(path, offset, 1);
     BOOST_TEST(open_once(path).has_value());
 }
 
@@ -85,7 +75,7 @@ BOOST_AUTO_TEST_CASE(a_base_whose_list_of_tables_is_damaged_is_refused) {
     fill(path);
     // The size of what is said of the table `meta`.
     const Bytes data = read_data(path);
-    flip(path, data.find("meta", page_of_tables(data)) - 8);
+    flip_data(path, data.find("meta", page_of_tables(data)) - 8, 1);
     const Result<void> opened = open_once(path);
     BOOST_REQUIRE(!opened.has_value());
     BOOST_TEST((opened.error().code == Code::corrupt));
@@ -107,9 +97,9 @@ BOOST_AUTO_TEST_CASE(without_a_seal_of_the_last_commit_all_pages_are_looked_at) 
                                        std::filesystem::copy_options::overwrite_existing);
         }
         if (how == 2) std::ofstream(seal, std::ios::binary | std::ios::trunc) << "torn";
-        flip(path, offset);
+        flip_data(path, offset, 1);
         BOOST_TEST(!open_once(path).has_value());
-        flip(path, offset);
+        flip_data(path, offset, 1);
         BOOST_TEST(open_once(path).has_value());  // and it is sealed again
     }
 }

@@ -3,10 +3,9 @@
 #include <boost/test/unit_test.hpp>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 
 #include "storage/crash_marker.hpp"
-#include "storage/lmdb.hpp"
+#include "tests/storage/base_files.hpp"
 #include "tests/storage/temporary_directory.hpp"
 
 namespace syncline {
@@ -17,8 +16,7 @@ constexpr LmdbOptions small_map = {16ULL << 20};
 
 /// Rows on leaves, on pages of their own, and a free list.
 void fill(const std::string& path) {
-    const auto base = open_lmdb_base(path, small_map);
-    BOOST_REQUIRE(base.has_value());
+    const auto base = open_base(path, small_map);
     for (int round = 0; round < 3; ++round) {
         BaseChanges changes;
         for (int i = 0; i < 300; ++i) {
@@ -26,7 +24,7 @@ void fill(const std::string& path) {
             changes[static_cast<std::size_t>(i) % tables_count]["key " + std::to_string(i)] =
                 Bytes(bytes, static_cast<char>('a' + round));
         }
-        BOOST_REQUIRE((*base)->commit(changes).has_value());
+        BOOST_REQUIRE(base->commit(changes).has_value());
     }
 }
 
@@ -37,17 +35,12 @@ PageReport check(const std::string& path) {
 }
 
 void flip(const std::string& path, std::uint64_t offset, unsigned bit) {
-    std::fstream file(path + "/data.mdb", std::ios::binary | std::ios::in | std::ios::out);
-    file.seekg(static_cast<std::streamoff>(offset));
-    const int byte = file.get();
-    file.seekp(static_cast<std::streamoff>(offset));
-    file.put(static_cast<char>(byte ^ (1 << bit)));
+    flip_data(path, offset, static_cast<char>(1U << bit));
 }
 
 /// The page at which the bytes stand.
 std::uint64_t find(const std::string& path, BytesView bytes) {
-    std::ifstream file(path + "/data.mdb", std::ios::binary);
-    const Bytes content(std::istreambuf_iterator<char>(file), {});
+    const Bytes content = read_file(path + "/data.mdb");
     const std::size_t found = content.rfind(bytes);
     BOOST_REQUIRE(found != Bytes::npos);
     return found;
