@@ -1,10 +1,10 @@
 #pragma once
 #include <boost/test/unit_test.hpp>
 #include <string>
-#include <utility>
 
 #include "core/database.hpp"
 #include "tests/support/cluster.hpp"
+#include "tests/support/must.hpp"
 
 namespace syncline {
 
@@ -31,14 +31,8 @@ struct DatabaseFixture {
     }
 };
 
-template <typename T>
-T value(Result<T> result) {
-    BOOST_REQUIRE_MESSAGE(result, (result ? "" : result.error().message));
-    return std::move(*result);
-}
-inline void done(const Result<void>& result) {
-    BOOST_REQUIRE_MESSAGE(result, (result ? "" : result.error().message));
-}
+using test::must;
+
 template <typename T>
 void fails(const Result<T>& result, Code code) {
     BOOST_REQUIRE(!result);

@@ -20,13 +20,13 @@ struct Road : DatabaseFixture {
         std::size_t count = 0;
         for (bool more = true; more;) {
             more = false;
-            while (const std::optional<Bytes> message = value(left.next_message("right"))) {
-                done(right.receive("left", *message));
+            while (const std::optional<Bytes> message = must(left.next_message("right"))) {
+                must(right.receive("left", *message));
                 more = true;
                 ++count;
             }
-            while (const std::optional<Bytes> message = value(right.next_message("left"))) {
-                done(left.receive("right", *message));
+            while (const std::optional<Bytes> message = must(right.next_message("left"))) {
+                must(left.receive("right", *message));
                 more = true;
                 ++count;
             }
@@ -35,16 +35,16 @@ struct Road : DatabaseFixture {
         return count;
     }
     static bool same(const Database& left, const Database& right) {
-        const DatabaseStats one = value(left.stats());
-        const DatabaseStats other = value(right.stats());
+        const DatabaseStats one = must(left.stats());
+        const DatabaseStats other = must(right.stats());
         return one.root == other.root && one.version == other.version;
     }
     void check_same() const {
-        BOOST_TEST_INFO(value(a.describe()));
-        BOOST_TEST_INFO(value(b.describe()));
+        BOOST_TEST_INFO(must(a.describe()));
+        BOOST_TEST_INFO(must(b.describe()));
         BOOST_TEST(same(a, b));
-        BOOST_TEST(value(a.stats()).divergence_alarms == 0U);
-        BOOST_TEST(value(b.stats()).divergence_alarms == 0U);
+        BOOST_TEST(must(a.stats()).divergence_alarms == 0U);
+        BOOST_TEST(must(b.stats()).divergence_alarms == 0U);
     }
 };
 
@@ -53,118 +53,118 @@ struct Road : DatabaseFixture {
 BOOST_FIXTURE_TEST_SUITE(database_messages, Road)
 
 BOOST_AUTO_TEST_CASE(two_databases_meet) {
-    value(a.counter("visits").add(2));
-    value(b.counter("visits").add(3));
-    value(a.set("team").add("ann"));
-    value(b.set("team").add("bob"));
+    must(a.counter("visits").add(2));
+    must(b.counter("visits").add(3));
+    must(a.set("team").add("ann"));
+    must(b.set("team").add("bob"));
     BOOST_TEST(carry() < 12U);
     check_same();
-    BOOST_TEST(value(a.counter("visits").get()) == 5);
-    BOOST_TEST(value(b.set("team").size()) == 2U);
+    BOOST_TEST(must(a.counter("visits").get()) == 5);
+    BOOST_TEST(must(b.set("team").size()) == 2U);
 
     // Nothing to tell, again and again.
     BOOST_TEST(carry() == 0U);
-    value(b.set("team").remove("ann"));
+    must(b.set("team").remove("ann"));
     BOOST_TEST(carry() > 0U);
-    BOOST_TEST(!value(a.set("team").contains("ann")));
+    BOOST_TEST(!must(a.set("team").contains("ann")));
     check_same();
 }
 
 BOOST_AUTO_TEST_CASE(a_merge_that_changes_a_score_moves_the_member) {
-    value(a.sorted_set("board").add("ann", 1));
-    value(a.sorted_set("board").add("bob", 2));
+    must(a.sorted_set("board").add("ann", 1));
+    must(a.sorted_set("board").add("bob", 2));
     carry();
-    value(a.sorted_set("board").add("ann", 5));
-    value(b.sorted_set("board").add("ann", 7));
-    value(b.sorted_set("board").increment("bob", 10));
+    must(a.sorted_set("board").add("ann", 5));
+    must(b.sorted_set("board").add("ann", 7));
+    must(b.sorted_set("board").increment("bob", 10));
     carry();
     check_same();
     for (const Database* const side : {&a, &b}) {
-        const auto members = value(side->sorted_set("board").range(0, 10));
+        const auto members = must(side->sorted_set("board").range(0, 10));
         BOOST_REQUIRE(members.size() == 2U);  // none under the score that lost, none twice
         BOOST_TEST(members[0].name == "ann");
         BOOST_TEST((members[0].score == 5 || members[0].score == 7));
         BOOST_TEST(members[1].name == "bob");
         BOOST_TEST(members[1].score == 12);
-        const auto low = value(side->sorted_set("board").between(0, 4));
+        const auto low = must(side->sorted_set("board").between(0, 4));
         BOOST_TEST(low.empty());
     }
 }
 
 BOOST_AUTO_TEST_CASE(concurrent_values_are_siblings_on_both_sides) {
-    done(a.string("name").set("Ann"));
-    done(b.string("name").set("Anna"));
+    must(a.string("name").set("Ann"));
+    must(b.string("name").set("Anna"));
     carry();
-    const Siblings siblings = value(a.string("name").siblings());
+    const Siblings siblings = must(a.string("name").siblings());
     BOOST_REQUIRE(siblings.values.size() == 2U);
-    BOOST_TEST(siblings.values[0].value == *value(a.string("name").get()));
-    BOOST_TEST(siblings.values[0].value == *value(b.string("name").get()));
+    BOOST_TEST(siblings.values[0].value == *must(a.string("name").get()));
+    BOOST_TEST(siblings.values[0].value == *must(b.string("name").get()));
     BOOST_TEST((siblings.values[0].origin.actor != siblings.values[1].origin.actor));
     BOOST_TEST(siblings.values[0].wall_ms > 0U);
-    done(a.string("name").set("Ann"));
+    must(a.string("name").set("Ann"));
     carry();
-    BOOST_TEST(value(b.string("name").siblings()).values.size() == 1U);
+    BOOST_TEST(must(b.string("name").siblings()).values.size() == 1U);
 }
 
 BOOST_AUTO_TEST_CASE(siblings_merged_by_hand_replace_what_was_seen_and_only_that) {
-    done(a.string("cart").set("apple"));
-    done(b.string("cart").set("bread"));
+    must(a.string("cart").set("apple"));
+    must(b.string("cart").set("bread"));
     carry();
-    const Siblings seen = value(a.string("cart").siblings());
+    const Siblings seen = must(a.string("cart").siblings());
     BOOST_REQUIRE(seen.values.size() == 2U);
 
     // Another value comes between reading and writing: from a peer, or from here.
-    done(b.string("cart").set("bread,butter"));
+    must(b.string("cart").set("bread,butter"));
     carry();
     fails(a.string("cart").put("apple,bread", seen.context), Code::conflict);
-    const Siblings again = value(a.string("cart").siblings());
-    done(a.string("cart").put("apple,bread,butter", again.context));
+    const Siblings again = must(a.string("cart").siblings());
+    must(a.string("cart").put("apple,bread,butter", again.context));
     fails(a.string("cart").put("late", again.context), Code::conflict);
 
     // What a peer writes meanwhile stays beside it.
-    done(b.string("cart").set("cheese"));
+    must(b.string("cart").set("cheese"));
     carry();
-    BOOST_TEST(value(a.string("cart").siblings()).values.size() == 2U);
+    BOOST_TEST(must(a.string("cart").siblings()).values.size() == 2U);
     check_same();
 
-    const Siblings number = value(a.string("sum").siblings());
-    value(a.counter("sum").add(1));
+    const Siblings number = must(a.string("sum").siblings());
+    must(a.counter("sum").add(1));
     fails(a.string("sum").put("5", number.context), Code::conflict);
-    done(a.string("sum").put("5", value(a.string("sum").siblings()).context));
-    BOOST_TEST(value(a.counter("sum").get()) == 5);
+    must(a.string("sum").put("5", must(a.string("sum").siblings()).context));
+    BOOST_TEST(must(a.counter("sum").get()) == 5);
 
-    const Siblings field = value(a.map("user").siblings("name"));
-    value(a.map("user").put("name", "Ann"));
+    const Siblings field = must(a.map("user").siblings("name"));
+    must(a.map("user").put("name", "Ann"));
     fails(a.map("user").put("name", "Bob", field.context), Code::conflict);
-    done(a.map("user").put("name", "Bob", value(a.map("user").siblings("name")).context));
+    must(a.map("user").put("name", "Bob", must(a.map("user").siblings("name")).context));
     fails(a.string("user").put("x", number.context), Code::wrong_type);
 }
 
 BOOST_AUTO_TEST_CASE(a_watch_tells_of_changes_made_elsewhere) {
     std::vector<Change> changes;
     const Watch watch =
-        value(b.watch("team", [&](const Change& change) { changes.push_back(change); }));
-    value(a.set("team").add("ann"));
+        must(b.watch("team", [&](const Change& change) { changes.push_back(change); }));
+    must(a.set("team").add("ann"));
     carry();
     BOOST_REQUIRE(changes.size() == 1U);
     BOOST_TEST(!changes[0].local);
-    BOOST_TEST((changes[0].origin->actor == value(a.stats()).actor));
+    BOOST_TEST((changes[0].origin->actor == must(a.stats()).actor));
 }
 
 BOOST_AUTO_TEST_CASE(much_data_goes_in_messages_of_bounded_size) {
     for (int i = 0; i < 60; ++i) {
-        done(a.string("big:" + std::to_string(i)).set(Bytes(200000, 'x')));
+        must(a.string("big:" + std::to_string(i)).set(Bytes(200000, 'x')));
     }
     std::size_t largest = 0;
     for (bool more = true; more;) {
         more = false;
-        if (const std::optional<Bytes> message = value(a.next_message("b"))) {
+        if (const std::optional<Bytes> message = must(a.next_message("b"))) {
             largest = std::max(largest, message->size());
-            done(b.receive("a", *message));
+            must(b.receive("a", *message));
             more = true;
         }
-        if (const std::optional<Bytes> message = value(b.next_message("a"))) {
-            done(a.receive("b", *message));
+        if (const std::optional<Bytes> message = must(b.next_message("a"))) {
+            must(a.receive("b", *message));
             more = true;
         }
     }
@@ -174,53 +174,53 @@ BOOST_AUTO_TEST_CASE(much_data_goes_in_messages_of_bounded_size) {
 
 BOOST_AUTO_TEST_CASE(a_new_database_becomes_a_member_of_the_peers_cluster) {
     const Database fresh = open({.path = path("fresh")});
-    value(a.counter("visits").add(1));
+    must(a.counter("visits").add(1));
     carry(a, fresh);
     BOOST_TEST(same(a, fresh));
-    BOOST_TEST(value(fresh.stats()).cluster == value(a.stats()).cluster);
+    BOOST_TEST(must(fresh.stats()).cluster == must(a.stats()).cluster);
 
     // Two new ones have nothing to tell until one writes.
     const Database other = open({.path = path("other")});
     const Database another = open({.path = path("another")});
     BOOST_TEST(carry(other, another) < 4U);
-    BOOST_TEST(value(other.stats()).cluster == "");
-    value(other.counter("visits").add(1));
+    BOOST_TEST(must(other.stats()).cluster == "");
+    must(other.counter("visits").add(1));
     carry(another, other);
     BOOST_TEST(same(other, another));
-    BOOST_TEST(value(another.counter("visits").get()) == 1);
+    BOOST_TEST(must(another.counter("visits").get()) == 1);
 }
 
 BOOST_AUTO_TEST_CASE(other_clusters_and_own_messages_are_refused) {
     const Database bank = open_other("bank", "bank");
-    const Bytes message = *value(bank.next_message("a"));
+    const Bytes message = *must(bank.next_message("a"));
     fails(a.receive("bank", message), Code::unauthorized);
     fails(bank.receive("bank", message), Code::invalid_argument);
 
     // One name, two replicas.
-    done(b.receive("peer", *value(a.next_message("b"))));
+    must(b.receive("peer", *must(a.next_message("b"))));
     const Database c = open_other("c", "shop");
-    const Bytes of_c = *value(c.next_message("b"));
+    const Bytes of_c = *must(c.next_message("b"));
     fails(b.receive("peer", of_c), Code::invalid_argument);
-    done(b.restart_exchange("peer"));
-    done(b.receive("peer", of_c));
+    must(b.restart_exchange("peer"));
+    must(b.receive("peer", of_c));
 }
 
 BOOST_AUTO_TEST_CASE(an_exchange_survives_reopening) {
-    value(a.counter("visits").add(1));
+    must(a.counter("visits").add(1));
     carry();
-    done(b.close());
+    must(b.close());
     b = open_other("b", "shop");
-    value(a.counter("visits").add(1));
-    value(b.counter("visits").add(1));
+    must(a.counter("visits").add(1));
+    must(b.counter("visits").add(1));
     carry();
     check_same();
-    BOOST_TEST(value(b.counter("visits").get()) == 3);
+    BOOST_TEST(must(b.counter("visits").get()) == 3);
 }
 
 BOOST_AUTO_TEST_CASE(garbage_changes_nothing) {
-    value(a.counter("visits").add(1));
-    const Bytes message = *value(a.next_message("b"));
-    const DatabaseStats before = value(b.stats());
+    must(a.counter("visits").add(1));
+    const Bytes message = *must(a.next_message("b"));
+    const DatabaseStats before = must(b.stats());
     for (std::size_t i = 0; i < message.size(); ++i) {
         Bytes damaged = message;
         damaged[i] = static_cast<char>(damaged[i] ^ 0x10);
@@ -229,8 +229,8 @@ BOOST_AUTO_TEST_CASE(garbage_changes_nothing) {
     }
     BOOST_TEST(!b.receive("a", ""));
     BOOST_TEST(!b.receive("a", message + "x"));
-    BOOST_TEST(value(b.stats()).root == before.root);
-    done(b.receive("a", message));
+    BOOST_TEST(must(b.stats()).root == before.root);
+    must(b.receive("a", message));
     carry();
     check_same();
 }
@@ -246,18 +246,18 @@ BOOST_DATA_TEST_CASE(messages_are_lost_repeated_and_late, boost::unit_test::data
         const Bytes message = road[index];
         if (!chance(15)) road.erase(road.begin() + static_cast<std::ptrdiff_t>(index));
         if (chance(15)) return;
-        done(to.receive(from, message));
+        must(to.receive(from, message));
     };
     for (int i = 0; i < 150; ++i) {
-        if (chance(30)) value(a.counter("visits").add(1));
-        if (chance(30)) value(b.set("team").add(std::to_string(i)));
+        if (chance(30)) must(a.counter("visits").add(1));
+        if (chance(30)) must(b.set("team").add(std::to_string(i)));
         if (chance(70)) {
-            if (std::optional<Bytes> message = value(a.next_message("right"))) {
+            if (std::optional<Bytes> message = must(a.next_message("right"))) {
                 to_b.push_back(*message);
             }
         }
         if (chance(70)) {
-            if (std::optional<Bytes> message = value(b.next_message("left"))) {
+            if (std::optional<Bytes> message = must(b.next_message("left"))) {
                 to_a.push_back(*message);
             }
         }
@@ -265,10 +265,10 @@ BOOST_DATA_TEST_CASE(messages_are_lost_repeated_and_late, boost::unit_test::data
         deliver(a, "right", to_a);
     }
     // From here on nothing is lost; a last restart makes up for what was lost at the end.
-    for (const Bytes& message : to_b) done(b.receive("left", message));
-    for (const Bytes& message : to_a) done(a.receive("right", message));
+    for (const Bytes& message : to_b) must(b.receive("left", message));
+    for (const Bytes& message : to_a) must(a.receive("right", message));
     carry();
-    done(a.restart_exchange("right"));
+    must(a.restart_exchange("right"));
     carry();
     check_same();
 }
@@ -281,7 +281,7 @@ BOOST_AUTO_TEST_CASE(carried_messages_round_trip) {
     message.heard = 7;
     message.restart_above = 8;
     message.frames = {{16, "hello"}, {18, Bytes(1000, 'x')}};
-    BOOST_TEST((value(decode_carried(encode_carried(message))) == message));
+    BOOST_TEST((must(decode_carried(encode_carried(message))) == message));
     Bytes other = encode_carried(message);
     other[3] = '2';
     fails(decode_carried(other), Code::version);

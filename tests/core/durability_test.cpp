@@ -182,7 +182,7 @@ struct Directory {
         return (scratch.path() / name).string();
     }
     DataDirectory open(const std::string& where) {
-        return value(DataDirectory::open(where, random));
+        return must(DataDirectory::open(where, random));
     }
 
     ScratchDirectory scratch;
@@ -213,8 +213,8 @@ BOOST_AUTO_TEST_CASE(an_unclean_end_is_suspect_only_with_interval) {
     Directory directory;
     const auto run = [&](Durability durability, bool ends_well) {
         DataDirectory data = directory.open(directory.path());
-        const bool suspect = value(data.begin_run(durability));
-        if (ends_well) done(data.end_run());
+        const bool suspect = must(data.begin_run(durability));
+        if (ends_well) must(data.end_run());
         return suspect;
     };
     BOOST_TEST(!run(Durability::always, false));
@@ -232,13 +232,13 @@ BOOST_FIXTURE_TEST_CASE(a_database_with_interval_keeps_what_it_was_closed_with, 
     options.sync_interval_ms = 60000;
     {
         Database other = open(options);
-        for (int i = 0; i < 100; ++i) BOOST_TEST(value(other.counter("c").add(1)) == i + 1);
-        BOOST_TEST(value(other.stats()).flushes < 10U);
-        done(other.close());
+        for (int i = 0; i < 100; ++i) BOOST_TEST(must(other.counter("c").add(1)) == i + 1);
+        BOOST_TEST(must(other.stats()).flushes < 10U);
+        must(other.close());
     }
     const Database again = open({.path = path("other")});
-    BOOST_TEST(value(again.counter("c").get()) == 100);
-    BOOST_TEST(value(again.stats()).actor.incarnation == 1U);
+    BOOST_TEST(must(again.counter("c").get()) == 100);
+    BOOST_TEST(must(again.stats()).actor.incarnation == 1U);
 }
 
 }  // namespace

@@ -22,14 +22,14 @@ struct Nodes : DatabaseFixture {
         return "127.0.0.1:" + std::to_string(*node.port());
     }
     static Node listening(const Database& database) {
-        return value(Node::start(database, {.listen = "127.0.0.1:0", .secret = secret}));
+        return must(Node::start(database, {.listen = "127.0.0.1:0", .secret = secret}));
     }
     static Node dialing(const Database& database, const Node& to) {
-        return value(Node::start(database, {.peers = {address(to)}, .secret = secret}));
+        return must(Node::start(database, {.peers = {address(to)}, .secret = secret}));
     }
-    static void synced(const Node& node) { done(node.wait_synced(long_enough)); }
+    static void synced(const Node& node) { must(node.wait_synced(long_enough)); }
     static bool same(const Database& one, const Database& other) {
-        return value(one.stats()).root == value(other.stats()).root;
+        return must(one.stats()).root == must(other.stats()).root;
     }
 };
 
@@ -38,35 +38,35 @@ struct Nodes : DatabaseFixture {
 BOOST_FIXTURE_TEST_SUITE(node, Nodes)
 
 BOOST_AUTO_TEST_CASE(nodes_keep_databases_in_step) {
-    value(a.counter("visits").add(2));
+    must(a.counter("visits").add(2));
     const Node first = listening(a);
     const Node second = dialing(b, first);
     synced(second);
-    BOOST_TEST(value(b.counter("visits").get()) == 2);
+    BOOST_TEST(must(b.counter("visits").get()) == 2);
 
-    value(b.counter("visits").add(3));
-    value(a.set("team").add("ann"));
+    must(b.counter("visits").add(3));
+    must(a.set("team").add("ann"));
     synced(second);
     synced(first);
-    BOOST_TEST(value(a.counter("visits").get()) == 5);
-    BOOST_TEST(value(b.set("team").contains("ann")));
+    BOOST_TEST(must(a.counter("visits").get()) == 5);
+    BOOST_TEST(must(b.set("team").contains("ann")));
     BOOST_TEST(same(a, b));
-    BOOST_TEST(value(a.stats()).cluster == value(b.stats()).cluster);
+    BOOST_TEST(must(a.stats()).cluster == must(b.stats()).cluster);
 
     const std::vector<NodePeer> peers = second.peers();
     BOOST_REQUIRE(peers.size() == 1U);
     BOOST_TEST(peers[0].name == "a");
     BOOST_TEST(peers[0].connected);
-    BOOST_TEST(peers[0].node == value(a.stats()).node);
-    BOOST_TEST((peers[0].version == value(a.stats()).version));
+    BOOST_TEST(peers[0].node == must(a.stats()).node);
+    BOOST_TEST((peers[0].version == must(a.stats()).version));
 }
 
 BOOST_AUTO_TEST_CASE(three_nodes_write_at_the_same_time) {
     Database c = open({.path = path("c")});
-    value(a.counter("visits").add(0));
+    must(a.counter("visits").add(0));
     const Node first = listening(a);
     const Node second = dialing(b, first);
-    const Node third = value(Node::start(c, {.peers = {address(first)}, .secret = secret}));
+    const Node third = must(Node::start(c, {.peers = {address(first)}, .secret = secret}));
     synced(second);
     synced(third);
     std::vector<std::thread> writers;
@@ -86,25 +86,25 @@ BOOST_AUTO_TEST_CASE(three_nodes_write_at_the_same_time) {
     synced(second);
     synced(third);
     for (const Database* database : {&a, &b, &c}) {
-        BOOST_TEST(value(database->counter("visits").get()) == 300);
-        BOOST_TEST(value(database->stats()).divergence_alarms == 0U);
+        BOOST_TEST(must(database->counter("visits").get()) == 300);
+        BOOST_TEST(must(database->stats()).divergence_alarms == 0U);
     }
 }
 
 BOOST_AUTO_TEST_CASE(a_watch_hears_of_a_peers_writes) {
     std::promise<Change> heard;
     const Watch watch =
-        value(b.watch("team", [&](const Change& change) { heard.set_value(change); }));
+        must(b.watch("team", [&](const Change& change) { heard.set_value(change); }));
     const Node first = listening(a);
     const Node second = dialing(b, first);
-    value(a.set("team").add("ann"));
+    must(a.set("team").add("ann"));
     std::future<Change> change = heard.get_future();
     BOOST_REQUIRE(change.wait_for(long_enough) == std::future_status::ready);
     BOOST_TEST(!change.get().local);
 }
 
 BOOST_AUTO_TEST_CASE(what_was_missed_is_caught_up_with_after_a_restart) {
-    value(a.counter("visits").add(1));
+    must(a.counter("visits").add(1));
     Node first = listening(a);
     const std::string where = address(first);
     {
@@ -113,19 +113,19 @@ BOOST_AUTO_TEST_CASE(what_was_missed_is_caught_up_with_after_a_restart) {
     }
     first.stop();
     first.stop();
-    value(a.counter("visits").add(1));
-    value(b.counter("visits").add(1));
-    Node again = value(Node::start(a, {.listen = where, .secret = secret}));
+    must(a.counter("visits").add(1));
+    must(b.counter("visits").add(1));
+    Node again = must(Node::start(a, {.listen = where, .secret = secret}));
     const Node second = dialing(b, again);
     synced(second);
-    BOOST_TEST(value(a.counter("visits").get()) == 3);
-    BOOST_TEST(value(b.counter("visits").get()) == 3);
+    BOOST_TEST(must(a.counter("visits").get()) == 3);
+    BOOST_TEST(must(b.counter("visits").get()) == 3);
 }
 
 BOOST_AUTO_TEST_CASE(the_database_may_close_under_its_node) {
     Node first = listening(a);
-    value(a.counter("visits").add(1));
-    done(a.close());
+    must(a.counter("visits").add(1));
+    must(a.close());
     fails(first.wait_synced(long_enough), Code::unavailable);
     fails(Node::start(a, {.secret = secret}), Code::unavailable);
 }
@@ -140,7 +140,7 @@ BOOST_AUTO_TEST_CASE(bad_options_are_refused_with_a_sentence) {
     fails(Node::start(a, {.secret = secret}), Code::unavailable);
     fails(Node::start(b, {.listen = address(first), .secret = secret}), Code::unavailable);
 
-    const Node second = value(Node::start(b, {.peers = {"127.0.0.1:1"}, .secret = secret}));
+    const Node second = must(Node::start(b, {.peers = {"127.0.0.1:1"}, .secret = secret}));
     const Result<void> alone = second.wait_synced(std::chrono::milliseconds(300));
     fails(alone, Code::unavailable);
     BOOST_TEST(alone.error().message.find("127.0.0.1:1: the peer is not connected") !=
@@ -148,8 +148,8 @@ BOOST_AUTO_TEST_CASE(bad_options_are_refused_with_a_sentence) {
 }
 
 BOOST_AUTO_TEST_CASE(another_secret_or_cluster_does_not_get_in) {
-    value(a.counter("visits").add(1));
-    value(b.counter("visits").add(1));  // founds a cluster of its own
+    must(a.counter("visits").add(1));
+    must(b.counter("visits").add(1));  // founds a cluster of its own
     const Node first = listening(a);
     Node second = dialing(b, first);
     const Result<void> refused = second.wait_synced(std::chrono::milliseconds(500));
@@ -159,15 +159,15 @@ BOOST_AUTO_TEST_CASE(another_secret_or_cluster_does_not_get_in) {
     second.stop();
     Database c = open({.path = path("c")});
     const Node third =
-        value(Node::start(c, {.peers = {address(first)}, .secret = "another secret of the tests"}));
+        must(Node::start(c, {.peers = {address(first)}, .secret = "another secret of the tests"}));
     fails(third.wait_synced(std::chrono::milliseconds(500)), Code::unavailable);
-    BOOST_TEST(value(c.stats()).cluster == "");
+    BOOST_TEST(must(c.stats()).cluster == "");
 }
 
 BOOST_AUTO_TEST_CASE(addresses_are_read) {
-    BOOST_TEST(value(parse_endpoint("[2001:db8::1]:7400")).host == "2001:db8::1");
-    BOOST_TEST(value(parse_endpoint("host:7400")).port == 7400U);
-    BOOST_TEST(value(parse_endpoint("192.0.2.1:1")).host == "192.0.2.1");
+    BOOST_TEST(must(parse_endpoint("[2001:db8::1]:7400")).host == "2001:db8::1");
+    BOOST_TEST(must(parse_endpoint("host:7400")).port == 7400U);
+    BOOST_TEST(must(parse_endpoint("192.0.2.1:1")).host == "192.0.2.1");
     for (const char* const bad : {"host", ":7400", "::1:7400", "[]:7400", "host:", "host:65536"}) {
         fails(parse_endpoint(bad), Code::invalid_argument);
     }
