@@ -26,7 +26,7 @@ using syncline::Bytes;
 using syncline::BytesView;
 using syncline::Database;
 using syncline::Result;
-using syncline::test::must;
+using syncline::test::or_throw;
 using syncline::test::TextTrace;
 using syncline::test::TraceWriters;
 
@@ -59,7 +59,7 @@ std::vector<Bytes> letters_of(const std::string& text) {
 
 std::vector<Bytes> elements_of(const Database& database) {
     const Result<std::vector<Bytes>> elements = database.list(list_key).range(0, -1);
-    must(elements ? Result<void>() : Result<void>(elements.error()));
+    or_throw(elements ? Result<void>() : Result<void>(elements.error()));
     return *elements;
 }
 
@@ -110,7 +110,7 @@ void one_writer(const std::string& name) {
     const Database database = open("list");
     timed([&] {
         for (std::size_t i = 0; i < edits.size(); i += edits_together) {
-            must(database.batch([&](Batch& batch) -> Result<void> {
+            or_throw(database.batch([&](Batch& batch) -> Result<void> {
                 const syncline::ListHandle list = batch.list(list_key);
                 for (std::size_t at = i; at < std::min(edits.size(), i + edits_together); ++at) {
                     SYNCLINE_CHECK(make(list, edits[at]));
@@ -154,7 +154,7 @@ public:
 
     void write(std::span<const TextTrace::Txn> txns, UniqueLetters& letters) {
         elements_ = elements_of(database_);
-        must(database_.batch([&](Batch& batch) -> Result<void> {
+        or_throw(database_.batch([&](Batch& batch) -> Result<void> {
             for (const TextTrace::Txn& txn : txns) {
                 for (const TextTrace::Patch& patch : txn.patches) {
                     SYNCLINE_CHECK(edit(batch, patch, letters));

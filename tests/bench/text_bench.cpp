@@ -134,7 +134,7 @@ void bench_typing() {
               remote = Text();
               for (const TraceEvent& event : events) {
                   for (const TextOp& op : event.ops) {
-                      syncline::test::must(remote.apply(op, event.dot));
+                      syncline::test::or_throw(remote.apply(op, event.dot));
                   }
               }
           }),
@@ -149,8 +149,8 @@ void bench_typing() {
           "ms");
     print("loaded from its rows", fastest_ms([&] { require(!!Text::load(rows), "load"); }), 50,
           "ms");
-    print("joined with an equal text", fastest_ms([&] { syncline::test::must(remote.join(text)); }),
-          "ms");
+    print("joined with an equal text",
+          fastest_ms([&] { syncline::test::or_throw(remote.join(text)); }), "ms");
     std::printf(
         "  published for this trace, one update for each keystroke (crdt-benchmarks B4, i5-8400):\n"
         "                    Yjs 13.6.11   Loro 0.10.1   Automerge 2.1.10\n"
@@ -181,7 +181,7 @@ void bench_merge(const Published& published) {
         text = Text();
         for (const auto& [dot, bytes] : wire) {
             syncline::Unpacker in(bytes);
-            syncline::test::must(text.apply(unpack_text_op(in, dot.actor), dot));
+            syncline::test::or_throw(text.apply(unpack_text_op(in, dot.actor), dot));
         }
     };
     const double peak = peak_growth(take);
@@ -197,7 +197,7 @@ void bench_merge(const Published& published) {
               Text applied;
               for (const TraceEvent& event : events) {
                   for (const TextOp& op : event.ops) {
-                      syncline::test::must(applied.apply(op, event.dot));
+                      syncline::test::or_throw(applied.apply(op, event.dot));
                   }
               }
           }),

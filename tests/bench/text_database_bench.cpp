@@ -21,7 +21,7 @@ using syncline::Bytes;
 using syncline::BytesView;
 using syncline::Database;
 using syncline::Result;
-using syncline::test::must;
+using syncline::test::or_throw;
 using syncline::test::TextTrace;
 
 constexpr BytesView key = "t";
@@ -72,7 +72,7 @@ Result<void> edit(Batch& batch, const TextTrace::Patch& patch) {
 
 /// Recorded transactions [first, end) as one.
 void write(const Database& database, const TextTrace& trace, std::size_t first, std::size_t end) {
-    must(database.batch([&](Batch& batch) -> Result<void> {
+    or_throw(database.batch([&](Batch& batch) -> Result<void> {
         for (std::size_t i = first; i < end; ++i) {
             for (const TextTrace::Patch& patch : trace.txns[i].patches) {
                 SYNCLINE_CHECK(edit(batch, patch));
@@ -118,7 +118,7 @@ double wire_bytes(const Database& writer) {
         for (const auto& [from, to] : {std::pair(&writer, &reader), std::pair(&reader, &writer)}) {
             while (const std::optional<Bytes> message = from->next_message("peer").value()) {
                 if (from == &writer) bytes += static_cast<double>(message->size());
-                must(to->receive("peer", *message));
+                or_throw(to->receive("peer", *message));
                 more = true;
             }
         }

@@ -20,7 +20,7 @@ inline Database open_database(const std::filesystem::path& path) {
     options.path = path;
     options.cluster = "trace bench";
     Result<Database> database = Database::open(options);
-    must(database ? Result<void>() : Result<void>(database.error()));
+    or_throw(database ? Result<void>() : Result<void>(database.error()));
     return std::move(*database);
 }
 
@@ -119,7 +119,7 @@ private:
             if (to == from) continue;
             while (true) {
                 Result<std::optional<Bytes>> message = databases_[from].next_message(name_of(to));
-                must(message ? Result<void>() : Result<void>(message.error()));
+                or_throw(message ? Result<void>() : Result<void>(message.error()));
                 if (!*message) break;
                 ++messages_;
                 queues_[{from, to}].push_back(Message{done_[from], std::move(**message)});
@@ -133,7 +133,7 @@ private:
             seen_[to][from] = past[from];
             std::deque<Message>& queue = queues_[{from, to}];
             while (!queue.empty() && queue.front().done <= past[from]) {
-                must(databases_[to].receive(name_of(from), queue.front().bytes));
+                or_throw(databases_[to].receive(name_of(from), queue.front().bytes));
                 queue.pop_front();
             }
         }
@@ -151,7 +151,7 @@ private:
         bool any = false;
         for (auto& [ends, queue] : queues_) {
             for (const Message& message : queue) {
-                must(databases_[ends.second].receive(name_of(ends.first), message.bytes));
+                or_throw(databases_[ends.second].receive(name_of(ends.first), message.bytes));
                 any = true;
             }
             queue.clear();

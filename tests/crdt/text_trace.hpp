@@ -80,7 +80,7 @@ struct TraceEvent {
     std::vector<TextOp> ops;
 };
 
-inline void must(const Result<void>& result) {
+inline void or_throw(const Result<void>& result) {
     if (!result) throw std::runtime_error(result.error().message);
 }
 
@@ -88,7 +88,7 @@ inline void must(const Result<void>& result) {
 inline void edit(Text& text, const TextTrace::Patch& patch, std::uint64_t offset, TraceEvent& event,
                  bool keep) {
     const auto run = [&](TextOp op) {
-        must(text.apply(op, event.dot));
+        or_throw(text.apply(op, event.dot));
         if (keep) event.ops.push_back(std::move(op));
     };
     const std::uint64_t position = patch.position + offset;
@@ -154,7 +154,7 @@ private:
         for (; first < events_.size(); ++first) {
             const TraceEvent& event = events_[first];
             if (!past.covers(event.dot) || seen.covers(event.dot)) continue;
-            for (const TextOp& op : event.ops) must(text.apply(op, event.dot));
+            for (const TextOp& op : event.ops) or_throw(text.apply(op, event.dot));
         }
     }
 
