@@ -95,6 +95,11 @@ public:
     /// Somebody waits for the commit that is under way, or for the next. Else a large one may leave
     /// the disk to others as it goes. Thread-safety: any thread. Free.
     virtual void hurry(bool /*waited_for*/) {}
+    /// Something in here is not as it was written, as only the caller may know: before the next
+    /// commit or purge all pages are looked at, and if more than rows is damaged nothing is written
+    /// any more (error io). Rows that fail their checksum have the same effect.
+    /// Thread-safety: any thread. Free; the next commit reads the whole file.
+    virtual void distrust() {}
     /// Ends the read view that get and scan share, so that no reader outlives a turn.
     virtual void end_turn() = 0;
 

@@ -1,7 +1,8 @@
 #pragma once
 #include <string>
 
-#include "storage/lmdb_base.hpp"
+#include "storage/lmdb_handles.hpp"
+#include "storage/mapped_file.hpp"
 
 namespace syncline::lmdb {
 

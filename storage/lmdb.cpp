@@ -15,6 +15,44 @@
 #include "storage/provisional.hpp"
 
 namespace syncline {
+namespace lmdb {
+namespace {
+
+Result<PageReport> walk_base(const std::string& path, const PageProgress& progress) {
+    const auto check_row = [](std::string_view name, BytesView key, BytesView stored) {
+        if (name == format_table) {
+            return key == format_key && stored.size() == 8 &&
+                   ByteReader(stored).u64() <= base_format.version;
+        }
+        if (name == chunks_table) return chunk_is_sound(key, stored);
+        for (std::size_t index = 0; index < tables_count; ++index) {
+            if (name == table_names[index]) {
+                const auto table = static_cast<Table>(index);
+                return verify_row(table, key, stored) || decode_stub(table, key, stored);
+            }
+        }
+        return false;
+    };
+    return walk_lmdb_pages(path + data_name, check_row, progress);
+}
+
+}  // namespace
+
+Result<void> check_structure(const std::string& path) {
+    const Result<PageReport> report = walk_base(path, nullptr);
+    if (!report) return report.error().in("base: " + path);
+    if (report->faults == 0) return {};
+    return Error{Code::corrupt, "base: " + path + " is damaged in " +
+                                    std::to_string(report->faults) + " places (" +
+                                    report->findings.front() +
+                                    "), and is not opened. `syncline scrub --data` lists them. If "
+                                    "peers hold the data, move the whole data directory away and "
+                                    "start with an empty one: it fills itself from them, as a new "
+                                    "replica"};
+}
+
+}  // namespace lmdb
+
 namespace {
 
 using namespace lmdb;  // what is behind this file's interface
@@ -205,39 +243,6 @@ Result<Descriptor> take_lock(const std::string& path) {
     if (::flock(file.get(), LOCK_EX | LOCK_NB) == 0) return file;
     if (errno != EWOULDBLOCK) return failure("lock " + name, errno);
     return Error{Code::locked, "another process holds " + path};
-}
-
-Result<PageReport> walk_base(const std::string& path, const PageProgress& progress) {
-    const auto check_row = [](std::string_view name, BytesView key, BytesView stored) {
-        if (name == format_table) {
-            return key == format_key && stored.size() == 8 &&
-                   ByteReader(stored).u64() <= base_format.version;
-        }
-        if (name == chunks_table) return chunk_is_sound(key, stored);
-        for (std::size_t index = 0; index < tables_count; ++index) {
-            if (name == table_names[index]) {
-                const auto table = static_cast<Table>(index);
-                return verify_row(table, key, stored) || decode_stub(table, key, stored);
-            }
-        }
-        return false;
-    };
-    return walk_lmdb_pages(path + data_name, check_row, progress);
-}
-
-/// Error corrupt: the structure of the base is damaged, and LMDB, which believes what it reads,
-/// must not be let at it.
-Result<void> check_structure(const std::string& path) {
-    const Result<PageReport> report = walk_base(path, nullptr);
-    if (!report) return report.error().in("base: " + path);
-    if (report->faults == 0) return {};
-    return Error{Code::corrupt, "base: " + path + " is damaged in " +
-                                    std::to_string(report->faults) + " places (" +
-                                    report->findings.front() +
-                                    "), and is not opened. `syncline scrub --data` lists them. If "
-                                    "peers hold the data, move the whole data directory away and "
-                                    "start with an empty one: it fills itself from them, as a new "
-                                    "replica"};
 }
 
 /// Looks at a base whose last user may have died of it, before LMDB does.

@@ -42,102 +42,14 @@ constexpr std::uint64_t disk_full_bytes = 1ULL << 20;
 /// How many a range counts for, though nobody knows.
 constexpr std::size_t erased_rows = 1024;
 
-Code code_of(int answer) {
-    switch (answer) {
-        case MDB_MAP_FULL:
-        case ENOSPC:
-        case EDQUOT:
-            return Code::no_space;
-        case MDB_CORRUPTED:
-        case MDB_PAGE_NOTFOUND:
-        case MDB_INVALID:
-        case MDB_NOTFOUND:  // where absence is an answer, the caller has taken it
-        case MDB_BAD_TXN:
-            return Code::corrupt;
-        case MDB_VERSION_MISMATCH:
-            return Code::version;
-        default:
-            return Code::io;
-    }
-}
-
-const char* name_of(Table table) {
-    return table_names[static_cast<std::size_t>(table)];
-}
-
-}  // namespace
-
-Error failure(const std::string& action, int answer) {
-    std::string message = "base: " + action + ": " + mdb_strerror(answer);
-    if (answer == MDB_MAP_FULL) message += " (the map has no free page left)";
-    return Error{code_of(answer), std::move(message)};
-}
-
-Result<void> check(const char* action, int answer) {
-    if (answer == MDB_SUCCESS) return {};
-    return failure(action, answer);
-}
-
-Result<void> sync_directory(const std::string& path) {
-    const Descriptor directory(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (directory.get() < 0 || ::fsync(directory.get()) != 0) return failure("sync " + path, errno);
-    return {};
-}
-
-MDB_val to_val(BytesView bytes) {
-    // LMDB takes keys through a pointer to mutable bytes and leaves them alone.
-    return MDB_val{bytes.size(), const_cast<char*>(bytes.data())};
-}
-
-BytesView to_view(const MDB_val& value) {
-    return BytesView(static_cast<const char*>(value.mv_data), value.mv_size);
-}
-
-std::uint64_t row_checksum(Table table, BytesView key, BytesView payload) {
-    return hash64(payload, hash64(key, static_cast<std::uint64_t>(table)));
-}
-
-Result<BytesView> verify_row(Table table, BytesView key, BytesView stored) {
-    if (stored.size() >= checksum_bytes) {
-        const BytesView payload = stored.substr(0, stored.size() - checksum_bytes);
-        const std::uint64_t checksum = ByteReader(stored.substr(payload.size())).u64();
-        if (row_checksum(table, key, payload) == checksum) return payload;
-    }
-    return Error{Code::corrupt, std::string("base: row ") + printable(key) + " of table " +
-                                    name_of(table) + " fails its checksum"};
-}
-
-Result<Transaction> begin(MDB_env* environment, unsigned flags) {
-    MDB_txn* transaction = nullptr;
-    SYNCLINE_CHECK(
-        check("begin a transaction", mdb_txn_begin(environment, nullptr, flags, &transaction)));
-    return Transaction(transaction);
-}
-
-Result<Cursor> open_cursor(MDB_txn* transaction, MDB_dbi table) {
-    MDB_cursor* opened = nullptr;
-    SYNCLINE_CHECK(check("open a cursor", mdb_cursor_open(transaction, table, &opened)));
-    return Cursor(opened);
-}
-
-BytesView page_at(BytesView key) {
-    const auto address = reinterpret_cast<std::uintptr_t>(key.data());
-    return BytesView(key.data() - address % page_bytes, page_bytes);
-}
-
-Result<void> commit_transaction(Transaction transaction) {
-    return check("commit", mdb_txn_commit(transaction.release()));
-}
-
-namespace {
-
 class LmdbBase final : public Base {
 public:
     using Base::commit;
     using Base::scan;
 
     explicit LmdbBase(Parts parts)
-        : suspect_(parts.path + "/" + suspect_name),
+        : path_(parts.path),
+          suspect_(parts.path + "/" + suspect_name),
           marker_(suspect_),
           data_file_(parts.path + data_name),
           mark_(parts.path),
@@ -237,35 +149,20 @@ public:
     /// begin with MDB_PANIC, which ends this base.
     Result<void> commit(const BaseChanges& changes,
                         const std::vector<ErasedRange>& erased) override {
-        const std::shared_lock lock(gate_);
-        if (failed_) return *failed_;
-        if (broken_) return Error{Code::io, "base: a page is damaged"};
-        const Change change(*this);
-        const bool gradual = !haste_.waited_for() && is_large(changes, erased);
-        Result<void> result =
-            gradual ? commit_gradually(changes, erased) : try_commit(changes, erased);
-        if (!result && result.error().code == Code::no_space && commit_nothing()) {
-            result = try_commit(changes, erased);
-        }
-        if (!result && result.error().code != Code::no_space) failed_ = result.error();
+        const auto attempt = [&](bool first) {
+            const bool gradual = first && !haste_.waited_for() && is_large(changes, erased);
+            return gradual ? commit_gradually(changes, erased) : try_commit(changes, erased);
+        };
+        const Result<void> result = change(attempt);
         if (result) clear_marker();
-        if (!failed_) measure();
         return result;
     }
 
     Result<void> purge(const std::vector<Purge>& purges) override {
-        const std::shared_lock lock(gate_);
-        if (failed_) return *failed_;
-        if (broken_) return Error{Code::io, "base: a page is damaged"};
-        const Change change(*this);
-        Result<void> result = try_purge(purges);
-        if (!result && result.error().code == Code::no_space && commit_nothing()) {
-            result = try_purge(purges);
-        }
-        if (!result && result.error().code != Code::no_space) failed_ = result.error();
-        if (!failed_) measure();
-        return result;
+        return change([&](bool /*first*/) { return try_purge(purges); });
     }
+
+    void distrust() override { distrusted_ = true; }
 
     void hurry(bool waited_for) override { haste_.set(waited_for); }
 
@@ -330,6 +227,29 @@ private:
         LmdbBase& base_;
     };
 
+    /// One transaction of the committing thread, attempted once more if only space was wanting.
+    template <typename Attempt>
+    Result<void> change(const Attempt& attempt) {
+        const std::shared_lock lock(gate_);
+        if (failed_) return *failed_;
+        if (broken_) return Error{Code::io, "base: a page is damaged"};
+        if (distrusted_.exchange(false)) {
+            if (const Result<void> sound = check_structure(path_); !sound) {
+                leave_marker();
+                failed_ = Error{Code::io, sound.error().message};
+                return *failed_;
+            }
+        }
+        const Change change(*this);
+        Result<void> result = attempt(true);
+        if (!result && result.error().code == Code::no_space && commit_nothing()) {
+            result = attempt(false);
+        }
+        if (!result && result.error().code != Code::no_space) failed_ = result.error();
+        if (!failed_) measure();
+        return result;
+    }
+
     [[nodiscard]] MDB_dbi id_of(Table table) const {
         return tables_.rows[static_cast<std::size_t>(table)];
     }
@@ -352,17 +272,22 @@ private:
         if (data_.holds(stored)) {
             Result<BytesView> payload = verify_row(table, key, stored);
             if (payload) return payload;
-            const std::optional<Stub> stub = decode_stub(table, key, stored);
-            if (!stub) return payload;
-            SYNCLINE_TRY(joined,
-                         join_chunks(reader_.get(), tables_.chunks, data_, table, key, *stub));
-            return BytesView(joined);
+            if (const std::optional<Stub> stub = decode_stub(table, key, stored)) {
+                Result<Bytes> row =
+                    join_chunks(reader_.get(), tables_.chunks, data_, table, key, *stub);
+                if (row) return BytesView(joined = std::move(*row));
+                payload = row.error();
+            }
+            distrust();
+            return payload;
         }
+        distrust();
         return Error{Code::corrupt, std::string("base: row ") + printable(key) + " of table " +
                                         name_of(table) + " reaches out of the data file"};
     }
 
-    static Error out_of_place(Table table, BytesView key) {
+    Error out_of_place(Table table, BytesView key) {
+        distrust();
         return Error{Code::corrupt, std::string("base: row ") + printable(key) + " of table " +
                                         name_of(table) + " is out of place"};
     }
@@ -413,11 +338,16 @@ private:
     /// start looks at all pages. Error io.
     Result<void> check_page(Table table, BytesView page) {
         if (is_leaf_page_whole(page)) return {};
-        const Descriptor marker(::open(suspect_.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
-        broken_ = true;
+        leave_marker();
         unusable_ = Error{Code::io, std::string("base: a page of table ") + name_of(table) +
                                         " is damaged; the next start looks at all of them"};
         return *unusable_;
+    }
+
+    /// Nothing is written any more, and the next start looks at all pages.
+    void leave_marker() {
+        const Descriptor marker(::open(suspect_.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+        broken_ = true;
     }
 
     /// In this turn's read view.
@@ -729,9 +659,11 @@ private:
         return answer == MDB_NOTFOUND ? Result<void>{} : check("erase a row", answer);
     }
 
+    const std::string path_;
     const std::string suspect_;
-    std::atomic<bool> broken_{false};  ///< a page is damaged above its rows
-    std::string marker_;               ///< committing thread; empty: removed
+    std::atomic<bool> broken_{false};      ///< a page is damaged above its rows
+    std::atomic<bool> distrusted_{false};  ///< all pages must be looked at before the next change
+    std::string marker_;                   ///< committing thread; empty: removed
     const std::string data_file_;
     ProvisionalMark mark_;  ///< committing thread
     FreeListSeal seal_;     ///< committing thread

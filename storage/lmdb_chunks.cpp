@@ -4,7 +4,7 @@
 #include <cstring>
 
 #include "core/base/hash.hpp"
-#include "storage/lmdb_base.hpp"
+#include "storage/lmdb_handles.hpp"
 
 namespace syncline::lmdb {
 namespace {

@@ -126,6 +126,7 @@ struct Node {
     BytesView data;           ///< of a leaf, as it stands on the page
     std::uint64_t bytes = 0;  ///< of the data, wherever they stand
     std::uint64_t child = 0;  ///< of a branch
+    bool damaged = false;     ///< a row that fails its checksum
 };
 
 /// `bytes` grows by what the node takes on the page.
@@ -316,10 +317,17 @@ private:
         }
         counted.depth = tree.depth;
         ++(leaf ? counted.leaf_pages : counted.branch_pages);
+        const bool rows = leaf && &tree != &free_ && tables_ == nullptr;
+        if (rows) {
+            SYNCLINE_CHECK(walk_leaf(tree, nodes, counted));
+            // The key of a damaged row may be what is damaged.
+            std::erase_if(nodes, [](const Node& node) { return node.damaged; });
+        }
         if (!in_order(tree, place, nodes, leaf)) {
             fault(name + " has keys out of order");
             return {};
         }
+        if (rows) return {};
         if (leaf) return walk_leaf(tree, nodes, counted);
         for (std::size_t i = nodes.size(); i-- > 0;) {
             Place child{nodes[i].child, place.depth + 1, place.from, place.to};
@@ -348,8 +356,8 @@ private:
         return true;
     }
 
-    Result<void> walk_leaf(const Tree& tree, const std::vector<Node>& nodes, Tree& counted) {
-        for (const Node& node : nodes) {
+    Result<void> walk_leaf(const Tree& tree, std::vector<Node>& nodes, Tree& counted) {
+        for (Node& node : nodes) {
             ++counted.rows;
             Bytes overflow;
             BytesView value = node.data;
@@ -367,7 +375,7 @@ private:
             } else if (&tree == &free_) {
                 free_pages(value);
             } else {
-                check_row(tree, node.key, value);
+                node.damaged = !check_row(tree, node.key, value);
             }
         }
         return {};
@@ -411,12 +419,13 @@ private:
         }
     }
 
-    void check_row(const Tree& tree, BytesView key, BytesView stored) {
+    bool check_row(const Tree& tree, BytesView key, BytesView stored) {
         ++report_.rows;
         const std::string_view table = std::string_view(tree.name).substr(sizeof("table"));
-        if (check_row_(table, key, stored)) return;
+        if (check_row_(table, key, stored)) return true;
         ++report_.rows_damaged;
         find("row " + printable(key) + " of " + tree.name + " fails its checksum");
+        return false;
     }
 
     int file_;

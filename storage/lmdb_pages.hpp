@@ -32,9 +32,9 @@ using PageProgress = std::function<bool(std::uint64_t done, std::uint64_t total)
 /// and may crash on what it reads.
 ///
 /// A fault is: a page that is not what its place says, or is reached twice, or is on the free list
-/// as well; a node outside its page; keys out of order, or outside what the page above says;
-/// numbers of pages or rows that differ from the tree's. A stale page that a damaged pointer leads
-/// to is found because it is on the free list, or its keys do not fit.
+/// as well; a node outside its page; keys of sound rows out of order, or outside what the page
+/// above says; numbers of pages or rows that differ from the tree's. A stale page that a damaged
+/// pointer leads to is found because it is on the free list, or its keys do not fit.
 /// Rows are handed to `check_row`. Nobody may write the file meanwhile.
 /// Errors: io; corrupt when there is no state to walk (neither meta page is one); unavailable when
 /// `progress` gave up. Cost: reads the whole file. Thread-safety: any thread.

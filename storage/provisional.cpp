@@ -11,7 +11,7 @@
 #include "core/base/bytes.hpp"
 #include "core/base/hash.hpp"
 #include "core/base/limits.hpp"
-#include "storage/lmdb_base.hpp"
+#include "storage/lmdb_handles.hpp"
 #include "storage/lmdb_pages.hpp"
 
 namespace syncline {

@@ -319,6 +319,10 @@ bool Store::take_damage() {
     return std::exchange(impl_->damage, false);
 }
 
+void Store::distrust() {
+    impl_->base.distrust();
+}
+
 std::size_t Store::overlay_bytes() const {
     return impl_->active.bytes() + (impl_->flushing ? impl_->flushing->rows.bytes() : 0);
 }

@@ -82,6 +82,9 @@ public:
     /// A row of tables `cells` or `counts` failed its checksum since the last call.
     bool take_damage();
 
+    /// Rows of the base disagree with what is known of them; see Base::distrust.
+    void distrust();
+
     /// Memory held by the overlay, both parts, in bytes (estimate).
     [[nodiscard]] std::size_t overlay_bytes() const;
     struct Amount {

@@ -294,6 +294,7 @@ void Group::purge_damaged_rows(Table table) {
         return purge.table == table && !purge.range;
     });
     if (known) return;
+    store_.distrust();
     purges_.push_back(Purge{table, std::nullopt});
     scrub_wanted_ = scrub_wanted_ || scrub_check_ == nullptr;
 }
@@ -352,6 +353,7 @@ Result<void> Group::finish_check(const BucketCheck& check) {
 
 void Group::mark_damaged(std::uint32_t bucket, const std::string& reason) {
     (void)store_.take_damage();  // it is known now
+    store_.distrust();
     ++passed_by_;                // an operation may have been left half done
     if (bucket_states_[bucket] == BucketState::damaged) return;
     bucket_states_[bucket] = BucketState::damaged;
@@ -382,6 +384,7 @@ Result<void> Group::absorb_damage(BytesView key, const Result<void>& result) {
 Result<void> Group::rebuild_derived(std::uint32_t bucket, const std::string& reason) {
     // What comes back after a checkpoint did not go by it: then the whole bucket is fetched anew.
     (void)store_.take_damage();
+    store_.distrust();
     if (++rebuilds_[bucket] > rebuilds_max) {
         mark_damaged(bucket, reason);
         return {};

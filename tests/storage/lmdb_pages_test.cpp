@@ -1,5 +1,6 @@
 #include "storage/lmdb_pages.hpp"
 
+#include <algorithm>
 #include <boost/test/unit_test.hpp>
 #include <filesystem>
 #include <fstream>
@@ -154,6 +155,74 @@ BOOST_AUTO_TEST_CASE(a_page_that_disagrees_with_itself_is_never_written_to) {
     const auto again = open_lmdb_base(path, small_map);
     BOOST_REQUIRE(!again.has_value());
     BOOST_TEST((again.error().code == Code::corrupt));
+}
+
+/// The page above leads to a leaf of long ago: each row on it is sound, and the next commit that
+/// comes there frees a page that is free.
+BOOST_AUTO_TEST_CASE(a_distrusted_base_with_a_misleading_page_is_never_written_to) {
+    const TemporaryDirectory directory;
+    const std::string path = directory.path("base");
+    const auto rows = [](char fill) {
+        BaseChanges changes;
+        for (int i = 0; i < 300; ++i) changes[0]["key " + std::to_string(i)] = Bytes(40, fill);
+        return changes;
+    };
+    for (char round = 'a'; round < 'f'; ++round) {
+        BOOST_REQUIRE(open_base(path, small_map)->commit(rows(round)).has_value());
+    }
+    const auto misled = [&] {
+        const PageReport report = check(path);
+        return std::any_of(report.findings.begin(), report.findings.end(), [](BytesView finding) {
+            return finding.find("is on the free list as well") != Bytes::npos;
+        });
+    };
+    const Bytes content = read_file(path + "/data.mdb");
+    bool done = false;
+    for (std::uint64_t page = 2 * 4096; page < content.size() && !done; page += 4096) {
+        if (content[page + 10] != 1) continue;  // a branch
+        for (unsigned bit = 0; bit < 5 && !done; ++bit) {
+            const auto low = static_cast<unsigned char>(content[page + 16]);
+            const auto high = static_cast<unsigned char>(content[page + 17]);
+            const std::uint64_t first = page + low + 256U * high;
+            flip(path, first, bit);
+            done = misled();
+            if (!done) flip(path, first, bit);
+        }
+    }
+    BOOST_REQUIRE(done);
+    {
+        const auto base = open_base(path, small_map);
+        base->distrust();
+        const Result<void> changed = base->commit(rows('g'));
+        BOOST_REQUIRE(!changed.has_value());
+        BOOST_TEST((changed.error().code == Code::io));
+        BOOST_TEST(!base->purge({Purge{Table::cells, std::nullopt}}).has_value());
+    }
+    const auto again = open_lmdb_base(path, small_map);
+    BOOST_REQUIRE(!again.has_value());
+    BOOST_TEST((again.error().code == Code::corrupt));
+}
+
+/// Of a damaged row the key may be what is damaged; that it seems out of order is no fault of the
+/// structure, and the base may be written to and purged.
+BOOST_AUTO_TEST_CASE(a_damaged_key_is_a_damaged_row_and_no_fault_of_the_structure) {
+    const TemporaryDirectory directory;
+    const std::string path = directory.path("base");
+    fill(path);
+    flip(path, find(path, "key 7c"), 4);  // "{ey 7"
+    PageReport report = check(path);
+    BOOST_TEST(report.faults == 0U);
+    BOOST_TEST(report.rows_damaged == 1U);
+    {
+        const auto base = open_base(path, small_map);
+        base->distrust();
+        BOOST_TEST(
+            base->purge({Purge{static_cast<Table>(7 % tables_count), std::nullopt}}).has_value());
+        BOOST_TEST(base->commit(BaseChanges()).has_value());
+    }
+    report = check(path);
+    BOOST_TEST(report.sound());
+    BOOST_TEST(report.rows == 300U);
 }
 
 /// A damaged key that seems to stand outside the range in which it is.

@@ -32,7 +32,7 @@ MATRIX = {
 # Header of a third party -> the files that own it. Tests may use what they like.
 OWNERS = {
     r"uv\.h": r"net/(loop|tcp)\.[ch]pp|net/uv_\w+\.hpp",
-    r"lmdb\.h": r"storage/lmdb(_base|_chunks)?\.[ch]pp",
+    r"lmdb\.h": r"storage/lmdb(_handles|_chunks)?\.[ch]pp",
     r"msgpack(\.hpp|/.*)": r"core/base/pack\.[ch]pp",
     r"xxhash\.h|xxh3\.h": r"core/base/hash\.[ch]pp",
     r"openssl/.*": r"net/(tls|peer_auth)\.[ch]pp",
