@@ -39,6 +39,14 @@ std::uint64_t VersionVector::lacks(const VersionVector& other) const {
     return events;
 }
 
+VersionVector VersionVector::of_node(std::uint32_t node) const {
+    VersionVector found;
+    for (const Entry& entry : entries_) {
+        if (entry.first.node == node) found.entries_.push_back(entry);
+    }
+    return found;
+}
+
 void VersionVector::add(const Dot& dot) {
     if (dot.counter == 0) return;
     const auto place = std::lower_bound(entries_.begin(), entries_.end(), dot.actor, vector_before);

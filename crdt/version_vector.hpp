@@ -24,6 +24,9 @@ public:
     /// Events of `other` that are not in *this.  O(n log n).
     [[nodiscard]] std::uint64_t lacks(const VersionVector& other) const;
 
+    /// The entries of one node, of all its incarnations.  O(n).
+    [[nodiscard]] VersionVector of_node(std::uint32_t node) const;
+
     /// Raises the actor's counter to at least this one.
     void add(const Dot& dot);
     void join(const VersionVector& other);

@@ -45,6 +45,8 @@ constexpr std::size_t expiry_keys_max = 1000;
 constexpr std::uint64_t expiry_pause_ms = 60000;
 /// Actors a version vector read from outside may hold.
 constexpr std::size_t actors_max = 65536;
+/// Replicas that a membership record may name.
+constexpr std::size_t members_max = 64;
 
 /// A log segment file; larger records get a segment of their own.
 constexpr std::size_t log_segment_bytes = 16 * mib;

@@ -22,6 +22,10 @@ enum class Mutation {
     rights_clear,   ///< range deletes remove rows of bounded counters, too
     rw_forget,      ///< a removal that must win over concurrent adds leaves nothing behind
     rights_of_all,  ///< a replica takes off a bounded counter what others have the rights to
+    accept_any,     ///< an acceptor takes a ballot below the one it has promised
+    propose_own,    ///< a proposer does not finish what may have been chosen before
+    old_reports,    ///< the stable cut counts what was reported under another membership
+    no_eviction,    ///< a replica goes on with one that is no member any more
 };
 
 #ifdef SYNCLINE_MUTATIONS

@@ -354,7 +354,7 @@ Result<void> Group::finish_check(const BucketCheck& check) {
 void Group::mark_damaged(std::uint32_t bucket, const std::string& reason) {
     (void)store_.take_damage();  // it is known now
     store_.distrust();
-    ++passed_by_;                // an operation may have been left half done
+    ++passed_by_;  // an operation may have been left half done
     if (bucket_states_[bucket] == BucketState::damaged) return;
     bucket_states_[bucket] = BucketState::damaged;
     damaged_.insert_or_assign(bucket, reason);

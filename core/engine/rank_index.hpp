@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "core/base/bytes.hpp"
+#include "storage/base.hpp"
 #include "storage/log.hpp"
 #include "storage/tables.hpp"
 

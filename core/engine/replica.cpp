@@ -58,6 +58,7 @@ Result<void> Replica::recover(Disk& disk) {
         group_->begin_noting_collectable();
         group_->begin_collection(stable_cut_.cut());
     }
+    SYNCLINE_CHECK(open_membership(disk));
     checkpoint_ms_ = readers_checked_ms_ = env_.clock.steady_ms();
     store_.end_turn();
     look_at_space();
@@ -140,6 +141,11 @@ Result<Position> Replica::apply_local(Transaction& txn) {
 }
 
 Result<void> Replica::apply_foreign(const Event& event, BytesView bytes) {
+    if (membership_->is_quarantined(event.dot)) {
+        return Error{Code::unauthorized, "transaction " + to_string(event.dot) +
+                                             " is of a replica that is no member any more, and "
+                                             "no member has it"};
+    }
     // Checked before the log takes it: an event out of order must leave no trace.
     if (const Result<void> admitted = group_->admit(event); !admitted) {
         ++stats_.causality_errors;
@@ -274,7 +280,8 @@ void Replica::receive(LinkId link_id, std::uint8_t type, BytesView payload) {
     if (!message) return close(link_id, message.error());
     const MessageType kind = message_type(*message);
     Result<void> received;
-    if (kind < MessageType::session_open) {
+    const bool of_session = kind >= MessageType::session_open && kind <= MessageType::session_close;
+    if (!of_session) {
         received = link->receive(*message);
     } else if (link->admitted()) {
         const std::size_t metadata_bytes = kind == MessageType::session_rows ? 0 : payload.size();
@@ -292,6 +299,7 @@ void Replica::tick() {
     if (failure_) return;
     note_turn();
     drive_promotion();
+    drive_membership();
     drive_sessions();
     for (auto& [id, link] : links_) link->tick();
     expire_keys();

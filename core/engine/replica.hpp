@@ -17,6 +17,7 @@
 #include "core/engine/transaction.hpp"
 #include "core/merkle/difference.hpp"
 #include "core/merkle/session.hpp"
+#include "core/protocol/membership.hpp"
 #include "core/protocol/message.hpp"
 #include "core/protocol/primary_backup.hpp"
 #include "storage/log.hpp"
@@ -224,6 +225,21 @@ public:
     /// A peer holds this event durably, as far as was ever said.
     [[nodiscard]] bool known_elsewhere(const Dot& dot) const;
 
+    // Membership: core/engine/replica_membership.cpp
+    [[nodiscard]] const Membership& membership() const { return *membership_; }
+    /// Begins to change the membership record of `epoch`; see Membership::changing() and failure()
+    /// for what becomes of it. A joining replica becomes active, and a leaving one retires, by
+    /// itself.
+    /// Errors: those of Membership::propose(); invalid_argument (primary-backup mode; a number of
+    /// replicas was declared, and others are connected).
+    Result<void> change_membership(MembershipStep step, std::uint64_t epoch);
+    /// This replica and those that are connected: who would found the record.
+    [[nodiscard]] std::vector<Member> founders() const;
+    /// Connected replicas that are no members, and never were.
+    [[nodiscard]] std::vector<Member> applicants() const;
+    /// What a member is known to hold durably, from what it said in this epoch; null: nothing.
+    [[nodiscard]] const VersionVector* reported(const Uuid& member) const;
+
     /// Starts to compare with a peer: a Merkle session that changes neither side, and holds back
     /// neither events nor commands. One at a time, for at most ten seconds. The result comes out of
     /// take_comparisons(), with the asker's number. Errors: unavailable (no link, another one).
@@ -400,6 +416,19 @@ private:
     void take_cut(const VersionVector& peer_cut);
     [[nodiscard]] Result<void> check_joined();
 
+    // Membership: core/engine/replica_membership.cpp
+    Result<void> open_membership(Disk& disk);
+    Result<void> learn(const MembershipRecord& record);
+    Result<void> receive_membership(const Uuid& peer, const Message& message);
+    void note_report(const Uuid& peer, std::uint64_t epoch, const VersionVector& durable);
+    void follow_membership();
+    void count_members();
+    void drive_membership();
+    [[nodiscard]] std::optional<MembershipStep> own_step() const;
+    [[nodiscard]] bool has_what_others_had() const;
+    [[nodiscard]] bool others_have_all() const;
+    [[nodiscard]] std::optional<MembershipStep> retirement() const;
+
     // Keys that end: core/engine/replica_expiry.cpp
     void expire_keys();
     void remove_expired(std::span<const Bytes> keys, std::uint64_t now_ms);
@@ -475,6 +504,10 @@ private:
     Disk* disk_ = nullptr;  // of the log; outlives this
     Actor actor_;
     std::unique_ptr<PrimaryBackup> primary_backup_;
+    std::unique_ptr<Membership> membership_;
+    /// What each member said in this epoch: first, and last.
+    std::map<Uuid, std::pair<VersionVector, VersionVector>> reports_;
+    std::uint64_t own_step_ms_ = 0;  // steady; when the next step may be taken by itself
     StableCut stable_cut_;
     std::optional<Error> failure_;
 

@@ -18,7 +18,14 @@ std::string describe(const KeyPolicies& policies) {
 
 /// Errors: version (another number of replicas, or other policies), unauthorized (one too many).
 Result<void> Replica::meet(const Uuid& peer, const Hello& hello) {
-    if (hello.replicas != stable_cut_.replicas()) {
+    // Where there is a record it says who belongs to the cluster.
+    const bool recorded = membership_->on() || hello.epoch > 0;
+    if (recorded && hello.version < protocol_version_membership) {
+        return Error{Code::version, "the peer speaks protocol version " +
+                                        std::to_string(hello.version) +
+                                        ", which knows no membership record"};
+    }
+    if (!recorded && hello.replicas != stable_cut_.replicas()) {
         return Error{Code::version, "the peer's cluster has " + std::to_string(hello.replicas) +
                                         " replicas, this one's " +
                                         std::to_string(stable_cut_.replicas()) +
@@ -30,6 +37,13 @@ Result<void> Replica::meet(const Uuid& peer, const Hello& hello) {
                                         describe(options_.policies) +
                                         ": all replicas need the same --policy"};
     }
+    const bool former = membership_->record().find_former(peer) != nullptr;
+    if (!former && membership_->has_quarantined(hello.vv)) {
+        return Error{Code::unauthorized,
+                     "the peer holds transactions of a replica that is no member any more, which "
+                     "no member has: it must begin anew with an empty directory"};
+    }
+    if (recorded) return {};
     if (!stable_cut_.has_room_for(peer)) {
         return Error{Code::unauthorized,
                      "the cluster has its " + std::to_string(stable_cut_.replicas()) +
@@ -41,6 +55,7 @@ Result<void> Replica::meet(const Uuid& peer, const Hello& hello) {
 }
 
 Result<void> Replica::check_joined() {
+    SYNCLINE_CHECK(membership_->check_writer());
     if (!stable_cut_.joining(group_->vv())) return {};
     return Error{Code::unavailable, "the replica is new, and has not yet what the others have"};
 }

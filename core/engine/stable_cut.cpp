@@ -13,6 +13,26 @@ void StableCut::introduce(const Uuid& peer, std::string name) {
     peers_[peer].name = std::move(name);
 }
 
+void StableCut::set_members(const std::vector<Uuid>& others, bool self, bool joins) {
+    replicas_ = others.size() + 1;
+    frozen_ = !self;
+    std::map<Uuid, Peer> members;
+    for (const Uuid& uuid : others) {
+        const auto known = peers_.find(uuid);
+        if (known == peers_.end()) {
+            members[uuid];
+        } else if (mutated(Mutation::old_reports)) {
+            members.insert(*known);
+        } else {
+            members[uuid].name = known->second.name;
+        }
+    }
+    peers_ = std::move(members);
+    if (!joins) return;
+    joined_ = false;
+    join_target_.reset();
+}
+
 bool StableCut::forget(std::string_view name_or_uuid) {
     return std::erase_if(peers_, [&](const auto& peer) {
                return peer.second.name == name_or_uuid || to_string(peer.first) == name_or_uuid;
@@ -32,7 +52,7 @@ bool StableCut::advance(const VersionVector& own) {
         peer.known.join(*peer.ahead);
         peer.ahead.reset();
     }
-    if (peers_.size() + 1 != replicas_) return false;
+    if (peers_.size() + 1 != replicas_ || frozen_) return false;
     VersionVector cut;
     for (const auto& [actor, counter] : own.entries()) {
         std::uint64_t least = counter;

@@ -3,6 +3,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "core/engine/identity.hpp"
 #include "crdt/version_vector.hpp"
@@ -24,6 +25,12 @@ public:
     explicit StableCut(std::size_t replicas) : replicas_(replicas) {}
 
     [[nodiscard]] bool on() const { return replicas_ > 0; }
+    /// Who belongs to the cluster now, this replica not counted, by the membership record; from
+    /// here on no other number counts. What was reported before counts no more: a replica may have
+    /// reported less than it had of one that is no member any more, and that nobody else has.
+    /// `self`: this replica is a member; else the cut stays where it is.
+    /// `joins`: it has not yet what the others have.
+    void set_members(const std::vector<Uuid>& others, bool self, bool joins);
     [[nodiscard]] std::size_t replicas() const { return replicas_; }
     /// Whether a replica belongs to the cluster, or there is room for it.
     [[nodiscard]] bool has_room_for(const Uuid& peer) const {
@@ -65,6 +72,7 @@ private:
     };
 
     std::size_t replicas_;
+    bool frozen_ = false;  ///< this replica is no member
     std::map<Uuid, Peer> peers_;
     VersionVector cut_;
     bool joined_ = false;

@@ -52,6 +52,7 @@ void Link::send_hello() {
     hello.replicas = replica_.stable_cut_.replicas();
     hello.policies = replica_.options_.policies;
     hello.cut = replica_.stable_cut_.cut();
+    hello.epoch = replica_.membership_->epoch();
     if (replica_.options_.serves_copies) {
         hello.copied_rows = replica_.group_->leaf_sums().root().count;
         hello.copied_bytes = replica_.space_.use().base.used_bytes();
@@ -77,6 +78,7 @@ void Link::send_ack() {
     ack.root = group.leaf_sums().root().sum;
     ack.rows = group.leaf_sums().root().count;
     ack.hlc = replica_.group_->clock().last();
+    ack.epoch = replica_.membership_->epoch();
     ack_ms_ = replica_.env_.clock.steady_ms();
     send(ack);
 }
@@ -97,8 +99,9 @@ Result<void> Link::receive(const Message& message) {
             hello_->base_vv = needed->base_vv;
             pull();
         }
+        return {};
     }
-    return {};
+    return on_membership_message(message);
 }
 
 Result<void> Link::on_hello(const Hello& hello) {
@@ -126,6 +129,8 @@ Result<void> Link::on_hello(const Hello& hello) {
     replica_.check_rollback(hello.vv);
     SYNCLINE_CHECK(replica_.introduce({peer_, hello.name, hello.client_address}));
     SYNCLINE_CHECK(on_term_notice(hello.term));
+    replica_.membership_->hear(hello.epoch);
+    on_peer_epoch(hello.epoch);
     if (!pulling_) pull();
     return {};
 }
@@ -321,10 +326,13 @@ Result<void> Link::on_ack(const Ack& ack) {
     peer_vv_.join(ack.vv);
     peer_durable_vv_.join(ack.vv);
     on_peer_term(ack.term);
-    if (admitted()) replica_.peer_durable(peer_, peer_durable_vv_);
-    replica_.stable_cut_.report(peer_, ack.vv);
-    if (ack.settled && replica_.group_->vv().covers(ack.vv)) replica_.take_cut(ack.cut);
-    replica_.check_settled(peer_, ack);
+    on_peer_epoch(ack.epoch);
+    if (admitted()) {
+        replica_.peer_durable(peer_, peer_durable_vv_);
+        replica_.note_report(peer_, ack.epoch, ack.vv);
+        if (ack.settled && replica_.group_->vv().covers(ack.vv)) replica_.take_cut(ack.cut);
+        replica_.check_settled(peer_, ack);
+    }
     if (stream_ && ack.generation == stream_->generation && ack.position <= stream_->sent) {
         stream_->acked = std::max(stream_->acked, ack.position);
     }
@@ -360,7 +368,8 @@ void Link::tick() {
 // --- Terms
 
 bool Link::admitted() const {
-    return ready() && replica_.primary_backup_->admits(peer_term_);
+    return ready() && replica_.primary_backup_->admits(peer_term_) &&
+           replica_.membership_->admits(peer_);
 }
 
 void Link::send_term() {
@@ -415,6 +424,66 @@ void Link::on_term() {
     pull();
 }
 
+// --- Membership
+
+void Link::send_letter(const Message& message) {
+    if (ready() && hello_->version >= protocol_version_membership) send(message);
+}
+
+Member Link::as_member() const {
+    return Member{peer_, hello_->name, hello_->client_address, MemberState::active};
+}
+
+/// Repeated as long as the peer shows an older one, and not with each of its messages.
+void Link::on_peer_epoch(std::uint64_t epoch) {
+    peer_epoch_ = epoch;
+    const Membership& membership = *replica_.membership_;
+    if (epoch >= membership.epoch()) return;
+    const std::uint64_t now = replica_.env_.clock.steady_ms();
+    if (told_epoch_ == membership.epoch() && now - told_ms_ < limits::heartbeat_ms / 2) return;
+    told_epoch_ = membership.epoch();
+    told_ms_ = now;
+    send_letter(MembershipNotice{membership.record()});
+}
+
+Result<void> Link::on_membership_message(const Message& message) {
+    Membership& membership = *replica_.membership_;
+    if (const auto* prepare = std::get_if<Prepare>(&message)) {
+        const Result<Promise> promise = membership.on_prepare(*prepare);
+        if (!promise) return replica_.storage(promise.error());
+        send_letter(*promise);
+    } else if (const auto* accept = std::get_if<Accept>(&message)) {
+        std::vector<Uuid> met;
+        for (const auto& [id, link] : replica_.links_) {
+            if (link->ready()) met.push_back(link->peer());
+        }
+        const Result<Accepted> accepted = membership.on_accept(*accept, met);
+        if (!accepted && accepted.error().code == Code::conflict) return accepted.error();
+        if (!accepted) return replica_.storage(accepted.error());
+        send_letter(*accepted);
+        replica_.follow_membership();
+    } else if (const auto* promise = std::get_if<Promise>(&message)) {
+        on_peer_epoch(promise->epoch);
+        return replica_.receive_membership(peer_, message);
+    } else if (const auto* accepted = std::get_if<Accepted>(&message)) {
+        on_peer_epoch(accepted->epoch);
+        return replica_.receive_membership(peer_, message);
+    } else if (const auto* notice = std::get_if<MembershipNotice>(&message)) {
+        peer_epoch_ = std::max(peer_epoch_, notice->record.epoch);
+        return replica_.receive_membership(peer_, message);
+    }
+    return {};
+}
+
+void Link::on_membership() {
+    if (!ready()) return;
+    stream_.reset();
+    pulling_ = false;
+    paused_ = false;
+    on_peer_epoch(peer_epoch_);
+    pull();
+}
+
 PeerStatus Link::status() const {
     PeerStatus status;
     status.link = id_;
@@ -435,6 +504,7 @@ PeerStatus Link::status() const {
 
 std::string Link::describe() const {
     if (!ready()) return "greeting";
+    if (!replica_.membership_->admits(peer_)) return "not of the cluster's members";
     if (!admitted()) return "in another term";
     std::string text = paused_ ? "paused" : pulling_ ? "pulling" : "waiting for a session";
     text += " at " + std::to_string(expected_);

@@ -38,9 +38,15 @@ public:
     [[nodiscard]] std::uint64_t peer_log_id() const { return hello_->log_id; }
     /// The own term changed, or held events may go: what came before counts no more.
     void on_term();
+    /// The membership record changed: what came before counts no more, and the peer is told.
+    void on_membership();
+    /// What this replica's acceptor or proposer has to say.
+    void send_letter(const Message& message);
+    /// The peer as it describes itself. Precondition: ready().
+    [[nodiscard]] Member as_member() const;
     /// Asks the peer for its vote.
     void request_vote(const Term& wanted);
-    /// The peer is in the own term: events may go both ways.
+    /// The peer is in the own term, and both are members: events may go both ways.
     [[nodiscard]] bool admitted() const;
     /// Before a message goes out, if the peer takes it so.
     void compress(WireMessage& message);
@@ -65,6 +71,9 @@ private:
     /// The peer says which term it is in.
     void on_peer_term(const TermId& id);
     Result<void> on_term_notice(const Term& term);
+    Result<void> on_membership_message(const Message& message);
+    /// The peer says which membership record it knows; it gets a newer one.
+    void on_peer_epoch(std::uint64_t epoch);
     void send_term();
     Result<bool> consume(const LogBatch::Item& item);
     Result<bool> consume_event(BytesView shortened);
@@ -81,7 +90,10 @@ private:
     Carrier carrier_;
     std::optional<Hello> hello_;
     TermId peer_term_;
-    bool confirmed_ = false;  // the peer has our HELLO
+    std::uint64_t peer_epoch_ = 0;
+    std::uint64_t told_epoch_ = 0;  // what it was told last,
+    std::uint64_t told_ms_ = 0;     // and when
+    bool confirmed_ = false;        // the peer has our HELLO
     std::uint64_t hello_ms_ = 0;
 
     // As sender.

@@ -3,13 +3,16 @@
 #include <algorithm>
 #include <bit>
 
+#include "core/protocol/membership_messages.hpp"
+
 namespace syncline {
 namespace {
 
 /// Hashes travel with 5 bytes: see core/merkle/README.md.
 constexpr std::size_t wire_hash_bytes = 5;
-/// Of a HELLO of this version.
-constexpr std::size_t hello_fields = 22;
+/// Of a HELLO of the oldest version, with which an epoch of 0 goes, and of this one.
+constexpr std::size_t hello_fields_oldest = 22;
+constexpr std::size_t hello_fields = 23;
 
 void pack(Packer& out, const Uuid& uuid) {
     out.bin(to_bytes(uuid));
@@ -149,11 +152,12 @@ void encode(Packer& out, const Hello& hello) {
     out.boolean(hello.takes_compressed);
     out.uint(hello.copied_rows);
     out.uint(hello.copied_bytes);
+    out.uint(hello.epoch);
 }
 
 void decode(Unpacker& in, Hello& hello) {
     const std::size_t fields = in.array();
-    if (fields < hello_fields) in.fail();
+    if (fields < hello_fields_oldest) in.fail();
     hello.version = in.uint();
     hello.version_oldest = in.uint();
     hello.cluster = uuid_in(in);
@@ -175,6 +179,7 @@ void decode(Unpacker& in, Hello& hello) {
     hello.takes_compressed = in.boolean();
     hello.copied_rows = in.uint();
     hello.copied_bytes = in.uint();
+    if (fields >= hello_fields) hello.epoch = in.uint();
     for (std::size_t i = hello_fields; i < fields && in.ok(); ++i) in.skip();
 }
 
@@ -222,8 +227,9 @@ void decode(Unpacker& in, LogBatch& batch) {
     if (batch.from > batch.to) in.fail();
 }
 
+/// The epoch is left out where there is none, so that version 6 understands it.
 void encode(Packer& out, const Ack& ack) {
-    out.array(11);
+    out.array(ack.epoch > 0 ? 12 : 11);
     pack(out, ack.term);
     out.uint(ack.generation);
     out.uint(ack.position);
@@ -234,10 +240,12 @@ void encode(Packer& out, const Ack& ack) {
     out.uint(ack.root.low);
     out.uint(ack.rows);
     out.uint(ack.hlc.bits);
+    if (ack.epoch > 0) out.uint(ack.epoch);
 }
 
 void decode(Unpacker& in, Ack& ack) {
-    in.array_of(11);
+    const std::size_t fields = in.array();
+    if (fields != 11 && fields != 12) in.fail();
     ack.term = unpack_term_id(in);
     ack.generation = in.uint();
     ack.position = in.uint();
@@ -248,6 +256,9 @@ void decode(Unpacker& in, Ack& ack) {
     ack.root.low = in.uint();
     ack.rows = in.uint();
     ack.hlc.bits = in.uint();
+    if (fields != 12) return;
+    ack.epoch = in.uint();
+    if (ack.epoch == 0) in.fail();
 }
 
 void encode(Packer& out, const SyncNeeded& needed) {
@@ -626,6 +637,11 @@ MessageType message_type(const Message& message) {
         MessageType::session_rows_request,
         MessageType::session_rows,
         MessageType::session_close,
+        MessageType::membership,
+        MessageType::prepare,
+        MessageType::promise,
+        MessageType::accept,
+        MessageType::accepted,
     };
     static_assert(std::size(types) == std::variant_size_v<Message>);
     return types[message.index()];
@@ -682,6 +698,16 @@ Result<Message> decode_message(std::uint8_t type, BytesView payload) {
             return decode_as<SessionRows>(payload);
         case MessageType::session_close:
             return decode_as<SessionClose>(payload);
+        case MessageType::membership:
+            return decode_as<MembershipNotice>(payload);
+        case MessageType::prepare:
+            return decode_as<Prepare>(payload);
+        case MessageType::promise:
+            return decode_as<Promise>(payload);
+        case MessageType::accept:
+            return decode_as<Accept>(payload);
+        case MessageType::accepted:
+            return decode_as<Accepted>(payload);
         case MessageType::compressed: {
             SYNCLINE_TRY(const WireMessage inner, decompress_message(payload));
             return decode_message(inner.type, inner.payload);

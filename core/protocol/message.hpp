@@ -5,7 +5,9 @@
 #include "core/engine/identity.hpp"
 #include "core/engine/key_policies.hpp"
 #include "core/merkle/leaf_sums.hpp"
+#include "core/protocol/caspaxos.hpp"
 #include "core/protocol/compression.hpp"
+#include "core/protocol/membership_record.hpp"
 #include "core/protocol/term.hpp"
 #include "crdt/hlc.hpp"
 #include "crdt/version_vector.hpp"
@@ -16,8 +18,10 @@ namespace syncline {
 /// Version of everything below, and the oldest that this build speaks as well; both in every HELLO.
 /// Peers understand each other if neither is older than what the other still speaks; both then
 /// speak the older one's version.
-constexpr std::uint64_t protocol_version = 6;
+constexpr std::uint64_t protocol_version = 7;
 constexpr std::uint64_t protocol_version_oldest = 6;
+/// The first one that knows membership records.
+constexpr std::uint64_t protocol_version_membership = 7;
 
 /// Frame types of messages between replicas; smaller numbers belong to the handshake.
 enum class MessageType : std::uint8_t {
@@ -43,6 +47,11 @@ enum class MessageType : std::uint8_t {
     session_rows_request = 37,
     session_rows = 38,
     session_close = 39,
+    membership = 40,
+    prepare = 41,
+    promise = 42,
+    accept = 43,
+    accepted = 44,
 };
 
 /// First message on a link, both ways; repeated until the peer's HELLO came.
@@ -68,6 +77,7 @@ struct Hello {
     bool takes_compressed = true;
     std::uint64_t copied_rows = 0;   ///< a new replica may copy so many rows; 0: none
     std::uint64_t copied_bytes = 0;  ///< of them, about
+    std::uint64_t epoch = 0;         ///< of the membership record; 0: none. From version 7 on
 
     bool operator==(const Hello&) const = default;
 };
@@ -109,6 +119,7 @@ struct Ack {
     Hash128 root;
     std::uint64_t rows = 0;
     Hlc hlc;
+    std::uint64_t epoch = 0;  ///< of the membership record under which this is said; 0: none
 
     bool operator==(const Ack&) const = default;
 };
@@ -292,10 +303,58 @@ struct CopyEnd {
     bool operator==(const CopyEnd&) const = default;
 };
 
+// Membership: the record is decided by CASPaxos, and then told to everybody.
+
+/// "These are the members now."
+struct MembershipNotice {
+    MembershipRecord record;
+
+    bool operator==(const MembershipNotice&) const = default;
+};
+
+/// "Promise to take nothing lower for the record after this epoch, and say what you have taken."
+struct Prepare {
+    caspaxos::Ballot ballot;
+    std::uint64_t epoch = 0;
+
+    bool operator==(const Prepare&) const = default;
+};
+
+struct Promise {
+    caspaxos::Ballot ballot;  ///< of the request
+    bool granted = false;
+    std::uint64_t epoch = 0;    ///< of the answering replica's record
+    caspaxos::Ballot promised;  ///< what it has promised
+    caspaxos::Ballot accepted;  ///< what it has accepted for the next record; number 0: nothing
+    Bytes value;                ///< and which record that is, encoded
+
+    bool operator==(const Promise&) const = default;
+};
+
+/// "Take this for the record after `base`", which has been decided.
+struct Accept {
+    caspaxos::Ballot ballot;
+    MembershipRecord base;
+    MembershipRecord next;
+
+    bool operator==(const Accept&) const = default;
+};
+
+struct Accepted {
+    caspaxos::Ballot ballot;
+    bool granted = false;
+    std::uint64_t epoch = 0;
+    caspaxos::Ballot promised;
+    Bytes reason;  ///< of a refusal that no ballot would mend
+
+    bool operator==(const Accepted&) const = default;
+};
+
 using Message =
     std::variant<Hello, Pull, LogBatch, Ack, SyncNeeded, TermNotice, VoteRequest, Vote, CopyOpen,
                  CopyOpened, CopyNext, CopyPiece, CopyEnd, SessionOpen, SessionOpened, SessionLevel,
-                 SessionTagsRequest, SessionTags, SessionRowsRequest, SessionRows, SessionClose>;
+                 SessionTagsRequest, SessionTags, SessionRowsRequest, SessionRows, SessionClose,
+                 MembershipNotice, Prepare, Promise, Accept, Accepted>;
 
 MessageType message_type(const Message& message);
 /// The frame's payload.

@@ -1,0 +1,230 @@
+/// Who belongs to the cluster: what a replica does when the record changes, and which changes it
+/// makes by itself. The rules are core/protocol/membership; here are links, the stable cut, steps.
+#include <algorithm>
+
+#include "core/base/log.hpp"
+#include "core/base/mutation.hpp"
+#include "core/engine/replica_state.hpp"
+#include "core/protocol/link.hpp"
+
+namespace syncline {
+namespace {
+
+/// Between two attempts at a step that a replica takes by itself, and as much again by chance.
+constexpr std::uint64_t own_step_pause_ms = 500;
+
+}  // namespace
+
+Result<void> Replica::open_membership(Disk& disk) {
+    SYNCLINE_TRY(membership_, Membership::open(options_.identity, disk, env_.random));
+    if (membership_->on()) count_members();
+    return {};
+}
+
+// --- What others say
+
+Result<void> Replica::learn(const MembershipRecord& record) {
+    const Result<bool> newer = membership_->learn(record);
+    if (!newer)
+        return newer.error().code == Code::conflict ? newer.error() : storage(newer.error());
+    follow_membership();
+    return {};
+}
+
+Result<void> Replica::receive_membership(const Uuid& peer, const Message& message) {
+    const std::uint64_t now = env_.clock.steady_ms();
+    Result<void> done;
+    if (const auto* notice = std::get_if<MembershipNotice>(&message)) return learn(notice->record);
+    if (const auto* promise = std::get_if<Promise>(&message)) {
+        done = membership_->on_promise(peer, *promise, now);
+    } else if (const auto* accepted = std::get_if<Accepted>(&message)) {
+        done = membership_->on_accepted(peer, *accepted, now);
+    }
+    SYNCLINE_CHECK(storage(done));
+    follow_membership();
+    return {};
+}
+
+/// Only what was said under the record that this replica knows: a peer that does not know of an
+/// eviction may still get what the others will never have.
+void Replica::note_report(const Uuid& peer, std::uint64_t epoch, const VersionVector& durable) {
+    if (epoch != membership_->epoch() && !mutated(Mutation::old_reports)) return;
+    stable_cut_.report(peer, durable);
+    if (!membership_->on() || membership_->record().find(peer) == nullptr) return;
+    const auto [report, first] = reports_.try_emplace(peer, durable, durable);
+    if (!first) report->second.second.join(durable);
+}
+
+const VersionVector* Replica::reported(const Uuid& member) const {
+    if (member == options_.identity.node) return &durable_vv_;
+    const auto found = reports_.find(member);
+    return found == reports_.end() ? nullptr : &found->second.second;
+}
+
+// --- When the record has changed
+
+void Replica::count_members() {
+    using Standing = Membership::Standing;
+    const Uuid& self = options_.identity.node;
+    const Standing standing = membership_->standing();
+    std::vector<Uuid> others;
+    for (const Member& member : membership_->record().members) {
+        if (member.uuid != self) others.push_back(member.uuid);
+    }
+    const bool member = standing != Standing::applicant && standing != Standing::former;
+    const bool counted = stable_cut_.on();
+    stable_cut_.set_members(others, member, standing == Standing::joining);
+    if (counted) return;
+    group_->begin_noting_collectable();
+    group_->begin_collection(stable_cut_.cut());
+}
+
+/// What was under way with others goes by the new record, and letters leave.
+void Replica::follow_membership() {
+    if (membership_->take_changed()) {
+        reports_.clear();
+        count_members();
+        serving_.clear();
+        session_wanted_.reset();
+        if (pulling_) end_pulling(false);
+        for (auto& [id, link] : links_) link->on_membership();
+        own_step_ms_ = env_.clock.steady_ms();
+    }
+    for (Membership::Letter& letter : membership_->take_letters()) {
+        for (auto& [id, link] : links_) {
+            if (link->peer() == letter.to) link->send_letter(letter.message);
+        }
+    }
+}
+
+// --- Changes
+
+std::vector<Member> Replica::founders() const {
+    std::vector<Member> founders;
+    founders.push_back(Member{options_.identity.node, options_.identity.name,
+                              primary_backup_->options().client_address, MemberState::active});
+    for (const auto& [id, link] : links_) {
+        if (link->ready()) founders.push_back(link->as_member());
+    }
+    return founders;
+}
+
+std::vector<Member> Replica::applicants() const {
+    std::vector<Member> applicants;
+    if (!membership_->on()) return applicants;
+    for (const auto& [id, link] : links_) {
+        const MembershipRecord& record = membership_->record();
+        if (!link->ready() || record.find(link->peer()) != nullptr) continue;
+        if (record.find_former(link->peer()) == nullptr) applicants.push_back(link->as_member());
+    }
+    return applicants;
+}
+
+Result<void> Replica::change_membership(MembershipStep step, std::uint64_t epoch) {
+    if (failure_) return *failure_;
+    if (primary_backup_->on()) {
+        return Error{Code::invalid_argument,
+                     "the cluster is in primary-backup mode, where members are known by meeting "
+                     "them; CRDT.FORGET strikes one that is gone"};
+    }
+    if (step.kind == MembershipStep::Kind::init && options_.replicas > 0 &&
+        step.founders.size() != options_.replicas) {
+        return Error{Code::invalid_argument,
+                     std::to_string(step.founders.size()) + " replicas are here, and " +
+                         std::to_string(options_.replicas) +
+                         " were declared (--replicas): all of them must be connected"};
+    }
+    const Result<void> begun = membership_->propose(
+        std::move(step), epoch, Membership::Asker::somebody, env_.clock.steady_ms());
+    if (!begun && begun.error().code == Code::io) return storage(begun);
+    SYNCLINE_CHECK(begun);
+    follow_membership();
+    return {};
+}
+
+void Replica::drive_membership() {
+    if (!membership_->on() && !membership_->changing()) return;
+    const std::uint64_t now = env_.clock.steady_ms();
+    if (!storage(membership_->tick(now))) return;
+    follow_membership();
+    if (membership_->changing() || now < own_step_ms_) return;
+    const std::optional<MembershipStep> step = own_step();
+    if (!step) return;
+    own_step_ms_ = now + own_step_pause_ms + env_.random.below(own_step_pause_ms);
+    // Another one may be quicker, or a majority out of reach: then it is tried again.
+    const Result<void> begun =
+        membership_->propose(*step, membership_->epoch(), Membership::Asker::self, now);
+    if (!begun && begun.error().code == Code::io) (void)storage(begun);
+    follow_membership();
+}
+
+/// What this replica does without being asked.
+std::optional<MembershipStep> Replica::own_step() const {
+    using Standing = Membership::Standing;
+    const Member* const self = membership_->record().find(options_.identity.node);
+    switch (membership_->standing()) {
+        case Standing::joining:
+            if (!has_what_others_had()) break;
+            return MembershipStep{MembershipStep::Kind::activate, *self, {}, std::nullopt};
+        case Standing::leaving:
+            if (!others_have_all()) break;
+            return MembershipStep{MembershipStep::Kind::retire,
+                                  *self,
+                                  {},
+                                  durable_vv_.of_node(options_.identity.node_id)};
+        case Standing::active:
+            return retirement();
+        case Standing::open:
+        case Standing::applicant:
+        case Standing::former:
+            break;
+    }
+    return std::nullopt;
+}
+
+/// All that those active members had, who have spoken since this replica joined. What is stable is
+/// among it, and stays so: what this replica has counts.
+bool Replica::has_what_others_had() const {
+    bool any = false;
+    for (const Member& member : membership_->record().members) {
+        const auto report = reports_.find(member.uuid);
+        if (member.state != MemberState::active || report == reports_.end()) continue;
+        if (!durable_vv_.covers(report->second.first)) return false;
+        any = true;
+    }
+    return any && group_->damaged().empty() && !pulling_;
+}
+
+/// Of this replica's own transactions, which are no more.
+bool Replica::others_have_all() const {
+    const VersionVector own = durable_vv_.of_node(options_.identity.node_id);
+    if (durable_vv_ != group_->vv()) return false;
+    const std::vector<Member>& members = membership_->record().members;
+    return std::all_of(members.begin(), members.end(), [&](const Member& member) {
+        const VersionVector* const theirs = reported(member.uuid);
+        return theirs != nullptr && theirs->covers(own);
+    });
+}
+
+/// Of an evicted replica, when all members have the same of it: nothing more can come, because none
+/// of them takes anything from it. The first active one that is connected to all says so.
+std::optional<MembershipStep> Replica::retirement() const {
+    for (const FormerMember& former : membership_->record().formers) {
+        if (former.final_vv) continue;
+        const std::uint32_t node_id = node_id_of(former.uuid);
+        const VersionVector final_vv = durable_vv_.of_node(node_id);
+        const std::vector<Member>& members = membership_->record().members;
+        const bool agreed = std::all_of(members.begin(), members.end(), [&](const Member& member) {
+            const VersionVector* const theirs = reported(member.uuid);
+            return theirs != nullptr && theirs->of_node(node_id) == final_vv;
+        });
+        if (!agreed || group_->vv().of_node(node_id) != final_vv) continue;
+        return MembershipStep{MembershipStep::Kind::retire,
+                              Member{former.uuid, former.name, {}, MemberState::leaving},
+                              {},
+                              final_vv};
+    }
+    return std::nullopt;
+}
+
+}  // namespace syncline
