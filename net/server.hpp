@@ -116,6 +116,7 @@ private:
     void resume_waits();
     void time_waits();
     void run_sessions();
+    [[nodiscard]] bool is_deciding() const;
     void route(Committed committed);
     void hand_on(const std::vector<Outgoing>& messages,
                  const std::vector<std::pair<LinkId, Error>>& closed);
@@ -186,7 +187,7 @@ private:
     bool founds_ = false;                 // primary-backup: primary of the first term
     std::set<std::uint64_t> waiting_;     // ids of sessions that wait for other replicas
     Timer wait_timer_{*loop_, []() {}};   // the turn that follows looks at them
-    bool promotion_seen_ = false;         // one was under way; clients may wait for its end
+    bool decision_awaited_ = false;       // one was under way; clients may wait for its end
     bool held_ = false;                   // sessions wait for may_run()
     std::optional<CausalTokens> tokens_;  // under the cluster's secret, or one of this run
     std::unique_ptr<Peers> peers_;        // null: no secret, no peers

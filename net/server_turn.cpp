@@ -109,12 +109,15 @@ void Server::time_waits() {
     if (first) wait_timer_.start(*first > now_ms ? *first - now_ms : 1);
 }
 
+/// The replicas decide on something that a client asked for.
+bool Server::is_deciding() const {
+    return replica_ && (replica_->primary_backup().standing() || replica_->membership().deciding());
+}
+
 void Server::run_sessions() {
-    const bool standing = replica_ && replica_->primary_backup().standing();
-    if (promotion_seen_ && !standing) {
+    if (decision_awaited_ && !is_deciding()) {
         for (const auto& [id, session] : sessions_) touched(*session);
     }
-    promotion_seen_ = standing;
     if (held_) {
         held_ = false;
         if (may_run()) {
@@ -127,6 +130,7 @@ void Server::run_sessions() {
         found->second->run();
         if (found->second->state().wait) waiting_.insert(found->first);
     }
+    decision_awaited_ = is_deciding();
 }
 
 void Server::route(Committed committed) {

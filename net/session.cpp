@@ -52,12 +52,12 @@ void ClientSession::start() {
 }
 
 bool ClientSession::may_run() const {
-    return !over_ && !state_.closing && !state_.awaits_promotion && !state_.parked &&
+    return !over_ && !state_.closing && !state_.awaits_decision && !state_.parked &&
            state_.owed < owed_max && unsent_bytes() < unsent_bytes_pause && owner_.may_run();
 }
 
 void ClientSession::run() {
-    if (state_.awaits_promotion) owner_.dispatcher().resume_promotion(state_);
+    if (state_.awaits_decision) owner_.dispatcher().resume_decision(state_);
     if (state_.sliced && may_run()) owner_.dispatcher().resume(state_, slice_budget_ms);
     while (!idle_ && !state_.sliced && may_run()) {
         Result<std::optional<Request>> request = parser_.next();

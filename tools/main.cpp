@@ -8,6 +8,7 @@
 
 #include "syncline_version.hpp"
 #include "tools/backup.hpp"
+#include "tools/cluster.hpp"
 #include "tools/compare.hpp"
 #include "tools/completion.hpp"
 #include "tools/config.hpp"
@@ -109,6 +110,17 @@ constexpr Subcommand subcommands[] = {
      "  syncline import keys.jsonl --connect 127.0.0.1:7379\n"
      "  syncline import keys.resp --format resp --skip 5000 --stop",
      syncline::add_import},
+    {"cluster", "Look at and change who belongs to the cluster",
+     "A change is decided by a majority of the members; a preview comes first. A replica that\n"
+     "joins becomes active by itself, one that is drained goes when the others have all it has.\n"
+     "Exit code 0 if it is done or possible, 1 if not, 2 if the command line is wrong.\n"
+     "Examples:\n"
+     "  syncline cluster status --connect host-a:7379\n"
+     "  syncline cluster apply init --yes\n"
+     "  syncline cluster plan evict c --output plan.json && syncline cluster apply --plan "
+     "plan.json\n"
+     "  syncline cluster rejoin --data /var/lib/syncline --output lost.jsonl",
+     syncline::add_cluster},
     {"suffix", "Take writes out of an old primary that nobody else has",
      "Examples:\n"
      "  syncline suffix export --data data --output suffix.jsonl",

@@ -234,9 +234,12 @@ public:
     /// replicas was declared, and others are connected).
     Result<void> change_membership(MembershipStep step, std::uint64_t epoch);
     /// This replica and those that are connected: who would found the record.
-    [[nodiscard]] std::vector<Member> founders() const;
+    [[nodiscard]] std::vector<ClusterMember> founders() const;
     /// Connected replicas that are no members, and never were.
-    [[nodiscard]] std::vector<Member> applicants() const;
+    [[nodiscard]] std::vector<ClusterMember> applicants() const;
+    /// Own transactions that `vv` does not cover and the log still has, oldest first. Reads the
+    /// whole log. Errors: of the disk, corrupt.
+    Result<std::vector<Event>> own_events_beyond(const VersionVector& vv);
     /// What a member is known to hold durably, from what it said in this epoch; null: nothing.
     [[nodiscard]] const VersionVector* reported(const Uuid& member) const;
 

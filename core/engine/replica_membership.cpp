@@ -61,6 +61,21 @@ const VersionVector* Replica::reported(const Uuid& member) const {
     return found == reports_.end() ? nullptr : &found->second.second;
 }
 
+Result<std::vector<Event>> Replica::own_events_beyond(const VersionVector& vv) {
+    std::vector<Event> events;
+    Position position = log_from();
+    while (true) {
+        SYNCLINE_TRY(const std::optional<LogRecord> record, log_->read(position));
+        if (!record) return events;
+        position = record->next;
+        if (static_cast<RecordKind>(record->kind) != RecordKind::event) continue;
+        SYNCLINE_TRY(const Dot dot, peek_dot(record->payload));
+        if (dot.actor.node != options_.identity.node_id || vv.covers(dot)) continue;
+        SYNCLINE_TRY(Event event, decode_event(record->payload));
+        events.push_back(std::move(event));
+    }
+}
+
 // --- When the record has changed
 
 void Replica::count_members() {
@@ -68,7 +83,7 @@ void Replica::count_members() {
     const Uuid& self = options_.identity.node;
     const Standing standing = membership_->standing();
     std::vector<Uuid> others;
-    for (const Member& member : membership_->record().members) {
+    for (const ClusterMember& member : membership_->record().members) {
         if (member.uuid != self) others.push_back(member.uuid);
     }
     const bool member = standing != Standing::applicant && standing != Standing::former;
@@ -99,18 +114,19 @@ void Replica::follow_membership() {
 
 // --- Changes
 
-std::vector<Member> Replica::founders() const {
-    std::vector<Member> founders;
-    founders.push_back(Member{options_.identity.node, options_.identity.name,
-                              primary_backup_->options().client_address, MemberState::active});
+std::vector<ClusterMember> Replica::founders() const {
+    std::vector<ClusterMember> founders;
+    founders.push_back(ClusterMember{options_.identity.node, options_.identity.name,
+                                     primary_backup_->options().client_address,
+                                     MemberState::active});
     for (const auto& [id, link] : links_) {
         if (link->ready()) founders.push_back(link->as_member());
     }
     return founders;
 }
 
-std::vector<Member> Replica::applicants() const {
-    std::vector<Member> applicants;
+std::vector<ClusterMember> Replica::applicants() const {
+    std::vector<ClusterMember> applicants;
     if (!membership_->on()) return applicants;
     for (const auto& [id, link] : links_) {
         const MembershipRecord& record = membership_->record();
@@ -161,7 +177,7 @@ void Replica::drive_membership() {
 /// What this replica does without being asked.
 std::optional<MembershipStep> Replica::own_step() const {
     using Standing = Membership::Standing;
-    const Member* const self = membership_->record().find(options_.identity.node);
+    const ClusterMember* const self = membership_->record().find(options_.identity.node);
     switch (membership_->standing()) {
         case Standing::joining:
             if (!has_what_others_had()) break;
@@ -186,7 +202,7 @@ std::optional<MembershipStep> Replica::own_step() const {
 /// among it, and stays so: what this replica has counts.
 bool Replica::has_what_others_had() const {
     bool any = false;
-    for (const Member& member : membership_->record().members) {
+    for (const ClusterMember& member : membership_->record().members) {
         const auto report = reports_.find(member.uuid);
         if (member.state != MemberState::active || report == reports_.end()) continue;
         if (!durable_vv_.covers(report->second.first)) return false;
@@ -199,8 +215,8 @@ bool Replica::has_what_others_had() const {
 bool Replica::others_have_all() const {
     const VersionVector own = durable_vv_.of_node(options_.identity.node_id);
     if (durable_vv_ != group_->vv()) return false;
-    const std::vector<Member>& members = membership_->record().members;
-    return std::all_of(members.begin(), members.end(), [&](const Member& member) {
+    const std::vector<ClusterMember>& members = membership_->record().members;
+    return std::all_of(members.begin(), members.end(), [&](const ClusterMember& member) {
         const VersionVector* const theirs = reported(member.uuid);
         return theirs != nullptr && theirs->covers(own);
     });
@@ -213,14 +229,15 @@ std::optional<MembershipStep> Replica::retirement() const {
         if (former.final_vv) continue;
         const std::uint32_t node_id = node_id_of(former.uuid);
         const VersionVector final_vv = durable_vv_.of_node(node_id);
-        const std::vector<Member>& members = membership_->record().members;
-        const bool agreed = std::all_of(members.begin(), members.end(), [&](const Member& member) {
-            const VersionVector* const theirs = reported(member.uuid);
-            return theirs != nullptr && theirs->of_node(node_id) == final_vv;
-        });
+        const std::vector<ClusterMember>& members = membership_->record().members;
+        const bool agreed =
+            std::all_of(members.begin(), members.end(), [&](const ClusterMember& member) {
+                const VersionVector* const theirs = reported(member.uuid);
+                return theirs != nullptr && theirs->of_node(node_id) == final_vv;
+            });
         if (!agreed || group_->vv().of_node(node_id) != final_vv) continue;
         return MembershipStep{MembershipStep::Kind::retire,
-                              Member{former.uuid, former.name, {}, MemberState::leaving},
+                              ClusterMember{former.uuid, former.name, {}, MemberState::leaving},
                               {},
                               final_vv};
     }

@@ -430,8 +430,8 @@ void Link::send_letter(const Message& message) {
     if (ready() && hello_->version >= protocol_version_membership) send(message);
 }
 
-Member Link::as_member() const {
-    return Member{peer_, hello_->name, hello_->client_address, MemberState::active};
+ClusterMember Link::as_member() const {
+    return ClusterMember{peer_, hello_->name, hello_->client_address, MemberState::active};
 }
 
 /// Repeated as long as the peer shows an older one, and not with each of its messages.

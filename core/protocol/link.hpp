@@ -43,7 +43,7 @@ public:
     /// What this replica's acceptor or proposer has to say.
     void send_letter(const Message& message);
     /// The peer as it describes itself. Precondition: ready().
-    [[nodiscard]] Member as_member() const;
+    [[nodiscard]] ClusterMember as_member() const;
     /// Asks the peer for its vote.
     void request_vote(const Term& wanted);
     /// The peer is in the own term, and both are members: events may go both ways.

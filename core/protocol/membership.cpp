@@ -98,7 +98,7 @@ Result<std::optional<Membership::Stored>> Membership::decode(BytesView bytes) co
 
 Membership::Standing Membership::standing() const {
     if (!on()) return Standing::open;
-    const Member* const self = record().find(identity_.node);
+    const ClusterMember* const self = record().find(identity_.node);
     if (self == nullptr) {
         const bool was = stored_.was_member || record().find_former(identity_.node) != nullptr;
         return was ? Standing::former : Standing::applicant;
@@ -245,11 +245,7 @@ Result<Accepted> Membership::on_accept(const Accept& request, const std::vector<
 
 Result<void> Membership::propose(MembershipStep step, std::uint64_t epoch, Asker asker,
                                  std::uint64_t now_ms) {
-    if (epoch != this->epoch()) {
-        return Error{Code::conflict, "the record is of epoch " + std::to_string(this->epoch()) +
-                                         ", and not of " + std::to_string(epoch) +
-                                         " any more: look at it, and plan again"};
-    }
+    SYNCLINE_CHECK(check_epoch(epoch));
     if (change_) {
         return Error{Code::unavailable, "a change is under way: " + describe_change()};
     }
@@ -258,6 +254,13 @@ Result<void> Membership::propose(MembershipStep step, std::uint64_t epoch, Asker
     change_ =
         Change{std::move(step), asker, record(), std::nullopt, false, now_ms + change_ms_max, 0};
     return begin_round(now_ms);
+}
+
+Result<void> Membership::check_epoch(std::uint64_t epoch) const {
+    if (epoch == this->epoch()) return {};
+    return Error{Code::conflict, "the record is of epoch " + std::to_string(this->epoch()) +
+                                     ", and not of " + std::to_string(epoch) +
+                                     ": look at it, and plan again"};
 }
 
 Result<void> Membership::begin_round(std::uint64_t now_ms) {

@@ -72,6 +72,8 @@ public:
     Result<Accepted> on_accept(const Accept& request, const std::vector<Uuid>& met);
 
     // Proposer: one change at a time.
+    /// Error conflict: the record is of another epoch, and a plan for it makes no sense any more.
+    [[nodiscard]] Result<void> check_epoch(std::uint64_t epoch) const;
     /// Who wants a change: somebody who asks for the outcome, or this replica by itself.
     enum class Asker : std::uint8_t { somebody, self };
     /// Begins to change the record of `epoch`. Letters come out of take_letters().
@@ -84,6 +86,8 @@ public:
     /// Repeats what was lost, begins again after a refusal, gives up after a time.
     Result<void> tick(std::uint64_t now_ms);
     [[nodiscard]] bool changing() const { return change_.has_value(); }
+    /// Somebody waits for a change that is under way.
+    [[nodiscard]] bool deciding() const { return change_ && change_->asker == Asker::somebody; }
     /// "evict c: 1 of 3 replicas". Precondition: changing().
     [[nodiscard]] std::string describe_change() const;
     /// Why the last change that somebody asked for failed; empty: it did not.

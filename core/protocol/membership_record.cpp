@@ -18,31 +18,32 @@ Error refusal(std::string sentence) {
     return Error{Code::invalid_argument, std::move(sentence)};
 }
 
-Error no_member(const Member& subject) {
+Error no_member(const ClusterMember& subject) {
     return refusal(shown(subject.name, subject.uuid) + " is no member");
 }
 
 std::size_t active_count(const MembershipRecord& record) {
-    return static_cast<std::size_t>(
-        std::count_if(record.members.begin(), record.members.end(),
-                      [](const Member& member) { return member.state == MemberState::active; }));
+    return static_cast<std::size_t>(std::count_if(
+        record.members.begin(), record.members.end(),
+        [](const ClusterMember& member) { return member.state == MemberState::active; }));
 }
 
-Member* member_of(MembershipRecord& record, const Uuid& uuid) {
-    const auto found = std::find_if(record.members.begin(), record.members.end(),
-                                    [&](const Member& member) { return member.uuid == uuid; });
+ClusterMember* member_of(MembershipRecord& record, const Uuid& uuid) {
+    const auto found =
+        std::find_if(record.members.begin(), record.members.end(),
+                     [&](const ClusterMember& member) { return member.uuid == uuid; });
     return found == record.members.end() ? nullptr : &*found;
 }
 
 /// In the order of uuids.
-void insert(MembershipRecord& record, Member member) {
-    const auto place =
-        std::lower_bound(record.members.begin(), record.members.end(), member,
-                         [](const Member& a, const Member& b) { return a.uuid < b.uuid; });
+void insert(MembershipRecord& record, ClusterMember member) {
+    const auto place = std::lower_bound(
+        record.members.begin(), record.members.end(), member,
+        [](const ClusterMember& a, const ClusterMember& b) { return a.uuid < b.uuid; });
     record.members.insert(place, std::move(member));
 }
 
-Result<void> check_newcomer(const MembershipRecord& record, const Member& subject) {
+Result<void> check_newcomer(const MembershipRecord& record, const ClusterMember& subject) {
     if (record.find(subject.uuid) != nullptr) {
         return refusal(shown(subject.name, subject.uuid) + " is a member already");
     }
@@ -58,9 +59,9 @@ Result<void> check_newcomer(const MembershipRecord& record, const Member& subjec
     return {};
 }
 
-Result<void> found(MembershipRecord& record, const std::vector<Member>& founders) {
+Result<void> found(MembershipRecord& record, const std::vector<ClusterMember>& founders) {
     if (record.epoch > 0) return refusal("the cluster has a membership record already");
-    for (Member founder : founders) {
+    for (ClusterMember founder : founders) {
         SYNCLINE_CHECK(check_newcomer(record, founder));
         founder.state = MemberState::active;
         insert(record, std::move(founder));
@@ -68,15 +69,15 @@ Result<void> found(MembershipRecord& record, const std::vector<Member>& founders
     return record.members.empty() ? refusal("a cluster has at least one member") : Result<void>();
 }
 
-Result<void> join(MembershipRecord& record, Member subject) {
+Result<void> join(MembershipRecord& record, ClusterMember subject) {
     SYNCLINE_CHECK(check_newcomer(record, subject));
     subject.state = MemberState::joining;
     insert(record, std::move(subject));
     return {};
 }
 
-Result<void> activate(MembershipRecord& record, const Member& subject) {
-    Member* const member = member_of(record, subject.uuid);
+Result<void> activate(MembershipRecord& record, const ClusterMember& subject) {
+    ClusterMember* const member = member_of(record, subject.uuid);
     if (member == nullptr || member->state != MemberState::joining) {
         return refusal(shown(subject.name, subject.uuid) + " is not joining");
     }
@@ -84,8 +85,8 @@ Result<void> activate(MembershipRecord& record, const Member& subject) {
     return {};
 }
 
-Result<void> drain(MembershipRecord& record, const Member& subject) {
-    Member* const member = member_of(record, subject.uuid);
+Result<void> drain(MembershipRecord& record, const ClusterMember& subject) {
+    ClusterMember* const member = member_of(record, subject.uuid);
     if (member == nullptr) return no_member(subject);
     if (member->state == MemberState::leaving) {
         return refusal(shown(member->name, member->uuid) + " is leaving already");
@@ -99,15 +100,16 @@ Result<void> drain(MembershipRecord& record, const Member& subject) {
 
 void remove(MembershipRecord& record, const Uuid& uuid, bool evicted,
             std::optional<VersionVector> final_vv) {
-    const auto gone = std::find_if(record.members.begin(), record.members.end(),
-                                   [&](const Member& member) { return member.uuid == uuid; });
+    const auto gone =
+        std::find_if(record.members.begin(), record.members.end(),
+                     [&](const ClusterMember& member) { return member.uuid == uuid; });
     SYNCLINE_ASSERT(gone != record.members.end());
     record.formers.push_back(FormerMember{uuid, gone->name, evicted, std::move(final_vv)});
     record.members.erase(gone);
 }
 
-Result<void> evict(MembershipRecord& record, const Member& subject) {
-    const Member* const member = record.find(subject.uuid);
+Result<void> evict(MembershipRecord& record, const ClusterMember& subject) {
+    const ClusterMember* const member = record.find(subject.uuid);
     if (member == nullptr) return no_member(subject);
     if (member->state == MemberState::active && active_count(record) == 1) {
         return refusal(shown(member->name, member->uuid) + " is the only member that takes writes");
@@ -119,7 +121,7 @@ Result<void> evict(MembershipRecord& record, const Member& subject) {
 Result<void> retire(MembershipRecord& record, const MembershipStep& step) {
     const Uuid& uuid = step.subject.uuid;
     if (!step.final_vv) return refusal("nobody retires without its last transactions");
-    if (const Member* const member = record.find(uuid)) {
+    if (const ClusterMember* const member = record.find(uuid)) {
         if (member->state != MemberState::leaving) {
             return refusal(shown(member->name, uuid) + " is not leaving");
         }
@@ -148,7 +150,7 @@ Uuid unpack_uuid(Unpacker& in) {
     return {};
 }
 
-void pack(Packer& out, const Member& member) {
+void pack(Packer& out, const ClusterMember& member) {
     out.array(4);
     out.bin(to_bytes(member.uuid));
     out.bin(member.name);
@@ -156,8 +158,8 @@ void pack(Packer& out, const Member& member) {
     out.uint(static_cast<std::uint64_t>(member.state));
 }
 
-Member unpack_member(Unpacker& in) {
-    Member member;
+ClusterMember unpack_member(Unpacker& in) {
+    ClusterMember member;
     in.array_of(4);
     member.uuid = unpack_uuid(in);
     member.name = unpack_name(in);
@@ -226,16 +228,18 @@ std::string describe(const MembershipStep& step) {
     return to_string(step.kind) + " " + shown(step.subject.name, step.subject.uuid);
 }
 
-const Member* MembershipRecord::find(const Uuid& uuid) const {
-    const auto found = std::find_if(members.begin(), members.end(),
-                                    [&](const Member& member) { return member.uuid == uuid; });
+const ClusterMember* MembershipRecord::find(const Uuid& uuid) const {
+    const auto found =
+        std::find_if(members.begin(), members.end(),
+                     [&](const ClusterMember& member) { return member.uuid == uuid; });
     return found == members.end() ? nullptr : &*found;
 }
 
-const Member* MembershipRecord::find(BytesView name_or_uuid) const {
-    const auto found = std::find_if(members.begin(), members.end(), [&](const Member& member) {
-        return member.name == name_or_uuid || to_string(member.uuid) == name_or_uuid;
-    });
+const ClusterMember* MembershipRecord::find(BytesView name_or_uuid) const {
+    const auto found =
+        std::find_if(members.begin(), members.end(), [&](const ClusterMember& member) {
+            return member.name == name_or_uuid || to_string(member.uuid) == name_or_uuid;
+        });
     return found == members.end() ? nullptr : &*found;
 }
 
@@ -248,7 +252,7 @@ const FormerMember* MembershipRecord::find_former(const Uuid& uuid) const {
 
 std::vector<Uuid> MembershipRecord::voters() const {
     std::vector<Uuid> voters;
-    for (const Member& member : members) {
+    for (const ClusterMember& member : members) {
         if (member.state != MemberState::joining) voters.push_back(member.uuid);
     }
     return voters;
@@ -289,7 +293,7 @@ void pack(Packer& out, const MembershipRecord& record) {
     out.array(3);
     out.uint(record.epoch);
     out.array(record.members.size());
-    for (const Member& member : record.members) pack(out, member);
+    for (const ClusterMember& member : record.members) pack(out, member);
     out.array(record.formers.size());
     for (const FormerMember& former : record.formers) pack(out, former);
 }

@@ -18,13 +18,13 @@ enum class MemberState : std::uint8_t {
 };
 std::string to_string(MemberState state);
 
-struct Member {
+struct ClusterMember {
     Uuid uuid;
     Bytes name;     ///< for people
     Bytes address;  ///< where its clients connect; empty: not known
     MemberState state = MemberState::active;
 
-    bool operator==(const Member&) const = default;
+    bool operator==(const ClusterMember&) const = default;
 };
 
 /// A replica that was a member and never will be again: who comes back does so as another one.
@@ -42,14 +42,14 @@ struct FormerMember {
 /// Who belongs to the cluster: the value of its first CASPaxos register. The members of one epoch
 /// decide on the next.
 struct MembershipRecord {
-    std::uint64_t epoch = 0;            ///< 0: there is no record
-    std::vector<Member> members;        ///< ascending by uuid, at most limits::members_max
-    std::vector<FormerMember> formers;  ///< in the order in which they went
+    std::uint64_t epoch = 0;             ///< 0: there is no record
+    std::vector<ClusterMember> members;  ///< ascending by uuid, at most limits::members_max
+    std::vector<FormerMember> formers;   ///< in the order in which they went
 
-    [[nodiscard]] const Member* find(const Uuid& uuid) const;
+    [[nodiscard]] const ClusterMember* find(const Uuid& uuid) const;
     [[nodiscard]] const FormerMember* find_former(const Uuid& uuid) const;
     /// By name or uuid.
-    [[nodiscard]] const Member* find(BytesView name_or_uuid) const;
+    [[nodiscard]] const ClusterMember* find(BytesView name_or_uuid) const;
     /// Active and leaving ones.
     [[nodiscard]] std::vector<Uuid> voters() const;
 
@@ -67,8 +67,8 @@ struct MembershipStep {
         evict,     ///< a member is gone for good, or is to be taken for it
     };
     Kind kind = Kind::init;
-    Member subject;                         ///< whom it is about; its state does not matter
-    std::vector<Member> founders;           ///< of init
+    ClusterMember subject;                  ///< whom it is about; its state does not matter
+    std::vector<ClusterMember> founders;    ///< of init
     std::optional<VersionVector> final_vv;  ///< of retire
 };
 std::string to_string(MembershipStep::Kind kind);

@@ -115,11 +115,12 @@ struct ClientState {
     bool in_multi = false;
     bool multi_failed = false;  ///< something could not be queued: EXEC must refuse
     std::vector<Queued> queued;
-    std::size_t queued_bytes = 0;   ///< of the arguments in `queued`
-    std::optional<Sliced> sliced;   ///< under way; nothing else of this client runs meanwhile
-    bool awaits_promotion = false;  ///< that it asked for; nothing else of it runs meanwhile
-    bool parked = false;            ///< its reply comes later, see Dispatcher::complete()
-    std::optional<Wait> wait;       ///< while it is parked for other replicas' sake
+    std::size_t queued_bytes = 0;  ///< of the arguments in `queued`
+    std::optional<Sliced> sliced;  ///< under way; nothing else of this client runs meanwhile
+    /// Of the replicas, on a promotion or a change of members; nothing else of it runs meanwhile.
+    bool awaits_decision = false;
+    bool parked = false;       ///< its reply comes later, see Dispatcher::complete()
+    std::optional<Wait> wait;  ///< while it is parked for other replicas' sake
     std::optional<CausalDemand> demand;
     Dot written;                     ///< its last transaction that wrote; counter 0: none
     std::uint64_t owed = 0;          ///< replies that are not out yet

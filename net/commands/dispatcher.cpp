@@ -113,10 +113,11 @@ void Dispatcher::resume(ClientState& client, std::uint64_t budget_ms) {
     }
 }
 
-void Dispatcher::resume_promotion(ClientState& client) {
+void Dispatcher::resume_decision(ClientState& client) {
     const Replica* const replica = host_.replica();
-    if (replica == nullptr || replica->primary_backup().standing()) return;
-    run_now(client, client.last_command, {Bytes("crdt.promote")});
+    if (replica == nullptr) return;
+    if (replica->primary_backup().standing() || replica->membership().deciding()) return;
+    run_now(client, client.last_command, {client.last_command.full_name()});
 }
 
 void Dispatcher::run_now(ClientState& client, const CommandName& name, const Arguments& arguments) {

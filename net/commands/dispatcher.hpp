@@ -16,8 +16,8 @@ public:
     void run(ClientState& client, Arguments arguments);
     /// Goes on with a sliced command for at most about `budget_ms`.
     void resume(ClientState& client, std::uint64_t budget_ms);
-    /// Replies to a client that waits for a promotion, if that is over.
-    void resume_promotion(ClientState& client);
+    /// Replies to a client that waits for a promotion or a change of members, if that is over.
+    void resume_decision(ClientState& client);
     /// Looks whether a client's wait for other replicas is over; then it is replied to, or its
     /// request runs. Precondition: it waits, and there is a replica.
     bool resume_wait(ClientState& client);

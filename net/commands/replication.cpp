@@ -87,7 +87,7 @@ void reply_master(CommandContext& context, const std::vector<Backup>& backups,
 /// The promotion that this client asked for is over, or still under way: then nothing is replied.
 Result<void> reply_promoted(CommandContext& context, const Replica& replica) {
     const PrimaryBackup& mode = replica.primary_backup();
-    context.client.awaits_promotion = mode.standing();
+    context.client.awaits_decision = mode.standing();
     if (mode.standing()) return {};
     if (mode.role() == PrimaryBackup::Role::primary) {
         context.reply.simple("OK");
@@ -99,7 +99,7 @@ Result<void> reply_promoted(CommandContext& context, const Replica& replica) {
 
 Result<void> promote_command(CommandContext& context) {
     Replica& replica = *context.host.replica();
-    if (context.client.awaits_promotion) return reply_promoted(context, replica);
+    if (context.client.awaits_decision) return reply_promoted(context, replica);
     const bool force = context.count() == 2 && equal_nocase(context.argument(1), "force");
     if (context.count() > 2 || (context.count() == 2 && !force)) {
         context.reply.error(error_text::syntax);
@@ -247,6 +247,7 @@ void replication_section(const CommandContext& context, InfoLines& lines) {
     lines.add("master_replid", context.host.figures().node);
     lines.add("master_repl_offset", replica == nullptr ? 0 : replica->log().durable());
     lines.add("read_freshness_ms", read_freshness_ms(context.host.replication()));
+    if (replica != nullptr) membership_lines(*replica, lines);
     if (!on) return;
     const PrimaryBackup& mode = replica->primary_backup();
     const PrimaryBackup::Member* const primary = mode.primary();

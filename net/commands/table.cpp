@@ -32,6 +32,7 @@ constexpr Family families[] = {
     backup_commands,
     scrub_commands,
     wait_commands,
+    membership_commands,
 };
 
 /// Longer names than any command has are not looked up.

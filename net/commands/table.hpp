@@ -34,6 +34,7 @@ std::span<const Command> bounded_counter_commands();
 std::span<const Command> backup_commands();
 std::span<const Command> scrub_commands();
 std::span<const Command> wait_commands();
+std::span<const Command> membership_commands();
 
 /// Lines "name:value" of INFO.
 class InfoLines {
@@ -51,6 +52,7 @@ private:
     std::string text_;
 };
 void replication_section(const CommandContext& context, InfoLines& lines);
+void membership_lines(const Replica& replica, InfoLines& lines);
 
 /// Handlers that stand in another file than their row.
 Result<void> info_command(CommandContext& context);

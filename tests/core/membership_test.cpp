@@ -17,8 +17,8 @@ using Standing = Membership::Standing;
 
 // --- The record
 
-Member member(std::uint8_t number, MemberState state = MemberState::active) {
-    Member member;
+ClusterMember member(std::uint8_t number, MemberState state = MemberState::active) {
+    ClusterMember member;
     member.uuid.bytes[0] = number;
     member.name = "n" + std::to_string(number);
     member.state = state;
@@ -124,8 +124,8 @@ public:
         pump();
     }
 
-    [[nodiscard]] Member self(std::size_t index) {
-        return Member{
+    [[nodiscard]] ClusterMember self(std::size_t index) {
+        return ClusterMember{
             at(index)->identity().node, at(index)->identity().name, {}, MemberState::active};
     }
     Result<void> change(std::size_t by, Kind kind, std::size_t subject) {
@@ -386,7 +386,8 @@ BOOST_AUTO_TEST_CASE(what_a_lost_proposer_left_is_finished) {
     must(cluster.change(1, Kind::evict, 0));
     cluster.pump(8000);
     BOOST_TEST(cluster.at(1)->membership().failure().find("plan again") != Bytes::npos);
-    const Member* const leaving = cluster.at(1)->membership().record().find(cluster.self(4).uuid);
+    const ClusterMember* const leaving =
+        cluster.at(1)->membership().record().find(cluster.self(4).uuid);
     BOOST_REQUIRE(leaving != nullptr);
     BOOST_TEST((leaving->state == MemberState::leaving));
     BOOST_TEST(cluster.at(1)->membership().record().find(cluster.self(0).uuid) != nullptr);

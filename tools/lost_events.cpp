@@ -1,0 +1,119 @@
+#include "tools/lost_events.hpp"
+
+#include <nlohmann/json.hpp>
+#include <system_error>
+
+#include "core/engine/data_directory.hpp"
+#include "core/engine/event_text.hpp"
+
+namespace syncline {
+namespace {
+
+using Json = nlohmann::ordered_json;
+namespace fs = std::filesystem;
+
+/// Bytes that are no text get the suffix _hex: JSON has no other strings.
+void put(Json& json, const std::string& name, const Bytes& bytes) {
+    Json text = bytes;
+    try {  // the library reports by exceptions; none leaves this function
+        (void)text.dump();
+        json[name] = std::move(text);
+    } catch (const Json::type_error&) {
+        json[name + "_hex"] = to_hex(bytes);
+    }
+}
+
+Json json_of(const TextOp& op) {
+    Json json;
+    if (const auto* const insertion = std::get_if<TextInsertion>(&op)) {
+        json["insert"] = insertion->text;
+        json["first"] = to_string(insertion->first);
+        if (insertion->parent) {
+            json["parent"] = to_string(*insertion->parent);
+            json["side"] = insertion->side == Side::left ? "left" : "right";
+        }
+    } else {
+        json["erase"] = Json::array();
+        for (const ElementRange& range : std::get<TextErasure>(op).ranges) {
+            json["erase"].push_back({{"first", to_string(range.first)}, {"count", range.count}});
+        }
+    }
+    return json;
+}
+
+Json json_of(const Op& op) {
+    Json json;
+    if (const auto* const cell = std::get_if<CellOp>(&op)) {
+        const bool counts = !cell->delta.counter.empty();
+        json["operation"] = cell->delta.value         ? "write"
+                            : cell->delta.writes_dots ? "remove"
+                                                      : "add";
+        json["type"] = cell_type_name(cell->type);
+        put(json, "key", cell->key);
+        if (cell->field) put(json, "field", *cell->field);
+        if (cell->delta.value) put(json, "value", *cell->delta.value);
+        // What this replica had added in all, up to this event; an amount alone is not recorded.
+        if (counts && !cell->delta.value && !cell->delta.writes_dots) {
+            const Amount& sum = cell->delta.counter.front().second.sum;
+            json["sum"] = static_cast<std::int64_t>(sum.integer);
+            if (!sum.decimal.is_zero()) json["sum_decimal"] = sum.decimal.text();
+        }
+    } else if (const auto* const clear = std::get_if<ClearKey>(&op)) {
+        json["operation"] = "clear";
+        put(json, "key", clear->key);
+    } else if (const auto* const edit = std::get_if<TextEdit>(&op)) {
+        json["operation"] = "edit";
+        json["type"] = cell_type_name(CellType::text);
+        put(json, "key", edit->key);
+        json["generation"] = to_string(edit->generation);
+        json["edits"] = Json::array();
+        for (const TextOp& change : edit->edits) json["edits"].push_back(json_of(change));
+    } else {
+        json["operation"] = "clear_buckets";
+        json["first"] = std::get<ClearBuckets>(op).first;
+        json["last"] = std::get<ClearBuckets>(op).last;
+    }
+    return json;
+}
+
+fs::path aside_path(const fs::path& data, const std::string& word) {
+    std::error_code ignored;  // a name that cannot be looked at is not free
+    for (unsigned number = 1;; ++number) {
+        fs::path path = data;
+        path += word + std::to_string(number);
+        if (!fs::exists(path, ignored) && !ignored) return path;
+    }
+}
+
+}  // namespace
+
+Bytes event_lines(const std::vector<Event>& events) {
+    Bytes lines;
+    for (const Event& event : events) {
+        Json json;
+        json["event"] = to_string(event.dot);
+        json["time_ms"] = event.hlc.ms();
+        json["operations"] = Json::array();
+        for (const Op& op : event.ops) json["operations"].push_back(json_of(op));
+        lines += json.dump() + "\n";
+    }
+    return lines;
+}
+
+Result<std::string> begin_anew(const fs::path& directory, const std::string& word,
+                               const Identity& identity) {
+    const fs::path aside = aside_path(directory, word);
+    std::error_code error;
+    fs::rename(directory, aside, error);
+    if (error) {
+        return Error{Code::io, "cannot move '" + directory.string() + "' to '" + aside.string() +
+                                   "': " + error.message()};
+    }
+    SystemRandom random;
+    SYNCLINE_TRY(DataDirectory fresh, DataDirectory::open(directory.string(), random));
+    SYNCLINE_CHECK(fresh.rename(identity.name));
+    SYNCLINE_CHECK(fresh.join_cluster(identity.cluster));
+    return aside.string();
+}
+
+}  // namespace syncline
