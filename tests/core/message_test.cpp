@@ -28,6 +28,27 @@ Term some_term() {
     return Term{TermId{3, some_uuid(5)}, some_vv()};
 }
 
+caspaxos::Ballot some_ballot() {
+    return caspaxos::Ballot{9, some_uuid(6), 0x1122334455667788};
+}
+
+MembershipRecord some_record() {
+    MembershipRecord record;
+    record.epoch = 4;
+    record.members = {{some_uuid(1), "ann", "127.0.0.1:7379", MemberState::active},
+                      {some_uuid(2), "bob", "", MemberState::joining}};
+    record.formers = {{some_uuid(3), "cat", true, std::nullopt},
+                      {some_uuid(4), "dan", false, some_vv()}};
+    return record;
+}
+
+MembershipRecord next_record() {
+    MembershipStep step;
+    step.kind = MembershipStep::Kind::activate;
+    step.subject = some_record().members[1];
+    return apply_step(some_record(), step).value();
+}
+
 /// One message of each type, with every member set.
 std::vector<Message> samples() {
     const Hlc hlc = Hlc::at_ms(1'700'000'000'000);
@@ -54,7 +75,8 @@ std::vector<Message> samples() {
               policies,
               true,
               1000,
-              120000},
+              120000,
+              4},
         Pull{3, 99, 4096},
         LogBatch{some_term().id, 3, 4096, 5000, {{1, "event bytes"}, {2, "barrier bytes"}}},
         Ack{TermId{}, 3, 5000, some_vv(), true, some_vv(), root.sum, root.count, hlc},
@@ -83,6 +105,13 @@ std::vector<Message> samples() {
         CopyNext{99, 8},
         CopyPiece{99, 7, true, {"block", "another"}},
         CopyEnd{99, "manifest"},
+        Ack{TermId{}, 3, 5000, some_vv(), true, some_vv(), root.sum, root.count, hlc, 4},
+        MembershipNotice{some_record()},
+        Prepare{some_ballot(), 4},
+        Promise{some_ballot(), true, 4, some_ballot(), some_ballot(), "record"},
+        Promise{some_ballot(), false, 4, some_ballot(), {}, {}},
+        Accept{some_ballot(), some_record(), next_record()},
+        Accepted{some_ballot(), false, 4, some_ballot(), "a replica was left out"},
     };
 }
 
@@ -142,31 +171,46 @@ BOOST_AUTO_TEST_CASE(unknown_types_and_versions_are_refused_by_name) {
     const Result<Message> older = decode_message(16, encode_message(hello));
     BOOST_TEST((older.error().code == Code::version));
     BOOST_TEST(older.error().message ==
-               "the peer speaks protocol version 4 to 5, this build speaks 6");
+               "the peer speaks protocol version 4 to 5, this build speaks 6 to 7");
     // Whose fields are other ones, too: version 5 had the cluster in second place.
     const Bytes before =
         "\x92\x05\xc4\x02"
         "ab";
     BOOST_TEST((decode_message(16, before).error().code == Code::version));
     BOOST_TEST((decode_message(16, "\x92\x05\x05").error().code == Code::version));
-    hello.version = 8;
-    hello.version_oldest = 7;
+    hello.version = 9;
+    hello.version_oldest = 8;
     BOOST_TEST((decode_message(16, encode_message(hello)).error().code == Code::version));
 }
 
 /// What a later version appends to HELLO is passed over if it speaks ours as well.
 BOOST_AUTO_TEST_CASE(hello_of_a_later_version_is_understood) {
     Hello hello = std::get<Hello>(samples()[0]);
-    hello.version = 7;
+    hello.version = protocol_version + 1;
     Bytes bytes = encode_message(hello);
-    BOOST_REQUIRE((bytes[0] == '\xdc' && bytes[1] == 0 && bytes[2] == 22));
-    bytes[2] = 24;
+    BOOST_REQUIRE((bytes[0] == '\xdc' && bytes[1] == 0 && bytes[2] == 23));
+    bytes[2] = 25;
     Packer later(bytes);
     later.uint(1);
     later.array(2);
     later.bin("more");
     later.nil();
     BOOST_TEST((decode_message(16, bytes).value() == Message(hello)));
+}
+
+/// Version 6 knew no membership: its HELLO ended one field earlier, and what is said to it without
+/// a record has the same bytes as then.
+BOOST_AUTO_TEST_CASE(version_6_is_understood_and_answered) {
+    Hello hello = std::get<Hello>(samples()[0]);
+    hello.version = 6;
+    hello.epoch = 0;
+    Bytes bytes = encode_message(hello);
+    BOOST_REQUIRE((bytes[2] == 23 && bytes.back() == 0));
+    bytes[2] = 22;
+    bytes.pop_back();
+    BOOST_TEST((decode_message(16, bytes).value() == Message(hello)));
+    BOOST_TEST(to_hex(encode_message(samples()[3])).substr(0, 8) == "9b00c400");
+    BOOST_TEST(std::get<Ack>(decode_message(19, encode_message(samples()[3])).value()).epoch == 0U);
 }
 
 /// Bytes of version 6 on the wire: a change here is a change of the protocol.
