@@ -423,13 +423,13 @@ private:
     Result<void> open_membership(Disk& disk);
     Result<void> learn(const MembershipRecord& record);
     Result<void> receive_membership(const Uuid& peer, const Message& message);
+    [[nodiscard]] std::uint64_t reported_epoch() const;
     void note_report(const Uuid& peer, std::uint64_t epoch, const VersionVector& durable);
     void follow_membership();
     void count_members();
     void drive_membership();
     [[nodiscard]] std::optional<MembershipStep> own_step() const;
     [[nodiscard]] bool has_what_others_had() const;
-    [[nodiscard]] bool others_have_all() const;
     [[nodiscard]] std::optional<MembershipStep> retirement() const;
 
     // Keys that end: core/engine/replica_expiry.cpp
@@ -508,6 +508,7 @@ private:
     Actor actor_;
     std::unique_ptr<PrimaryBackup> primary_backup_;
     std::unique_ptr<Membership> membership_;
+    VersionVector epoch_vv_;  ///< all that was here when the epoch began
     /// What each member said in this epoch: first, and last.
     std::map<Uuid, std::pair<VersionVector, VersionVector>> reports_;
     std::uint64_t own_step_ms_ = 0;  // steady; when the next step may be taken by itself

@@ -45,6 +45,12 @@ Result<void> Replica::receive_membership(const Uuid& peer, const Message& messag
     return {};
 }
 
+/// Reports of what is durable count for the epoch when all that was here at its beginning is among
+/// it: the others conclude that nothing more of an evicted replica is here.
+std::uint64_t Replica::reported_epoch() const {
+    return durable_vv_.covers(epoch_vv_) ? membership_->epoch() : 0;
+}
+
 /// Only what was said under the record that this replica knows: a peer that does not know of an
 /// eviction may still get what the others will never have.
 void Replica::note_report(const Uuid& peer, std::uint64_t epoch, const VersionVector& durable) {
@@ -98,6 +104,7 @@ void Replica::count_members() {
 void Replica::follow_membership() {
     if (membership_->take_changed()) {
         reports_.clear();
+        epoch_vv_ = group_->vv();
         count_members();
         serving_.clear();
         session_wanted_.reset();
@@ -182,16 +189,11 @@ std::optional<MembershipStep> Replica::own_step() const {
         case Standing::joining:
             if (!has_what_others_had()) break;
             return MembershipStep{MembershipStep::Kind::activate, *self, {}, std::nullopt};
-        case Standing::leaving:
-            if (!others_have_all()) break;
-            return MembershipStep{MembershipStep::Kind::retire,
-                                  *self,
-                                  {},
-                                  durable_vv_.of_node(options_.identity.node_id)};
         case Standing::active:
             return retirement();
         case Standing::open:
         case Standing::applicant:
+        case Standing::leaving:  // the others say when it has left: then they know of it
         case Standing::former:
             break;
     }
@@ -211,35 +213,33 @@ bool Replica::has_what_others_had() const {
     return any && group_->damaged().empty() && !pulling_;
 }
 
-/// Of this replica's own transactions, which are no more.
-bool Replica::others_have_all() const {
-    const VersionVector own = durable_vv_.of_node(options_.identity.node_id);
-    if (durable_vv_ != group_->vv()) return false;
-    const std::vector<ClusterMember>& members = membership_->record().members;
-    return std::all_of(members.begin(), members.end(), [&](const ClusterMember& member) {
-        const VersionVector* const theirs = reported(member.uuid);
-        return theirs != nullptr && theirs->covers(own);
-    });
-}
-
-/// Of an evicted replica, when all members have the same of it: nothing more can come, because none
-/// of them takes anything from it. The first active one that is connected to all says so.
+/// Of one that leaves, or was evicted, when all members have said that they have the same of it.
+/// Nothing more can come then: who leaves writes nothing any more, and from who was evicted nobody
+/// takes anything.
 std::optional<MembershipStep> Replica::retirement() const {
-    for (const FormerMember& former : membership_->record().formers) {
-        if (former.final_vv) continue;
-        const std::uint32_t node_id = node_id_of(former.uuid);
-        const VersionVector final_vv = durable_vv_.of_node(node_id);
-        const std::vector<ClusterMember>& members = membership_->record().members;
-        const bool agreed =
-            std::all_of(members.begin(), members.end(), [&](const ClusterMember& member) {
-                const VersionVector* const theirs = reported(member.uuid);
-                return theirs != nullptr && theirs->of_node(node_id) == final_vv;
-            });
-        if (!agreed || group_->vv().of_node(node_id) != final_vv) continue;
+    const MembershipRecord& record = membership_->record();
+    const auto agreed = [&](const Uuid& uuid) {
+        const std::uint32_t node_id = node_id_of(uuid);
+        const VersionVector mine = durable_vv_.of_node(node_id);
+        return group_->vv().of_node(node_id) == mine &&
+               std::all_of(record.members.begin(), record.members.end(),
+                           [&](const ClusterMember& member) {
+                               const VersionVector* const theirs = reported(member.uuid);
+                               return theirs != nullptr && theirs->of_node(node_id) == mine;
+                           });
+    };
+    const auto step_for = [&](const Uuid& uuid, const Bytes& name) {
         return MembershipStep{MembershipStep::Kind::retire,
-                              ClusterMember{former.uuid, former.name, {}, MemberState::leaving},
+                              ClusterMember{uuid, name, {}, MemberState::leaving},
                               {},
-                              final_vv};
+                              durable_vv_.of_node(node_id_of(uuid))};
+    };
+    for (const ClusterMember& member : record.members) {
+        if (member.state != MemberState::leaving || !agreed(member.uuid)) continue;
+        return step_for(member.uuid, member.name);
+    }
+    for (const FormerMember& former : record.formers) {
+        if (!former.final_vv && agreed(former.uuid)) return step_for(former.uuid, former.name);
     }
     return std::nullopt;
 }

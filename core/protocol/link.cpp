@@ -78,7 +78,7 @@ void Link::send_ack() {
     ack.root = group.leaf_sums().root().sum;
     ack.rows = group.leaf_sums().root().count;
     ack.hlc = replica_.group_->clock().last();
-    ack.epoch = replica_.membership_->epoch();
+    ack.epoch = replica_.reported_epoch();
     ack_ms_ = replica_.env_.clock.steady_ms();
     send(ack);
 }

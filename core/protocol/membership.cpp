@@ -17,9 +17,10 @@ const char* const membership_file_name = "membership";
 constexpr std::uint64_t resend_ms = 200;
 /// A change that is not decided by then is given up. It may be decided all the same, later.
 constexpr std::uint64_t change_ms_max = 5000;
-/// Whoever was refused waits up to so long: two that propose at once must not refuse each other
-/// again and again.
-constexpr std::uint64_t fall_back_ms = 300;
+/// Whoever was refused waits up to so long, and twice as long each time: two that propose at once
+/// must not refuse each other again and again.
+constexpr std::uint64_t fall_back_ms = 200;
+constexpr unsigned fall_backs_doubled_max = 3;
 
 }  // namespace
 
@@ -252,7 +253,7 @@ Result<void> Membership::propose(MembershipStep step, std::uint64_t epoch, Asker
     SYNCLINE_CHECK(apply_step(record(), step));
     if (asker == Asker::somebody) failure_.clear();
     change_ =
-        Change{std::move(step), asker, record(), std::nullopt, false, now_ms + change_ms_max, 0};
+        Change{std::move(step), asker, record(), std::nullopt, false, 0, now_ms + change_ms_max, 0};
     return begin_round(now_ms);
 }
 
@@ -360,7 +361,8 @@ Result<void> Membership::on_accepted(const Uuid& from, const Accepted& accepted,
 void Membership::fall_back(std::uint64_t promised_number, std::uint64_t now_ms) {
     last_number_ = std::max(last_number_, promised_number);
     change_->round.reset();
-    change_->again_ms = now_ms + 1 + random_.next() % fall_back_ms;
+    const unsigned doubled = std::min(change_->refusals++, fall_backs_doubled_max);
+    change_->again_ms = now_ms + 1 + random_.below(fall_back_ms << doubled);
 }
 
 void Membership::give_up(std::string why) {

@@ -110,6 +110,7 @@ private:
         MembershipRecord base;
         std::optional<caspaxos::Round> round;  ///< nothing: waits until `again_ms`
         bool finishes = false;                 ///< another's
+        unsigned refusals = 0;
         std::uint64_t deadline_ms = 0;
         std::uint64_t again_ms = 0;
     };

@@ -111,6 +111,8 @@ Coverage& Coverage::operator+=(const Coverage& other) {
     suffixes += other.suffixes;
     suffixes_merged += other.suffixes_merged;
     machines_lost += other.machines_lost;
+    membership_seeds += other.membership_seeds;
+    memberships += other.memberships;
     virtual_time += other.virtual_time;
     convergence_max = std::max(convergence_max, other.convergence_max);
     for (std::size_t i = 0; i < faults_count; ++i) faults[i] += other.faults[i];
@@ -141,6 +143,10 @@ std::string to_text(const Coverage& c, double wall_seconds) {
                  wide(c.state_checks), wide(c.cells_checked),
                  static_cast<double>(c.convergence_max) / second);
     text += terms_lines(c);
+    if (c.membership_seeds > 0) {
+        text += line("membership: %llu seeds, records %llu\n", wide(c.membership_seeds),
+                     wide(c.memberships));
+    }
     text += line("%llu seeds in %.1f s: %.0f a minute, %.0f events/s, %.0f times real time\n",
                  wide(c.seeds), wall_seconds, static_cast<double>(c.seeds) * 60 / wall,
                  static_cast<double>(c.events + c.events_applied) / wall, virtual_seconds / wall);
@@ -163,6 +169,9 @@ std::string missing_activity(const Coverage& c) {
     if (c.checkpoints < c.seeds) return "too few checkpoints were written";
     if (c.snapshots_adopted < c.seeds) return "too few Merkle sessions led to an adoption";
     if (const std::string missing = missing_terms(c); !missing.empty()) return missing;
+    if (c.membership_seeds >= 20 && c.memberships < 3 * c.membership_seeds) {
+        return "too few changes of members were decided";
+    }
     for (std::size_t i = 0; i < faults_count; ++i) {
         if (c.seeds >= 100 && c.faults[i] == 0) {
             return "fault " + std::string(fault_names[i]) + " was never injected";

@@ -112,6 +112,10 @@ struct Coverage {
     std::uint64_t suffixes_merged = 0;  ///< by the operator, after they were held
     std::uint64_t machines_lost = 0;
 
+    // Membership.
+    std::uint64_t membership_seeds = 0;
+    std::uint64_t memberships = 0;  ///< records, of all epochs
+
     Micros virtual_time = 0;
     Micros convergence_max = 0;                        ///< from heal to equal replicas
     std::array<std::uint64_t, faults_count> faults{};  ///< how often each was injected

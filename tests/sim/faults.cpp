@@ -18,7 +18,7 @@ Faults::Faults(Shared shared, std::vector<std::unique_ptr<SimReplica>>& replicas
     : shared_(shared),
       replicas_(replicas),
       random_(shared.plan.seed, faults_stream),
-      past_(shared.plan.replicas) {}
+      past_(shared.plan.machines()) {}
 
 void Faults::repeat(Fault fault, std::size_t players, std::function<void(Micros length)> begin) {
     if (healed_ || !shared_.plan.has(fault)) return;
@@ -151,7 +151,7 @@ void Faults::request_session(std::size_t index) {
 void Faults::sweep() {
     for (std::size_t i = 0; i < replicas_.size(); ++i) {
         SimReplica& replica = *replicas_[i];
-        if (!replica.up() && !past_[i].restarting) crash_ended(i);
+        if (!replica.up() && !replica.dormant() && !past_[i].restarting) crash_ended(i);
         if (!healed_ && shared_.plan.has(Fault::disk_error) && random_.one_in(150)) {
             shared_.coverage.count(Fault::disk_error);
             replica.disk().fail_after(random_.below(30));

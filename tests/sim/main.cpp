@@ -34,7 +34,8 @@ constexpr char usage[] =
 #ifdef SYNCLINE_MUTATIONS
     "  --mutation NAME      plants a bug: partial lww_prune no_defer no_barrier ctr_absent\n"
     "                       conflict_past conflict_ring term_late vote_twice ack_early no_fence\n"
-    "                       rights_clear rights_of_all\n"
+    "                       rights_clear rights_of_all accept_any propose_own old_reports\n"
+    "                       no_eviction\n"
     "  --all-mutations      plants each of them in turn; fails unless each is found\n"
     "  --within N           in so many seeds (200)\n"
 #endif
@@ -137,7 +138,11 @@ constexpr NamedMutation mutations[] = {{"partial", Mutation::partial},
                                        {"stable_naive", Mutation::stable_naive},
                                        {"rw_forget", Mutation::rw_forget},
                                        {"rights_clear", Mutation::rights_clear},
-                                       {"rights_of_all", Mutation::rights_of_all}};
+                                       {"rights_of_all", Mutation::rights_of_all},
+                                       {"accept_any", Mutation::accept_any},
+                                       {"propose_own", Mutation::propose_own},
+                                       {"old_reports", Mutation::old_reports},
+                                       {"no_eviction", Mutation::no_eviction}};
 
 bool plant(const std::string& name) {
     for (const NamedMutation& known : mutations) {

@@ -13,6 +13,9 @@ constexpr std::uint64_t collection_stream = 7;
 constexpr std::uint64_t policies_stream = 8;
 constexpr std::uint64_t durability_stream = 9;
 constexpr std::uint64_t compression_stream = 10;
+constexpr std::uint64_t membership_stream = 11;
+/// One seed in so many of multi-master mode has members that come and go.
+constexpr std::uint64_t membership_rarity = 3;
 /// One seed in so many runs in primary-backup mode.
 constexpr std::uint64_t backed_up_rarity = 4;
 
@@ -158,6 +161,15 @@ void choose_compression(Plan& plan) {
     plan.replica.compressed_bytes_min = choose<std::size_t>(random, {0, 1, 200, 4096});
 }
 
+void choose_membership(Plan& plan) {
+    SimRandom random(plan.seed, membership_stream);
+    if (plan.primary_backup() || !random.one_in(membership_rarity)) return;
+    plan.membership = true;
+    plan.spares = static_cast<unsigned>(random.between(0, 2));
+    plan.membership_gap = random.between(2, 12) * second;
+    plan.replica.replicas = 0;  // the record says it
+}
+
 }  // namespace
 
 Plan make_plan(std::uint64_t seed, const RunOptions& options) {
@@ -183,6 +195,7 @@ Plan make_plan(std::uint64_t seed, const RunOptions& options) {
     choose_policies(plan);
     choose_durability(plan);
     choose_compression(plan);
+    choose_membership(plan);
     return plan;
 }
 
@@ -202,6 +215,10 @@ std::string describe(const Plan& plan) {
             std::to_string(plan.replica.session_fanout);
     if (plan.interval()) {
         text += ", synced every " + std::to_string(plan.replica.sync_interval_ms) + " ms";
+    }
+    if (plan.membership) {
+        text += "; members change every " + to_text(plan.membership_gap) + " s, " +
+                std::to_string(plan.spares) + " spare";
     }
     if (!plan.primary_backup()) return text;
     const PrimaryBackupOptions& mode = plan.replica.primary_backup;

@@ -70,6 +70,14 @@ struct Plan {
     bool term_faults = false;    ///< disks fail while terms change
     bool loses_machine = false;  ///< one replica does not come back from the faults
 
+    // Membership, in multi-master mode.
+    bool membership = false;    ///< there is a record, and it changes
+    unsigned spares = 0;        ///< machines that are switched on later
+    Micros membership_gap = 0;  ///< between changes
+
+    /// All that there will ever be.
+    [[nodiscard]] std::size_t machines() const { return replicas + spares; }
+
     [[nodiscard]] bool primary_backup() const {
         return replica.primary_backup.mode == ReplicationMode::primary_backup;
     }

@@ -41,6 +41,7 @@ SimReplica::SimReplica(std::size_t index, const Uuid& cluster, Shared shared)
       workload_(shared.plan, shared.history, index),
       options_(options_for(index, cluster, shared.plan, chance_)) {
     shared_.history.introduce(options_.identity.node_id, index);
+    dormant_ = index >= shared.plan.replicas;
 }
 
 void SimReplica::fail(const std::string& sentence) {
@@ -49,8 +50,14 @@ void SimReplica::fail(const std::string& sentence) {
 
 // --- Life and death
 
+void SimReplica::rouse() {
+    shared_.timeline.note("switched on", index_, 0, [] { return ""; });
+    dormant_ = false;
+    start();
+}
+
 void SimReplica::start() {
-    if (lost_) return;
+    if (lost_ || dormant_) return;
     // Each end is unclean here; what the directory's owner notes, DataDirectory's tests see.
     options_.new_incarnation = shared_.plan.interval() && lives_ > 0;
     Result<std::unique_ptr<Replica>> opened =
@@ -83,6 +90,7 @@ void SimReplica::start() {
     shared_.timeline.note("open", index_, hash64(to_string(vv)), [&] { return to_string(vv); });
     shared_.history.recovered(index_, vv);
     shared_.terms.opened(index_, *replica_);
+    shared_.members.observe(index_, *replica_);
     changed_ = true;
     check();
     clients_.assign(shared_.plan.clients, SimClient{});
@@ -145,6 +153,7 @@ void SimReplica::run(std::function<void(Replica&)> action) {
     }
     action(*replica_);
     shared_.terms.observe(index_, *replica_, disk_);
+    shared_.members.observe(index_, *replica_);
     // A turn takes in what comes together: sometimes it stays open for a while.
     if (turn_open_) return;
     if (random_.one_in(3)) {
@@ -256,7 +265,9 @@ void SimReplica::release(const Committed& committed) {
     }
     for (const auto& [link, error] : committed.closed) {
         shared_.timeline.note("closed", index_, link, [&, &why = error] { return why.message; });
-        if (!shared_.network.closed_by(index_, link)) {
+        // What was with a replica that is no member any more may hold what nobody may get.
+        const bool kept_out = shared_.plan.membership && error.code == Code::unauthorized;
+        if (!shared_.network.closed_by(index_, link) && !kept_out) {
             fail("closed a link on which nothing wrong was sent: " + error.message);
         }
     }
@@ -337,6 +348,9 @@ void SimReplica::client_loop() {
 /// Clients of a backup mostly read; those who write must hear where to go.
 OpKind SimReplica::choose_operation() {
     const OpKind kind = workload_.choose(random_);
+    // A server that is new waits until it has met a member.
+    const bool unmet = index_ >= shared_.plan.replicas && !replica_->membership().on();
+    if (unmet) return OpKind::get;
     if (!shared_.plan.primary_backup() || is_primary() || random_.one_in(8)) return kind;
     return random_.one_in(2) ? OpKind::get : OpKind::collection_read;
 }
@@ -400,12 +414,14 @@ void SimReplica::on_applied(const Event& event, BytesView bytes) {
         ++shared_.coverage.events_applied;
         shared_.history.applied(index_, event, bytes);
         shared_.terms.applied(index_, *replica_, event.dot);
+        shared_.members.applied(index_, *replica_, event.dot);
         return;
     }
     ++shared_.coverage.events;
     shared_.history.issued(index_, event, bytes,
                            attempt_ == nullptr ? expiry_intents(event) : attempt_->intents);
     shared_.terms.accepted(index_, *replica_, event.dot);
+    shared_.members.issued(index_, *replica_);
 }
 
 /// What a replica does on its own: it removes keys whose deadline is behind.

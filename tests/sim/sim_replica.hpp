@@ -3,6 +3,7 @@
 #include <memory>
 #include <vector>
 
+#include "tests/sim/members.hpp"
 #include "tests/sim/memory_base.hpp"
 #include "tests/sim/network.hpp"
 #include "tests/sim/sim_disk.hpp"
@@ -19,6 +20,7 @@ struct Shared {
     Network& network;
     Coverage& coverage;
     Terms& terms;
+    Members& members;
 };
 
 /// A production replica with its machine: clock, chance, disk, base, storage threads, clients.
@@ -42,6 +44,9 @@ public:
     /// The machine is gone: nothing starts it again. Precondition: down.
     void lose() { lost_ = true; }
     [[nodiscard]] bool lost() const { return lost_; }
+    /// A spare machine that is not switched on yet.
+    [[nodiscard]] bool dormant() const { return dormant_; }
+    void rouse();
     /// Its configuration names fewer peers, from the next start on.
     void strike_peer() { --options_.primary_backup.peers_configured; }
     /// The replica does nothing for a while.
@@ -132,6 +137,7 @@ private:
     bool adopted_ = false;        // a snapshot was, since the state was checked
     bool changed_ = false;        // events were applied since the pairs were compared
     bool lost_ = false;
+    bool dormant_ = false;
     std::uint64_t all_durable_ms_ = 0;  // at the latest tick all was durable; 0: not, or no tick
 };
 

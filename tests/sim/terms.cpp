@@ -32,7 +32,7 @@ Terms::Terms(const Plan& plan, Timeline& timeline, Coverage& coverage, const His
       timeline_(timeline),
       coverage_(coverage),
       history_(history),
-      views_(plan.replicas) {}
+      views_(plan.machines()) {}
 
 void Terms::fail(std::size_t replica, const std::string& sentence) {
     timeline_.fail("replica " + std::to_string(replica) + ": " + sentence);

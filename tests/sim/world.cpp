@@ -33,16 +33,21 @@ World::World(const Plan& plan)
     : plan_(plan),
       timeline_(plan.trace),
       random_(plan.seed, world_stream),
-      history_(timeline_, plan.replicas),
+      history_(timeline_, plan.machines()),
       network_(plan_, timeline_, coverage_),
       terms_(plan_, timeline_, coverage_, history_),
-      faults_(Shared{plan_, timeline_, history_, network_, coverage_, terms_}, replicas_),
-      operator_(Shared{plan_, timeline_, history_, network_, coverage_, terms_}, replicas_) {
+      members_(plan_, timeline_, coverage_, history_),
+      faults_(shared(), replicas_),
+      operator_(shared(), replicas_),
+      steward_(shared(), replicas_) {
     const Uuid cluster = random_uuid(random_);
-    for (std::size_t i = 0; i < plan_.replicas; ++i) {
-        replicas_.push_back(std::make_unique<SimReplica>(
-            i, cluster, Shared{plan_, timeline_, history_, network_, coverage_, terms_}));
+    for (std::size_t i = 0; i < plan_.machines(); ++i) {
+        replicas_.push_back(std::make_unique<SimReplica>(i, cluster, shared()));
     }
+}
+
+Shared World::shared() {
+    return Shared{plan_, timeline_, history_, network_, coverage_, terms_, members_};
 }
 
 SeedOutcome World::run() {
@@ -55,6 +60,7 @@ SeedOutcome World::run() {
     network_.start(std::move(stations));
     faults_.start();
     operator_.start();
+    steward_.start();
     check_now_and_then();
     timeline_.run_until(plan_.safety_time);
 
@@ -64,12 +70,16 @@ SeedOutcome World::run() {
     faults_.heal();
     if (lost) operator_.strike(*lost);
     operator_.heal();
+    steward_.heal();
     converge("the faults ended");
     terms_.expect_confirmation();
     for (const auto& replica : replicas_) (void)replica->write_once();  // refusals are fine
     converge("one more write at each");
     compare_replicas();
     check_acknowledged();
+    for (SimReplica* const replica : present()) {
+        if (!timeline_.failure()) members_.check_end(replica->index(), replica->replica());
+    }
     if (random_.one_in(4)) restart_all();
 
     SeedOutcome outcome;
@@ -115,7 +125,7 @@ bool World::equal_cuts() const {
 
 bool World::converged() const {
     const std::vector<SimReplica*> all = present();
-    return equal_vectors() && equal_cuts() && operator_.content() &&
+    return equal_vectors() && equal_cuts() && operator_.content() && steward_.content() &&
            std::all_of(all.begin(), all.end(),
                        [](const SimReplica* replica) { return replica->idle(); });
 }
@@ -147,7 +157,9 @@ std::string World::describe_replicas() {
     for (const auto& replica : replicas_) {
         text += "\n  replica " + std::to_string(replica->index());
         if (!replica->up()) {
-            text += replica->lost() ? " is lost" : " is down";
+            text += replica->lost()      ? " is lost"
+                    : replica->dormant() ? " is not switched on"
+                                         : " is down";
             continue;
         }
         Replica& production = replica->replica();
@@ -160,6 +172,11 @@ std::string World::describe_replicas() {
                     (replica->is_primary() ? ", primary" : "") +
                     (mode.standing() ? ", stands" : "") +
                     (mode.holds_suffix() ? ", holds a suffix" : "");
+        }
+        if (const Membership& members = production.membership(); members.on()) {
+            text += ", epoch " + std::to_string(members.epoch()) + ", standing " +
+                    std::to_string(static_cast<int>(members.standing())) +
+                    (members.changing() ? ", " + members.describe_change() : "");
         }
         for (const PeerStatus& peer : production.peers()) {
             text += "\n    link " + std::to_string(peer.link) + ": " + peer.describe;
@@ -192,7 +209,7 @@ void World::compare_replicas() {
 std::vector<SimReplica*> World::present() const {
     std::vector<SimReplica*> all;
     for (const auto& replica : replicas_) {
-        if (!replica->lost()) all.push_back(replica.get());
+        if (!replica->lost() && !replica->dormant()) all.push_back(replica.get());
     }
     return all;
 }
@@ -227,7 +244,8 @@ void World::restart_all() {
     for (const auto& replica : replicas_) {
         if (!timeline_.failure()) replica->start();
     }
-    if (plan_.replica.replicas > 0) converge("a last restart");  // they may have collected less
+    // They may have collected less.
+    if (plan_.replica.replicas > 0 || plan_.membership) converge("a last restart");
     compare_replicas();
 }
 

@@ -6,6 +6,7 @@
 
 #include "tests/sim/faults.hpp"
 #include "tests/sim/operator.hpp"
+#include "tests/sim/steward.hpp"
 
 namespace syncline::sim {
 
@@ -27,6 +28,7 @@ public:
     SeedOutcome run();
 
 private:
+    Shared shared();
     void check_now_and_then();
     void converge(const char* after_what);
     [[nodiscard]] bool equal_vectors() const;
@@ -48,9 +50,11 @@ private:
     History history_;
     Network network_;
     Terms terms_;
+    Members members_;
     std::vector<std::unique_ptr<SimReplica>> replicas_;
     Faults faults_;
     Operator operator_;
+    Steward steward_;
 };
 
 /// Runs one seed.
