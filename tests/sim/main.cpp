@@ -26,7 +26,7 @@ constexpr char usage[] =
     "  --seconds T          virtual seconds with faults (60)\n"
     "  --rate R             operations a second at each replica (10)\n"
     "  --replicas 3|5       instead of 3 and 5 in turn\n"
-    "  --mode M             multi-master or primary-backup; else the seed decides\n"
+    "  --mode M             multi-master, primary-backup or membership; else the seed decides\n"
     "  --check-determinism  runs each seed twice and compares\n"
     "  --until-failure      goes on until a seed fails\n"
     "  --jobs J             processes (1)\n"
@@ -77,13 +77,20 @@ bool take_switch(CommandLine& line, const std::string& name) {
     return false;
 }
 
+std::optional<Mode> mode_of(const std::string& name) {
+    if (name == "multi-master") return Mode::multi_master;
+    if (name == "primary-backup") return Mode::primary_backup;
+    if (name == "membership") return Mode::membership;
+    return std::nullopt;
+}
+
 /// Options with a value. False: not one of them, or the value is wrong.
 bool take_option(CommandLine& line, const std::string& name, const std::string& value) {
     if (name == "--file") return !(line.file = value).empty();
     if (name == "--mode") {
-        const bool backed_up = value == "primary-backup";
-        line.batch.run.mode = backed_up ? Mode::primary_backup : Mode::multi_master;
-        return backed_up || value == "multi-master";
+        const std::optional<Mode> mode = mode_of(value);
+        if (mode) line.batch.run.mode = *mode;
+        return mode.has_value();
     }
 #ifdef SYNCLINE_MUTATIONS
     if (name == "--mutation") return !(line.mutation = value).empty();
@@ -123,6 +130,7 @@ CommandLine parse(int count, char** arguments) {
 struct NamedMutation {
     const char* name;
     Mutation mutation;
+    Mode mode = Mode::mixed;
 };
 constexpr NamedMutation mutations[] = {{"partial", Mutation::partial},
                                        {"lww_prune", Mutation::lww_prune},
@@ -139,10 +147,10 @@ constexpr NamedMutation mutations[] = {{"partial", Mutation::partial},
                                        {"rw_forget", Mutation::rw_forget},
                                        {"rights_clear", Mutation::rights_clear},
                                        {"rights_of_all", Mutation::rights_of_all},
-                                       {"accept_any", Mutation::accept_any},
-                                       {"propose_own", Mutation::propose_own},
-                                       {"old_reports", Mutation::old_reports},
-                                       {"no_eviction", Mutation::no_eviction}};
+                                       {"accept_any", Mutation::accept_any, Mode::membership},
+                                       {"propose_own", Mutation::propose_own, Mode::membership},
+                                       {"old_reports", Mutation::old_reports, Mode::membership},
+                                       {"no_eviction", Mutation::no_eviction, Mode::membership}};
 
 bool plant(const std::string& name) {
     for (const NamedMutation& known : mutations) {
@@ -153,10 +161,13 @@ bool plant(const std::string& name) {
 
 int find_mutations(CommandLine line) {
     bool all = true;
-    line.batch.count = line.within;
     line.batch.stop_at_failure = true;
     for (const NamedMutation& known : mutations) {
         active_mutation = known.mutation;
+        // Two proposers at a time, for one, are rare.
+        const bool rare = known.mode == Mode::membership;
+        line.batch.run.mode = known.mode;
+        line.batch.count = rare ? 5 * line.within : line.within;
         const BatchResult result = run_batch(line.batch, true);
         const unsigned long long seeds = result.coverage.seeds;
         if (result.failures.empty()) {
@@ -183,11 +194,11 @@ std::optional<std::vector<BatchOptions::Named>> read_seeds(const std::string& pa
         std::istringstream words(text);
         std::string first;
         if (!(words >> first) || first[0] == '#') continue;
-        const bool backed_up = first == "primary-backup";
-        if (backed_up) words >> first;
+        const std::optional<Mode> mode = mode_of(first);
+        if (mode) words >> first;
         const std::optional<std::uint64_t> seed = number_in(first);
         if (!seed) return std::nullopt;
-        seeds.push_back({*seed, backed_up ? Mode::primary_backup : Mode::multi_master});
+        seeds.push_back({*seed, mode.value_or(Mode::multi_master)});
     }
     return seeds;
 }

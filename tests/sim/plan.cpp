@@ -116,7 +116,7 @@ void choose_clients(Plan& plan, SimRandom& random) {
 void choose_mode(Plan& plan, const RunOptions& options) {
     SimRandom random(plan.seed, mode_stream);
     const bool drawn = random.one_in(backed_up_rarity);
-    if (options.mode == Mode::mixed ? !drawn : options.mode == Mode::multi_master) return;
+    if (options.mode == Mode::mixed ? !drawn : options.mode != Mode::primary_backup) return;
     if (options.replicas == 0) plan.replicas = random.one_in(4) ? 5 : 3;
     PrimaryBackupOptions& mode = plan.replica.primary_backup;
     mode.mode = ReplicationMode::primary_backup;
@@ -161,12 +161,13 @@ void choose_compression(Plan& plan) {
     plan.replica.compressed_bytes_min = choose<std::size_t>(random, {0, 1, 200, 4096});
 }
 
-void choose_membership(Plan& plan) {
+void choose_membership(Plan& plan, const RunOptions& options) {
     SimRandom random(plan.seed, membership_stream);
-    if (plan.primary_backup() || !random.one_in(membership_rarity)) return;
+    const bool drawn = random.one_in(membership_rarity);
+    if (plan.primary_backup() || (!drawn && options.mode != Mode::membership)) return;
     plan.membership = true;
     plan.spares = static_cast<unsigned>(random.between(0, 2));
-    plan.membership_gap = random.between(2, 12) * second;
+    plan.membership_gap = ms(random.between(2, 20) * 500);
     plan.replica.replicas = 0;  // the record says it
 }
 
@@ -195,7 +196,7 @@ Plan make_plan(std::uint64_t seed, const RunOptions& options) {
     choose_policies(plan);
     choose_durability(plan);
     choose_compression(plan);
-    choose_membership(plan);
+    choose_membership(plan, options);
     return plan;
 }
 

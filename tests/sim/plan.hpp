@@ -9,7 +9,8 @@
 namespace syncline::sim {
 
 /// How the replicas of a run replicate.
-enum class Mode : std::uint8_t { mixed, multi_master, primary_backup };
+/// Membership: multi-master, with members that come and go in each seed.
+enum class Mode : std::uint8_t { mixed, multi_master, primary_backup, membership };
 
 /// What the command line says about each run.
 struct RunOptions {

@@ -121,8 +121,10 @@ void Steward::act() {
         change(whom.index(), step);
     };
     ask(by);
-    // Two who do not know of each other.
-    if (random_.one_in(2)) ask(*all[random_.below(all.size())]);
+    // Others, who do not know of each other.
+    for (std::uint64_t more = random_.below(3); more > 0; --more) {
+        ask(*all[random_.below(all.size())]);
+    }
 }
 
 bool Steward::content() const {
