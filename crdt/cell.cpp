@@ -61,6 +61,7 @@ void Cell::apply(const CellDelta& delta, CellType type, const Dot& dot, Hlc hlc,
                  const VersionVector& past) {
     if (delta.writes_dots) {
         dots.remove_covered(past);
+        if (mutated(Mutation::remove_all)) dots = DotMap();
         if (delta.negates && !mutated(Mutation::rw_forget)) {
             dots.put(dot, DotValue{Hlc{}, {}, true});
         } else if (delta.value) {
@@ -94,7 +95,8 @@ bool Cell::collectable(CellType type) const {
 void Cell::collect(CellType type, const VersionVector& cut) {
     if (is_last_writer_wins(type)) dots.keep_last_writer(cut);
     // Whoever adds from now on has seen them; before, an add could still be on its way.
-    if (dots.has_negative() && dots.covered_by(cut)) dots = DotMap();
+    const bool settled = dots.covered_by(cut) || mutated(Mutation::negative_early);
+    if (dots.has_negative() && settled) dots = DotMap();
     counter.collect(cut);
 }
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <limits>
 
+#include "core/base/mutation.hpp"
+
 namespace syncline {
 
 namespace {
@@ -149,6 +151,7 @@ CounterEntry Counter::join(const CounterEntry& a, const CounterEntry& b) {
     CounterEntry joined = a.last >= b.last ? a : b;
     const CounterEntry& reset =
         std::pair(a.reset, a.reset_dot) >= std::pair(b.reset, b.reset_dot) ? a : b;
+    if (mutated(Mutation::reset_lost)) return joined;
     joined.reset = reset.reset;
     joined.reset_sum = reset.reset_sum;
     joined.reset_dot = reset.reset_dot;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "core/base/mutation.hpp"
+
 namespace syncline {
 
 namespace {
@@ -56,7 +58,8 @@ DotMap DotMap::join(const DotMap& a, const VersionVector& a_context, const DotMa
         const bool right_first =
             left == a.entries_.end() || (right != b.entries_.end() && right->dot < left->dot);
         if (left_first) {
-            if (!b_context.covers(left->dot)) joined.entries_.push_back(*left);
+            const bool keeps = mutated(Mutation::join_keeps);
+            if (!b_context.covers(left->dot) || keeps) joined.entries_.push_back(*left);
             ++left;
         } else if (right_first) {
             if (!a_context.covers(right->dot)) joined.entries_.push_back(*right);

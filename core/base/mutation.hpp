@@ -26,6 +26,17 @@ enum class Mutation {
     propose_own,    ///< a proposer does not finish what may have been chosen before
     old_reports,    ///< the stable cut counts what was reported under another membership
     no_eviction,    ///< a replica goes on with one that is no member any more
+    epoch_early,    ///< a report counts for an epoch before what was here then is durable
+    retire_early,   ///< an evicted replica's last events are taken to be those that one member has
+    skip_gap,       ///< a batch is consumed although the one before it has not come
+    barrier_passed, ///< a log is read on behind a barrier whose rows are not here
+    clock_alone,    ///< the clock does not learn from events of others
+    reply_early,    ///< a reply leaves before what it rests on is durable
+    remove_all,     ///< a removal takes away what its origin had not seen
+    reset_lost,     ///< of two resets of a counter entry the one with fewer increments may win
+    join_keeps,     ///< what a snapshot has seen removed is not removed by it
+    cut_of_one,     ///< the stable cut is what this replica has
+    negative_early, ///< a removal that must win is forgotten although an add may be on its way
 };
 
 #ifdef SYNCLINE_MUTATIONS

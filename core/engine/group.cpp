@@ -360,7 +360,7 @@ Result<void> Group::apply(const Event& event, Position position) {
     if (finder_) SYNCLINE_CHECK(find_clashes(event));
     texts_.finish();
     vv_.add(event.dot);
-    clock_.observe(event.hlc);
+    if (!mutated(Mutation::clock_alone)) clock_.observe(event.hlc);
     return record_conflicts(position);
 }
 

@@ -4,6 +4,7 @@
 
 #include "core/base/hash.hpp"
 #include "core/base/log.hpp"
+#include "core/base/mutation.hpp"
 #include "core/engine/replica_state.hpp"
 #include "core/protocol/link.hpp"
 
@@ -172,6 +173,7 @@ Position Replica::append(RecordKind kind, BytesView payload) {
 // --- Flushes
 
 Position Replica::acknowledgeable() const {
+    if (mutated(Mutation::reply_early)) return log_->end();
     return std::min(kept(), primary_backup_->released());
 }
 

@@ -48,7 +48,8 @@ Result<void> Replica::receive_membership(const Uuid& peer, const Message& messag
 /// Reports of what is durable count for the epoch when all that was here at its beginning is among
 /// it: the others conclude that nothing more of an evicted replica is here.
 std::uint64_t Replica::reported_epoch() const {
-    return durable_vv_.covers(epoch_vv_) ? membership_->epoch() : 0;
+    const bool all = durable_vv_.covers(epoch_vv_) || mutated(Mutation::epoch_early);
+    return all ? membership_->epoch() : 0;
 }
 
 /// Only what was said under the record that this replica knows: a peer that does not know of an
@@ -221,6 +222,7 @@ std::optional<MembershipStep> Replica::retirement() const {
     const auto agreed = [&](const Uuid& uuid) {
         const std::uint32_t node_id = node_id_of(uuid);
         const VersionVector mine = durable_vv_.of_node(node_id);
+        if (mutated(Mutation::retire_early)) return true;
         return group_->vv().of_node(node_id) == mine &&
                std::all_of(record.members.begin(), record.members.end(),
                            [&](const ClusterMember& member) {

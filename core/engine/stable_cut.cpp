@@ -56,7 +56,10 @@ bool StableCut::advance(const VersionVector& own) {
     VersionVector cut;
     for (const auto& [actor, counter] : own.entries()) {
         std::uint64_t least = counter;
-        for (const auto& [uuid, peer] : peers_) least = std::min(least, peer.known.counter(actor));
+        for (const auto& [uuid, peer] : peers_) {
+            if (mutated(Mutation::cut_of_one)) break;
+            least = std::min(least, peer.known.counter(actor));
+        }
         if (least > 0) cut.add(Dot{actor, least});
     }
     if (cut_.covers(cut)) return false;

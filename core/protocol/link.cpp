@@ -169,7 +169,7 @@ Result<void> Link::on_batch(const LogBatch& batch) {
     }
     if (!admitted() || !pulling_ || paused_ || batch.generation != generation_) return {};
     const std::uint64_t now = replica_.env_.clock.steady_ms();
-    if (batch.from != expected_) {
+    if (batch.from != expected_ && !(batch.from > expected_ && mutated(Mutation::skip_gap))) {
         // One before this was lost or comes later; a repeated one needs nothing.
         if (batch.from > expected_ && now - progress_ms_ > limits::heartbeat_ms) pull();
         return {};
@@ -223,7 +223,7 @@ Result<bool> Link::consume(const LogBatch::Item& item) {
             return consume_event(item.payload);
         case RecordKind::barrier: {
             SYNCLINE_TRY(const VersionVector vv, decode_barrier(item.payload));
-            if (replica_.group_->vv().covers(vv)) return true;
+            if (replica_.group_->vv().covers(vv) || mutated(Mutation::barrier_passed)) return true;
             // What follows may rest on events that never were in this log.
             replica_.request_session(id_);
             return false;

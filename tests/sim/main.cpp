@@ -35,7 +35,9 @@ constexpr char usage[] =
     "  --mutation NAME      plants a bug: partial lww_prune no_defer no_barrier ctr_absent\n"
     "                       conflict_past conflict_ring term_late vote_twice ack_early no_fence\n"
     "                       rights_clear rights_of_all accept_any propose_own old_reports\n"
-    "                       no_eviction\n"
+    "                       no_eviction epoch_early retire_early skip_gap\n"
+    "                       barrier_passed clock_alone reply_early remove_all\n"
+    "                       reset_lost join_keeps cut_of_one negative_early\n"
     "  --all-mutations      plants each of them in turn; fails unless each is found\n"
     "  --within N           in so many seeds (200)\n"
 #endif
@@ -150,7 +152,18 @@ constexpr NamedMutation mutations[] = {{"partial", Mutation::partial},
                                        {"accept_any", Mutation::accept_any, Mode::membership},
                                        {"propose_own", Mutation::propose_own, Mode::membership},
                                        {"old_reports", Mutation::old_reports, Mode::membership},
-                                       {"no_eviction", Mutation::no_eviction, Mode::membership}};
+                                       {"no_eviction", Mutation::no_eviction, Mode::membership},
+                                       {"epoch_early", Mutation::epoch_early, Mode::membership},
+                                       {"retire_early", Mutation::retire_early, Mode::membership},
+                                       {"skip_gap", Mutation::skip_gap},
+                                       {"barrier_passed", Mutation::barrier_passed},
+                                       {"clock_alone", Mutation::clock_alone},
+                                       {"reply_early", Mutation::reply_early},
+                                       {"remove_all", Mutation::remove_all},
+                                       {"reset_lost", Mutation::reset_lost},
+                                       {"join_keeps", Mutation::join_keeps},
+                                       {"cut_of_one", Mutation::cut_of_one},
+                                       {"negative_early", Mutation::negative_early}};
 
 bool plant(const std::string& name) {
     for (const NamedMutation& known : mutations) {
