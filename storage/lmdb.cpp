@@ -18,7 +18,11 @@ namespace syncline {
 namespace lmdb {
 namespace {
 
-Result<PageReport> walk_base(const std::string& path, const PageProgress& progress) {
+/// Of a file of so many bytes all pages are looked at, whatever would do.
+constexpr std::uint64_t small_file_bytes = 64ULL << 20;
+
+Result<PageReport> walk_base(const std::string& path, const PageProgress& progress,
+                             const std::vector<std::string>& unread = {}) {
     const auto check_row = [](std::string_view name, BytesView key, BytesView stored) {
         if (name == format_table) {
             return key == format_key && stored.size() == 8 &&
@@ -33,13 +37,23 @@ Result<PageReport> walk_base(const std::string& path, const PageProgress& progre
         }
         return false;
     };
-    return walk_lmdb_pages(path + data_name, check_row, progress);
+    return walk_lmdb_pages(path + data_name, check_row, progress, unread);
 }
 
 }  // namespace
 
-Result<void> check_structure(const std::string& path) {
-    const Result<PageReport> report = walk_base(path, nullptr);
+/// Rows of the tables that are left out are looked at bucket by bucket, before anything is done
+/// with them.
+Result<void> check_structure(const std::string& path, Look look) {
+    std::vector<std::string> unread;
+    struct stat status {};
+    const bool known = ::stat((path + data_name).c_str(), &status) == 0;
+    if (look == Look::above_rows && known &&
+        static_cast<std::uint64_t>(status.st_size) > small_file_bytes) {
+        unread = {table_names[static_cast<std::size_t>(Table::cells)],
+                  table_names[static_cast<std::size_t>(Table::counts)]};
+    }
+    const Result<PageReport> report = walk_base(path, nullptr, unread);
     if (!report) return report.error().in("base: " + path);
     if (report->faults == 0) return {};
     return Error{Code::corrupt, "base: " + path + " is damaged in " +
@@ -174,6 +188,7 @@ Result<void> bring_to_format(MDB_env* environment, const std::string& path,
     SYNCLINE_TRY(const std::uint64_t version, read_format(reading.get(), path, id));
     reading.reset();
     if (version == format.version) return {};
+    SYNCLINE_CHECK(check_structure(path));
     SYNCLINE_TRY(Transaction transaction, begin(environment, 0));
     SYNCLINE_TRY(const std::uint64_t unchanged, read_format(transaction.get(), path, id));
     LmdbMigration tables(transaction.get());

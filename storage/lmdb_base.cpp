@@ -162,7 +162,7 @@ public:
         return change([&](bool /*first*/) { return try_purge(purges); });
     }
 
-    void distrust() override { distrusted_ = true; }
+    void distrust() override { due_ = Look::all; }
 
     void hurry(bool waited_for) override { haste_.set(waited_for); }
 
@@ -233,8 +233,8 @@ private:
         const std::shared_lock lock(gate_);
         if (failed_) return *failed_;
         if (broken_) return Error{Code::io, "base: a page is damaged"};
-        if (distrusted_.exchange(false)) {
-            if (const Result<void> sound = check_structure(path_); !sound) {
+        if (const Look due = due_.exchange(Look::none); due != Look::none) {
+            if (const Result<void> sound = check_structure(path_, due); !sound) {
                 leave_marker();
                 failed_ = Error{Code::io, sound.error().message};
                 return *failed_;
@@ -661,9 +661,10 @@ private:
 
     const std::string path_;
     const std::string suspect_;
-    std::atomic<bool> broken_{false};      ///< a page is damaged above its rows
-    std::atomic<bool> distrusted_{false};  ///< all pages must be looked at before the next change
-    std::string marker_;                   ///< committing thread; empty: removed
+    std::atomic<bool> broken_{false};  ///< a page is damaged above its rows
+    /// What must be looked at before the next change.
+    std::atomic<Look> due_{Look::above_rows};
+    std::string marker_;  ///< committing thread; empty: removed
     const std::string data_file_;
     ProvisionalMark mark_;  ///< committing thread
     FreeListSeal seal_;     ///< committing thread

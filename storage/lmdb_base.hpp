@@ -27,9 +27,16 @@ struct Parts {
 };
 std::unique_ptr<Base> make_base(Parts parts);
 
-/// Looks at all pages of a base without LMDB. Error corrupt: the structure is damaged, and LMDB,
+/// How much of a base is looked at.
+enum class Look : std::uint8_t {
+    none,
+    above_rows,  ///< not at the pages of rows of cells and counts, unless the file is small
+    all,
+};
+
+/// Looks at the pages of a base without LMDB. Error corrupt: the structure is damaged, and LMDB,
 /// which believes what it reads, must not be let at it. Damaged rows alone are no error.
-/// Precondition: nobody writes meanwhile. Cost: reads the whole file.
-Result<void> check_structure(const std::string& path);
+/// Precondition: nobody writes meanwhile. Cost: reads the whole file, or some hundredth of it.
+Result<void> check_structure(const std::string& path, Look look = Look::all);
 
 }  // namespace syncline::lmdb

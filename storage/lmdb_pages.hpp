@@ -36,10 +36,13 @@ using PageProgress = std::function<bool(std::uint64_t done, std::uint64_t total)
 /// above says; numbers of pages or rows that differ from the tree's. A stale page that a damaged
 /// pointer leads to is found because it is on the free list, or its keys do not fit.
 /// Rows are handed to `check_row`. Nobody may write the file meanwhile.
+/// `unread`: tables of which the pages of rows, and long rows, are not read; the pages above them
+/// are, and must lead to one place each.
 /// Errors: io; corrupt when there is no state to walk (neither meta page is one); unavailable when
 /// `progress` gave up. Cost: reads the whole file. Thread-safety: any thread.
 Result<PageReport> walk_lmdb_pages(const std::string& data_file, const PageRowCheck& check_row,
-                                   const PageProgress& progress);
+                                   const PageProgress& progress,
+                                   const std::vector<std::string>& unread = {});
 
 /// Whether the bounds of a page of rows and the places of its nodes agree with each other, as they
 /// must before anything is written to it: LMDB would put a row onto others. Says nothing of the
