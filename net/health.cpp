@@ -21,6 +21,9 @@ void assess_replica(const Condition& condition, Health& health) {
     } else if (!condition.caught_up) {
         fails("catching_up", "The replica has not yet caught up with its peers since it started.");
     }
+    if (!condition.member) {
+        fails("not_member", "The replica is no active member of the cluster, and takes no writes.");
+    }
     if (condition.overloaded) {
         fails("overloaded", "Requests wait: too many changes are not yet in a checkpoint.");
     }

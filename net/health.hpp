@@ -24,6 +24,7 @@ struct Condition {
     bool overloaded = false;  ///< requests wait for a checkpoint
     bool caught_up = false;   ///< once since the start it had all that connected peers had
     std::optional<std::string> storage_failure;
+    bool member = true;    ///< active, or there is no record of members
     bool space = false;    ///< writes that add something are refused
     bool damaged = false;  ///< rows are frozen until a peer repairs them
     std::uint64_t divergence_alarms = 0;

@@ -59,6 +59,7 @@ Health Server::health() {
     condition.caught_up = caught_up_;
     if (replica_) {
         condition.overloaded = replica_->overloaded();
+        condition.member = replica_->membership().check_writer().has_value();
         condition.space = replica_->refuses_growth().has_value();
         condition.damaged = !replica_->group().damaged().empty();
         condition.divergence_alarms = replica_->stats().divergence_alarms;

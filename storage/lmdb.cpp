@@ -51,7 +51,7 @@ Result<void> check_structure(const std::string& path, Look look) {
     if (look == Look::above_rows && known &&
         static_cast<std::uint64_t>(status.st_size) > small_file_bytes) {
         unread = {table_names[static_cast<std::size_t>(Table::cells)],
-                  table_names[static_cast<std::size_t>(Table::counts)]};
+                  table_names[static_cast<std::size_t>(Table::counts)], chunks_table};
     }
     const Result<PageReport> report = walk_base(path, nullptr, unread);
     if (!report) return report.error().in("base: " + path);

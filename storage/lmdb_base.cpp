@@ -235,7 +235,7 @@ private:
         if (broken_) return Error{Code::io, "base: a page is damaged"};
         if (const Look due = due_.exchange(Look::none); due != Look::none) {
             if (const Result<void> sound = check_structure(path_, due); !sound) {
-                leave_marker();
+                if (sound.error().code == Code::corrupt) leave_marker();
                 failed_ = Error{Code::io, sound.error().message};
                 return *failed_;
             }

@@ -30,7 +30,7 @@ std::unique_ptr<Base> make_base(Parts parts);
 /// How much of a base is looked at.
 enum class Look : std::uint8_t {
     none,
-    above_rows,  ///< not at the pages of rows of cells and counts, unless the file is small
+    above_rows,  ///< not at pages of rows of cells, counts and chunks, unless the file is small
     all,
 };
 

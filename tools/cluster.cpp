@@ -156,8 +156,9 @@ Result<ClusterPlan> make_plan(RespClient& client, const std::vector<std::string>
     SYNCLINE_TRY(const RespValue reply, ask_members(client, std::move(command)));
     ClusterPlan plan;
     plan.epoch = reply_number(reply, "epoch");
-    plan.step = step;
-    plan.possible = reply_number(reply, "voters_reached") >= reply_number(reply, "voters_needed");
+    plan.step = {step.front()};
+    for (const RespValue& uuid : reply_list(reply, "uuids")) plan.step.push_back(uuid.text);
+    plan.possible = reply_number(reply, "possible") != 0;
     fmt::print("{}: epoch {} to {}; {} of {} voters must agree, {} can be reached\n",
                harmless(reply_text(reply, "step")), plan.epoch, plan.epoch + 1,
                reply_number(reply, "voters_needed"), reply_number(reply, "voters"),
@@ -249,7 +250,8 @@ struct Rejoined {
 /// What the members had of this replica when it went; nothing else of it is known anywhere.
 Result<VersionVector> known_of(const Replica& replica, bool force) {
     const Membership& membership = replica.membership();
-    if (membership.standing() != Membership::Standing::former) {
+    const bool applicant = membership.standing() == Membership::Standing::applicant;
+    if (membership.standing() != Membership::Standing::former && !(applicant && force)) {
         return cluster_usage(
             "the replica is no former member, as far as it knows: start it near a member, "
             "which tells it");
@@ -272,6 +274,12 @@ Result<Rejoined> rejoin_directory(const ClusterLine& line) {
     if (!fs::exists(directory / "identity", error)) {
         return cluster_usage("'" + line.data + "' is no data directory");
     }
+    const fs::path output = fs::absolute(line.output, error).lexically_normal();
+    const fs::path inside = output.lexically_relative(fs::absolute(directory, error));
+    if (fs::exists(output, error)) return cluster_usage("'" + line.output + "' exists already");
+    if (!inside.empty() && *inside.begin() != "..") {
+        return cluster_usage("'" + line.output + "' would move away with the directory");
+    }
     SystemClock clock;
     SystemRandom random;
     Rejoined rejoined;
@@ -287,7 +295,6 @@ Result<Rejoined> rejoin_directory(const ClusterLine& line) {
         const VersionVector own = replica->group().vv().of_node(identity.node_id);
         rejoined.events = events.size();
         rejoined.lost = known.lacks(own) - events.size();
-        const fs::path output = fs::absolute(line.output, error);
         SYNCLINE_TRY(const std::unique_ptr<Disk> disk,
                      open_posix_disk(output.parent_path().string()));
         SYNCLINE_CHECK(replace_file(*disk, output.filename().string(), event_lines(events)));

@@ -425,6 +425,7 @@ private:
     Result<void> receive_membership(const Uuid& peer, const Message& message);
     [[nodiscard]] std::uint64_t reported_epoch() const;
     void note_report(const Uuid& peer, std::uint64_t epoch, const VersionVector& durable);
+    [[nodiscard]] Result<void> check_newcomer(const Uuid& newcomer) const;
     void follow_membership();
     void count_members();
     void drive_membership();

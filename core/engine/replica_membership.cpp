@@ -144,6 +144,19 @@ std::vector<ClusterMember> Replica::applicants() const {
     return applicants;
 }
 
+/// Whoever comes with transactions that no member has made them on what the members may have
+/// collected since.
+Result<void> Replica::check_newcomer(const Uuid& newcomer) const {
+    for (const auto& [id, link] : links_) {
+        if (link->peer() != newcomer || !link->ready()) continue;
+        if (group_->vv().covers(link->status().vv)) return {};
+        return Error{Code::invalid_argument,
+                     "it holds transactions that this member has not got: it can only come as a "
+                     "new replica, with an empty directory (syncline cluster rejoin --force)"};
+    }
+    return Error{Code::unavailable, "it is not connected here"};
+}
+
 Result<void> Replica::change_membership(MembershipStep step, std::uint64_t epoch) {
     if (failure_) return *failure_;
     if (primary_backup_->on()) {
@@ -158,6 +171,8 @@ Result<void> Replica::change_membership(MembershipStep step, std::uint64_t epoch
                          std::to_string(options_.replicas) +
                          " were declared (--replicas): all of them must be connected"};
     }
+    if (step.kind == MembershipStep::Kind::init) step.founding = env_.random.next();
+    if (step.kind == MembershipStep::Kind::join) SYNCLINE_CHECK(check_newcomer(step.subject.uuid));
     const Result<void> begun = membership_->propose(
         std::move(step), epoch, Membership::Asker::somebody, env_.clock.steady_ms());
     if (!begun && begun.error().code == Code::io) return storage(begun);

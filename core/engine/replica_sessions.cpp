@@ -260,6 +260,7 @@ Result<void> Replica::join_snapshots(const SessionPuller& session, Position visi
 void Replica::adopt() {
     const SessionPuller& session = *pulling_->session;
     if (pulling_->repair && !repair_fits(session)) return end_pulling(false);
+    if (membership_->has_quarantined(session.peer_vv())) return end_pulling(false);
     const bool equal = session.peer_vv() == session.own().vv;  // see join_snapshots
     const Result<Group::PeerTexts> texts =
         equal ? Group::PeerTexts() : group_->peer_texts(session.staged());

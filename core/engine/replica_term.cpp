@@ -184,6 +184,10 @@ void Replica::set_client_address(std::string address) {
 }
 
 Result<void> Replica::forget(BytesView name_or_uuid) {
+    if (membership_->on()) {
+        return Error{Code::invalid_argument,
+                     "the cluster has a membership record: syncline cluster apply evict"};
+    }
     const bool struck = stable_cut_.forget(name_or_uuid);
     const Result<void> done = primary_backup_->forget(name_or_uuid);
     if (struck && !primary_backup_->on()) return {};

@@ -28,9 +28,8 @@ void StableCut::set_members(const std::vector<Uuid>& others, bool self, bool joi
         }
     }
     peers_ = std::move(members);
-    if (!joins) return;
-    joined_ = false;
     join_target_.reset();
+    if (joins) joined_ = false;
 }
 
 bool StableCut::forget(std::string_view name_or_uuid) {

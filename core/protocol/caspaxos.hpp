@@ -56,9 +56,10 @@ class Round {
 public:
     enum class Phase : std::uint8_t { preparing, prepared, accepting, chosen };
 
-    Round(Ballot ballot, Quorum preparers) : ballot_(std::move(ballot)) {
-        quorums_.push_back(std::move(preparers));
-    }
+    /// Each of the quorums must promise. Those of the proposal's own acceptors among them: what was
+    /// accepted and cannot be chosen, because some of them are gone, would be in everybody's way.
+    Round(Ballot ballot, std::vector<Quorum> preparers)
+        : ballot_(std::move(ballot)), quorums_(std::move(preparers)) {}
 
     [[nodiscard]] const Ballot& ballot() const { return ballot_; }
     [[nodiscard]] Phase phase() const { return phase_; }

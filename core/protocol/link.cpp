@@ -53,7 +53,10 @@ void Link::send_hello() {
     hello.policies = replica_.options_.policies;
     hello.cut = replica_.stable_cut_.cut();
     hello.epoch = replica_.membership_->epoch();
-    if (replica_.options_.serves_copies) {
+    const Membership::Standing standing = replica_.membership_->standing();
+    const bool trusted =
+        standing != Membership::Standing::former && standing != Membership::Standing::applicant;
+    if (replica_.options_.serves_copies && trusted) {
         hello.copied_rows = replica_.group_->leaf_sums().root().count;
         hello.copied_bytes = replica_.space_.use().base.used_bytes();
     }
@@ -477,6 +480,14 @@ Result<void> Link::on_membership_message(const Message& message) {
 
 void Link::on_membership() {
     if (!ready()) return;
+    const Membership& membership = *replica_.membership_;
+    const bool former = membership.record().find_former(peer_) != nullptr;
+    if (!former && membership.has_quarantined(peer_vv_)) {
+        replica_.close(id_, Error{Code::unauthorized,
+                                  "the peer holds transactions of a replica that is no member any "
+                                  "more, which no member has"});
+        return;
+    }
     stream_.reset();
     pulling_ = false;
     paused_ = false;

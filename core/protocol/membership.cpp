@@ -22,6 +22,14 @@ constexpr std::uint64_t change_ms_max = 5000;
 constexpr std::uint64_t fall_back_ms = 200;
 constexpr unsigned fall_backs_doubled_max = 3;
 
+/// Who must agree that one record follows the other. Nobody speaks for founders but themselves.
+std::vector<caspaxos::Quorum> quorums_of(const MembershipRecord& base,
+                                         const MembershipRecord& next) {
+    using caspaxos::Quorum;
+    if (base.epoch == 0) return {Quorum::all(next.voters())};
+    return {Quorum::majority(base.voters()), Quorum::majority(next.voters())};
+}
+
 }  // namespace
 
 Membership::Membership(const Identity& identity, Disk& disk, Random& random)
@@ -162,7 +170,9 @@ bool Membership::admits(const Uuid& peer) const {
 
 /// Nothing: what is known is as new.
 Result<std::optional<Membership::Stored>> Membership::with(const MembershipRecord& record) const {
-    if (record.epoch == epoch() && record != stored_.record && on()) {
+    const bool other = record.founding != stored_.record.founding ||
+                       (record.epoch == epoch() && record != stored_.record);
+    if (on() && record.epoch > 0 && other) {
         return Error{Code::conflict,
                      "the peer has another membership record of epoch " +
                          std::to_string(record.epoch) +
@@ -247,6 +257,8 @@ Result<Accepted> Membership::on_accept(const Accept& request, const std::vector<
 Result<void> Membership::propose(MembershipStep step, std::uint64_t epoch, Asker asker,
                                  std::uint64_t now_ms) {
     SYNCLINE_CHECK(check_epoch(epoch));
+    // What this replica tries by itself, again and again, keeps nobody waiting.
+    if (change_ && asker == Asker::somebody && change_->asker == Asker::self) change_.reset();
     if (change_) {
         return Error{Code::unavailable, "a change is under way: " + describe_change()};
     }
@@ -265,11 +277,8 @@ Result<void> Membership::check_epoch(std::uint64_t epoch) const {
 }
 
 Result<void> Membership::begin_round(std::uint64_t now_ms) {
-    caspaxos::Quorum preparers = caspaxos::Quorum::majority(change_->base.voters());
-    if (change_->base.epoch == 0) {  // there is nobody yet who could speak for the others
-        SYNCLINE_TRY(const MembershipRecord first, apply_step(change_->base, change_->step));
-        preparers = caspaxos::Quorum::all(first.voters());
-    }
+    SYNCLINE_TRY(const MembershipRecord next, apply_step(change_->base, change_->step));
+    std::vector<caspaxos::Quorum> preparers = quorums_of(change_->base, next);
     change_->finishes = false;
     if (run_ == 0) run_ = random_.next();
     change_->round.emplace(caspaxos::Ballot{++last_number_, identity_.node, run_},
@@ -331,11 +340,7 @@ Result<void> Membership::propose_value() {
     if (!change.finishes) {
         SYNCLINE_TRY(next, apply_step(change.base, change.step));
     }
-    using caspaxos::Quorum;
-    std::vector<Quorum> quorums = {Quorum::majority(change.base.voters()),
-                                   Quorum::majority(next.voters())};
-    if (change.base.epoch == 0) quorums = {Quorum::all(next.voters())};
-    change.round->propose(encode_membership(next), std::move(quorums));
+    change.round->propose(encode_membership(next), quorums_of(change.base, next));
     return {};
 }
 

@@ -267,6 +267,7 @@ Result<MembershipRecord> apply_step(const MembershipRecord& record, const Member
     switch (step.kind) {
         case MembershipStep::Kind::init:
             done = found(next, step.founders);
+            next.founding = step.founding;
             break;
         case MembershipStep::Kind::join:
             done = join(next, step.subject);
@@ -290,8 +291,9 @@ Result<MembershipRecord> apply_step(const MembershipRecord& record, const Member
 }
 
 void pack(Packer& out, const MembershipRecord& record) {
-    out.array(3);
+    out.array(4);
     out.uint(record.epoch);
+    out.uint(record.founding);
     out.array(record.members.size());
     for (const ClusterMember& member : record.members) pack(out, member);
     out.array(record.formers.size());
@@ -300,8 +302,9 @@ void pack(Packer& out, const MembershipRecord& record) {
 
 MembershipRecord unpack_membership(Unpacker& in) {
     MembershipRecord record;
-    in.array_of(3);
+    in.array_of(4);
     record.epoch = in.uint();
+    record.founding = in.uint();
     const std::size_t members = in.array();
     if (members > limits::members_max) in.fail();
     for (std::size_t i = 0; i < members && in.ok(); ++i) {

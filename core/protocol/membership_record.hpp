@@ -43,6 +43,7 @@ struct FormerMember {
 /// decide on the next.
 struct MembershipRecord {
     std::uint64_t epoch = 0;             ///< 0: there is no record
+    std::uint64_t founding = 0;          ///< of all epochs: a number drawn by who founded them
     std::vector<ClusterMember> members;  ///< ascending by uuid, at most limits::members_max
     std::vector<FormerMember> formers;   ///< in the order in which they went
 
@@ -70,6 +71,7 @@ struct MembershipStep {
     ClusterMember subject;                  ///< whom it is about; its state does not matter
     std::vector<ClusterMember> founders;    ///< of init
     std::optional<VersionVector> final_vv;  ///< of retire
+    std::uint64_t founding = 0;             ///< of init
 };
 std::string to_string(MembershipStep::Kind kind);
 /// "evict c".

@@ -144,6 +144,18 @@ Result<ClusterMember> find(const std::vector<ClusterMember>& among, BytesView na
     return Error{Code::invalid_argument, "no replica here is called " + printable(name_or_uuid)};
 }
 
+/// INIT may name the uuids that were planned with: these must be here, and no others.
+Result<void> check_founders(const CommandContext& context, std::size_t at,
+                            const std::vector<ClusterMember>& founders) {
+    if (context.count() == at) return {};
+    std::set<Bytes> planned;
+    for (; at < context.count(); ++at) planned.insert(context.argument(at));
+    std::set<Bytes> here;
+    for (const ClusterMember& founder : founders) here.insert(to_string(founder.uuid));
+    if (planned == here) return {};
+    return Error{Code::invalid_argument, "other replicas are connected than were planned with"};
+}
+
 /// "JOIN name" and the like, from argument `at` on. Error invalid_argument.
 Result<MembershipStep> step_of(const CommandContext& context, std::size_t at) {
     const Replica& replica = *context.host.replica();
@@ -151,14 +163,15 @@ Result<MembershipStep> step_of(const CommandContext& context, std::size_t at) {
     const auto* const kind = std::find_if(std::begin(kinds), std::end(kinds), [&](Kind one) {
         return equal_nocase(context.argument(at), to_string(one));
     });
-    const bool named = kind != std::end(kinds) && *kind != Kind::init;
-    if (kind == std::end(kinds) || context.count() != at + (named ? 2 : 1)) {
+    const bool init = kind != std::end(kinds) && *kind == Kind::init;
+    if (kind == std::end(kinds) || (!init && context.count() != at + 2)) {
         return Error{Code::invalid_argument,
                      "a change is one of: INIT, JOIN name, DRAIN name, EVICT name"};
     }
     step.kind = *kind;
-    if (step.kind == Kind::init) {
+    if (init) {
         step.founders = replica.founders();
+        SYNCLINE_CHECK(check_founders(context, at + 1, step.founders));
         return step;
     }
     const MembershipRecord& record = replica.membership().record();
@@ -248,9 +261,19 @@ Result<void> plan_command(CommandContext& context) {
     std::vector<std::string> notes;
     note_subject(context, *step, known, notes);
     const std::vector<Uuid> voters = record.epoch == 0 ? next->voters() : record.voters();
-    const auto reached = static_cast<std::size_t>(std::count_if(
-        voters.begin(), voters.end(), [&](const Uuid& uuid) { return known.connected(uuid); }));
+    const auto reached_of = [&](const std::vector<Uuid>& some) {
+        return static_cast<std::size_t>(std::count_if(
+            some.begin(), some.end(), [&](const Uuid& uuid) { return known.connected(uuid); }));
+    };
     const std::size_t needed = record.epoch == 0 ? voters.size() : voters.size() / 2 + 1;
+    const std::size_t needed_then = next->voters().size() / 2 + 1;
+    const std::size_t reached = reached_of(voters);
+    const std::size_t reached_then = reached_of(next->voters());
+    if (reached_then < needed_then) {
+        notes.push_back("not possible now: of those who vote after it " +
+                        std::to_string(reached_then) + " can be reached, " +
+                        std::to_string(needed_then) + " must agree");
+    }
     if (reached < needed) {
         notes.push_back("not possible now: " + std::to_string(reached) + " of " +
                         count_text(voters.size(), "voter") + " can be reached, " +
@@ -263,9 +286,15 @@ Result<void> plan_command(CommandContext& context) {
                         (voters_then == 1 ? "that one" : "both"));
     }
     RespWriter& reply = context.reply;
-    reply.map(6);
+    reply.map(8);
     field(reply, "epoch", record.epoch);
     field(reply, "step", describe(*step));
+    field(reply, "possible", reached >= needed && reached_then >= needed_then ? 1 : 0);
+    reply.bulk("uuids");  // whom it is about: names may be others' then
+    const std::vector<ClusterMember> about =
+        step->kind == Kind::init ? step->founders : std::vector<ClusterMember>{step->subject};
+    reply.array(about.size());
+    for (const ClusterMember& one : about) reply.bulk(to_string(one.uuid));
     field(reply, "voters", voters.size());
     field(reply, "voters_needed", needed);
     field(reply, "voters_reached", reached);

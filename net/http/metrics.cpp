@@ -119,6 +119,13 @@ void add_replica(Replica& replica, Families& out) {
               group.store().overlay_bytes());
 }
 
+void add_membership(const Membership& membership, Families& out) {
+    out.gauge("syncline_membership_epoch", "Of the membership record; 0: there is none",
+              membership.epoch());
+    out.gauge("syncline_membership_members", "Replicas that the membership record names",
+              membership.record().members.size());
+}
+
 void add_damage(const Replica& replica, Families& out) {
     const ScrubStatus status = replica.scrub_status();
     out.gauge("syncline_damaged_buckets",
@@ -246,6 +253,7 @@ Bytes metrics_text(CommandHost& host, const HttpFigures& http) {
     if (Replica* const replica = host.replica(); replica != nullptr) {
         add_replica(*replica, families);
         add_space(*replica, families);
+        add_membership(replica->membership(), families);
         add_damage(*replica, families);
     }
     add_peers(host, families);

@@ -44,7 +44,7 @@ BOOST_AUTO_TEST_CASE(ballots_of_two_proposers_and_of_two_lives_differ) {
 }
 
 BOOST_AUTO_TEST_CASE(what_may_have_been_chosen_is_proposed_again) {
-    Round round(ballot(5, 1), Quorum::majority(three));
+    Round round(ballot(5, 1), {Quorum::majority(three)});
     round.promised(replica(1), {}, {});
     BOOST_TEST((round.phase() == Round::Phase::preparing));
     round.promised(replica(1), {}, {});  // a repeated answer is one vote
@@ -52,14 +52,14 @@ BOOST_AUTO_TEST_CASE(what_may_have_been_chosen_is_proposed_again) {
     round.promised(replica(2), ballot(3, 2), "older");
     BOOST_TEST((round.phase() == Round::Phase::prepared));
     BOOST_TEST(round.found() == "older");
-    Round other(ballot(5, 1), Quorum::majority(three));
+    Round other(ballot(5, 1), {Quorum::majority(three)});
     other.promised(replica(3), ballot(4, 3), "newer");
     other.promised(replica(2), ballot(3, 2), "older");
     BOOST_TEST(other.found() == "newer");
 }
 
 BOOST_AUTO_TEST_CASE(each_quorum_must_accept) {
-    Round round(ballot(1, 1), Quorum::majority({replica(1)}));
+    Round round(ballot(1, 1), {Quorum::majority({replica(1)})});
     round.promised(replica(1), {}, {});
     round.propose("value", {Quorum::majority({replica(1), replica(2), replica(3)}),
                             Quorum::all({replica(3), replica(4)})});
@@ -115,7 +115,7 @@ private:
     void begin(std::size_t proposer) {
         rounds_.insert_or_assign(proposer,
                                  Round(ballot(++number_, static_cast<std::uint8_t>(proposer + 100)),
-                                       Quorum::majority(voters_)));
+                                       {Quorum::majority(voters_)}));
         send(proposer);
     }
     void send(std::size_t proposer) {

@@ -321,6 +321,9 @@ BOOST_AUTO_TEST_CASE(health_says_what_is_wrong_and_with_whom) {
     condition.peers[1].behind_ms = lag_ms_max + 1;
     condition.divergence_alarms = 1;
     BOOST_TEST(assessed(condition) == "degraded diverged behind:c");
+    condition.member = false;
+    BOOST_TEST(assessed(condition).find("failing not_member") == 0U);
+    condition.member = true;
     condition.damaged = true;
     BOOST_TEST(assessed(condition) == "degraded damaged diverged behind:c");
     condition = well();
