@@ -48,8 +48,7 @@ Result<void> Replica::receive_membership(const Uuid& peer, const Message& messag
 /// Reports of what is durable count for the epoch when all that was here at its beginning is among
 /// it: the others conclude that nothing more of an evicted replica is here.
 std::uint64_t Replica::reported_epoch() const {
-    const bool all = durable_vv_.covers(epoch_vv_) || mutated(Mutation::epoch_early);
-    return all ? membership_->epoch() : 0;
+    return durable_vv_.covers(epoch_vv_) ? membership_->epoch() : 0;
 }
 
 /// Only what was said under the record that this replica knows: a peer that does not know of an

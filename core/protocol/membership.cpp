@@ -140,6 +140,7 @@ Result<void> Membership::check_writer() const {
             return Error{Code::unavailable,
                          "the replica is joining, and has not yet what the others have"};
         case Standing::leaving:
+            if (mutated(Mutation::leaving_writes)) return {};
             return Error{Code::unavailable, "the replica is leaving the cluster"};
         case Standing::former:
             break;

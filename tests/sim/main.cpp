@@ -35,7 +35,7 @@ constexpr char usage[] =
     "  --mutation NAME      plants a bug: partial lww_prune no_defer no_barrier ctr_absent\n"
     "                       conflict_past conflict_ring term_late vote_twice ack_early no_fence\n"
     "                       rights_clear rights_of_all accept_any propose_own old_reports\n"
-    "                       no_eviction epoch_early retire_early skip_gap\n"
+    "                       no_eviction leaving_writes retire_early skip_gap\n"
     "                       barrier_passed clock_alone reply_early remove_all\n"
     "                       reset_lost join_keeps cut_of_one negative_early\n"
     "  --all-mutations      plants each of them in turn; fails unless each is found\n"
@@ -134,36 +134,37 @@ struct NamedMutation {
     Mutation mutation;
     Mode mode = Mode::mixed;
 };
-constexpr NamedMutation mutations[] = {{"partial", Mutation::partial},
-                                       {"lww_prune", Mutation::lww_prune},
-                                       {"no_defer", Mutation::no_defer},
-                                       {"no_barrier", Mutation::no_barrier},
-                                       {"ctr_absent", Mutation::ctr_absent},
-                                       {"conflict_past", Mutation::conflict_past},
-                                       {"conflict_ring", Mutation::conflict_ring},
-                                       {"term_late", Mutation::term_late},
-                                       {"vote_twice", Mutation::vote_twice},
-                                       {"ack_early", Mutation::ack_early},
-                                       {"no_fence", Mutation::no_fence},
-                                       {"stable_naive", Mutation::stable_naive},
-                                       {"rw_forget", Mutation::rw_forget},
-                                       {"rights_clear", Mutation::rights_clear},
-                                       {"rights_of_all", Mutation::rights_of_all},
-                                       {"accept_any", Mutation::accept_any, Mode::membership},
-                                       {"propose_own", Mutation::propose_own, Mode::membership},
-                                       {"old_reports", Mutation::old_reports, Mode::membership},
-                                       {"no_eviction", Mutation::no_eviction, Mode::membership},
-                                       {"epoch_early", Mutation::epoch_early, Mode::membership},
-                                       {"retire_early", Mutation::retire_early, Mode::membership},
-                                       {"skip_gap", Mutation::skip_gap},
-                                       {"barrier_passed", Mutation::barrier_passed},
-                                       {"clock_alone", Mutation::clock_alone},
-                                       {"reply_early", Mutation::reply_early},
-                                       {"remove_all", Mutation::remove_all},
-                                       {"reset_lost", Mutation::reset_lost},
-                                       {"join_keeps", Mutation::join_keeps},
-                                       {"cut_of_one", Mutation::cut_of_one},
-                                       {"negative_early", Mutation::negative_early}};
+constexpr NamedMutation mutations[] = {
+    {"partial", Mutation::partial},
+    {"lww_prune", Mutation::lww_prune},
+    {"no_defer", Mutation::no_defer},
+    {"no_barrier", Mutation::no_barrier},
+    {"ctr_absent", Mutation::ctr_absent},
+    {"conflict_past", Mutation::conflict_past},
+    {"conflict_ring", Mutation::conflict_ring},
+    {"term_late", Mutation::term_late},
+    {"vote_twice", Mutation::vote_twice},
+    {"ack_early", Mutation::ack_early},
+    {"no_fence", Mutation::no_fence},
+    {"stable_naive", Mutation::stable_naive},
+    {"rw_forget", Mutation::rw_forget},
+    {"rights_clear", Mutation::rights_clear},
+    {"rights_of_all", Mutation::rights_of_all},
+    {"accept_any", Mutation::accept_any, Mode::membership},
+    {"propose_own", Mutation::propose_own, Mode::membership},
+    {"old_reports", Mutation::old_reports, Mode::membership},
+    {"no_eviction", Mutation::no_eviction, Mode::membership},
+    {"leaving_writes", Mutation::leaving_writes, Mode::membership},
+    {"retire_early", Mutation::retire_early, Mode::membership},
+    {"skip_gap", Mutation::skip_gap},
+    {"barrier_passed", Mutation::barrier_passed},
+    {"clock_alone", Mutation::clock_alone},
+    {"reply_early", Mutation::reply_early},
+    {"remove_all", Mutation::remove_all},
+    {"reset_lost", Mutation::reset_lost},
+    {"join_keeps", Mutation::join_keeps},
+    {"cut_of_one", Mutation::cut_of_one},
+    {"negative_early", Mutation::negative_early}};
 
 bool plant(const std::string& name) {
     for (const NamedMutation& known : mutations) {

@@ -62,7 +62,8 @@ void Members::learn(std::size_t replica, const MembershipRecord& record) {
 }
 
 void Members::issued(std::size_t replica, const Replica& production) {
-    if (production.membership().check_writer()) return;
+    const Membership::Standing standing = production.membership().standing();
+    if (standing == Membership::Standing::open || standing == Membership::Standing::active) return;
     fail(replica, "made an event, and is no active member");
 }
 
