@@ -45,6 +45,7 @@ def wait_linked(replicas):
     for replica in replicas:
         with replica.connect() as connection:
             while sum(peer[peer.index(b"link") + 1] == b"up" and b"actor" in peer
+                      and peer[peer.index(b"name") + 1] != b""
                       for peer in connection.command("CRDT.PEERS")) < len(replicas) - 1:
                 assert time.monotonic() < deadline, "not linked after 30 s"
                 time.sleep(0.05)
@@ -64,6 +65,8 @@ def main():
         assert second.command("BC.TRANSFER", "stock", "5", actor) == "OK"
         assert second.command("BC.TRANSFER", "stock", "5", actor.split(".")[0]) == "OK"
         wait_converged(cluster.replicas, 30)
+        # Two that dialled each other part once, and a name comes with the link that stays.
+        wait_linked(cluster.replicas)
         assert rights(first) == [("n1", 60), ("n2", 30), ("n3", 10)], rights(first)
         assert rights(third) == [("n3", 10), ("n1", 60), ("n2", 30)], rights(third)
         assert "of the others" in refused(second, "BC.DECR", "stock", "31")
