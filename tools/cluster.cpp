@@ -268,12 +268,8 @@ Result<VersionVector> known_of(const Replica& replica, bool force) {
 }
 
 Result<Rejoined> rejoin_directory(const ClusterLine& line) {
-    const fs::path path = fs::path(line.data).lexically_normal();
-    const fs::path directory = path.has_filename() ? path : path.parent_path();
+    SYNCLINE_TRY(const fs::path directory, existing_directory(line.data));
     std::error_code error;
-    if (!fs::exists(directory / "identity", error)) {
-        return cluster_usage("'" + line.data + "' is no data directory");
-    }
     const fs::path output = fs::absolute(line.output, error).lexically_normal();
     const fs::path inside = output.lexically_relative(fs::absolute(directory, error));
     if (fs::exists(output, error)) return cluster_usage("'" + line.output + "' exists already");
@@ -295,9 +291,7 @@ Result<Rejoined> rejoin_directory(const ClusterLine& line) {
         const VersionVector own = replica->group().vv().of_node(identity.node_id);
         rejoined.events = events.size();
         rejoined.lost = known.lacks(own) - events.size();
-        SYNCLINE_TRY(const std::unique_ptr<Disk> disk,
-                     open_posix_disk(output.parent_path().string()));
-        SYNCLINE_CHECK(replace_file(*disk, output.filename().string(), event_lines(events)));
+        SYNCLINE_CHECK(write_events(output, events));
     }
     SYNCLINE_TRY(rejoined.aside, begin_anew(directory, ".former-", identity));
     return rejoined;

@@ -85,8 +85,7 @@ fs::path aside_path(const fs::path& data, const std::string& word) {
     }
 }
 
-}  // namespace
-
+/// One line of JSON an event.
 Bytes event_lines(const std::vector<Event>& events) {
     Bytes lines;
     for (const Event& event : events) {
@@ -98,6 +97,23 @@ Bytes event_lines(const std::vector<Event>& events) {
         lines += json.dump() + "\n";
     }
     return lines;
+}
+
+}  // namespace
+
+Result<fs::path> existing_directory(const std::string& name) {
+    const fs::path path = fs::path(name).lexically_normal();
+    fs::path directory = path.has_filename() ? path : path.parent_path();
+    std::error_code error;
+    if (fs::exists(directory / "identity", error)) return directory;
+    return Error{Code::invalid_argument, "'" + name + "' is no data directory"};
+}
+
+Result<void> write_events(const fs::path& output, const std::vector<Event>& events) {
+    std::error_code ignored;  // then the directory cannot be opened
+    const fs::path path = fs::absolute(output, ignored);
+    SYNCLINE_TRY(const std::unique_ptr<Disk> disk, open_posix_disk(path.parent_path().string()));
+    return replace_file(*disk, path.filename().string(), event_lines(events));
 }
 
 Result<std::string> begin_anew(const fs::path& directory, const std::string& word,

@@ -8,10 +8,14 @@
 
 namespace syncline {
 
-/// Transactions that only one replica has, as lines of JSON: {"event": its dot, "time_ms": ...,
-/// "operations": [...]}, one line each. Bytes that are no text get the suffix _hex. Of counters an
-/// operation tells what this replica had added in all.
-Bytes event_lines(const std::vector<Event>& events);
+/// The data directory of this name, without a slash behind it. Error invalid_argument: it is none.
+Result<std::filesystem::path> existing_directory(const std::string& name);
+
+/// Writes transactions that only one replica has to a file, in place of what is there: lines of
+/// JSON, {"event": its dot, "time_ms": ..., "operations": [...]}. Bytes that are no text get the
+/// suffix _hex. Of counters an operation tells what this replica had added in all. Durable when it
+/// returns. Errors: io, no_space.
+Result<void> write_events(const std::filesystem::path& output, const std::vector<Event>& events);
 
 /// Moves a data directory aside, under its name with `word` and a number behind, and makes a new
 /// one in its place: of the same cluster and name, so that not even --init founds another; nothing

@@ -53,12 +53,7 @@ Result<std::vector<Event>> read_suffix(DataDirectory& data, Env env, std::uint64
 /// The events are safe in the file before the directory is moved, and nothing is deleted. The new
 /// directory is of the same cluster, so that not even --init founds another.
 Result<Exported> export_suffix(const SuffixLine& line) {
-    const fs::path path = fs::path(line.data).lexically_normal();
-    const fs::path directory = path.has_filename() ? path : path.parent_path();
-    std::error_code error;
-    if (!fs::exists(directory / "identity", error)) {
-        return suffix_usage("'" + line.data + "' is no data directory");
-    }
+    SYNCLINE_TRY(const fs::path directory, existing_directory(line.data));
     SystemClock clock;
     SystemRandom random;
     Exported exported;
@@ -69,10 +64,7 @@ Result<Exported> export_suffix(const SuffixLine& line) {
         SYNCLINE_TRY(const std::vector<Event> events,
                      read_suffix(data, Env{clock, random}, exported.listed));
         exported.events = events.size();
-        const fs::path output = fs::absolute(line.output, error);
-        SYNCLINE_TRY(const std::unique_ptr<Disk> disk,
-                     open_posix_disk(output.parent_path().string()));
-        SYNCLINE_CHECK(replace_file(*disk, output.filename().string(), event_lines(events)));
+        SYNCLINE_CHECK(write_events(line.output, events));
     }
     exported.node = to_string(identity.node);
     SYNCLINE_TRY(exported.aside, begin_anew(directory, ".suffix-", identity));

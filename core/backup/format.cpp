@@ -49,13 +49,6 @@ BackupFile unpack_file(Unpacker& in) {
     return file;
 }
 
-Uuid unpack_uuid(Unpacker& in) {
-    const Result<Uuid> uuid = uuid_from(in.bin());
-    if (uuid) return *uuid;
-    in.fail();
-    return {};
-}
-
 /// Names are used as they are: nothing may lead out of the directory.
 bool names_are_sound(const BackupManifest& manifest) {
     std::size_t rows_files = 0;

@@ -188,6 +188,12 @@ bool Unpacker::nil() {
     return true;
 }
 
+Bytes Unpacker::text(std::size_t bytes_max) {
+    const BytesView bytes = bin();
+    if (bytes.size() > bytes_max) fail();
+    return Bytes(bytes.substr(0, bytes_max));
+}
+
 BytesView Unpacker::bin() {
     const Token* token = take(Token::Kind::bin);
     if (token == nullptr) return {};

@@ -43,6 +43,8 @@ public:
     /// True, and consumed, when the next value is nil.
     bool nil();
     BytesView bin();
+    /// Bytes that must not be more than so many.
+    Bytes text(std::size_t bytes_max);
     /// Skips one whole value, containers included.
     void skip();
 

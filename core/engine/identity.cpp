@@ -4,6 +4,7 @@
 
 #include "core/base/hash.hpp"
 #include "core/base/pack.hpp"
+#include "core/engine/sealed_file.hpp"
 
 namespace syncline {
 namespace {
@@ -12,20 +13,12 @@ constexpr std::uint64_t identity_version = 2;
 const char* const file_name = "identity";
 constexpr std::size_t file_bytes_max = 4096;
 
-Error damaged_identity() {
-    return Error{Code::corrupt, "the file \"identity\" is damaged"};
-}
-
-Result<Identity> parse(BytesView bytes) {
-    ByteReader head(bytes.substr(0, 8));
-    const std::uint64_t checksum = head.u64();
-    if (!head.done() || checksum != hash64(bytes.substr(8))) return damaged_identity();
-    Unpacker in(bytes.substr(8));
+Result<Identity> parse(BytesView body) {
+    Unpacker in(body);
     const std::size_t parts = in.array();
     const std::uint64_t version = in.uint();
     if (in.ok() && (version < 1 || version > identity_version)) {
-        return Error{Code::version, "the file \"identity\" has format " + std::to_string(version) +
-                                        ", this build knows " + std::to_string(identity_version)};
+        return file_version_error(file_name, version, identity_version);
     }
     const BytesView cluster = in.bin();
     const BytesView node = in.bin();
@@ -35,7 +28,7 @@ Result<Identity> parse(BytesView bytes) {
         identity.unsynced = in.boolean();
         identity.base_mark = Bytes(in.bin());
     }
-    if (!in.done() || parts != (version == 1 ? 4 : 6)) return damaged_identity();
+    if (!in.done() || parts != (version == 1 ? 4 : 6)) return damaged_file(file_name);
     SYNCLINE_TRY(identity.cluster, uuid_from(cluster));
     SYNCLINE_TRY(identity.node, uuid_from(node));
     identity.node_id = node_id_of(identity.node);
@@ -76,14 +69,26 @@ Result<Uuid> uuid_from(BytesView bytes) {
     return uuid;
 }
 
+void pack(Packer& out, const Uuid& uuid) {
+    out.bin(to_bytes(uuid));
+}
+
+Uuid unpack_uuid(Unpacker& in) {
+    const Result<Uuid> uuid = uuid_from(in.bin());
+    if (uuid) return *uuid;
+    in.fail();
+    return {};
+}
+
 std::uint32_t node_id_of(const Uuid& node) {
     const auto id = static_cast<std::uint32_t>(hash64(to_bytes(node)));
     return id == 0 ? 1 : id;
 }
 
 Result<Identity> load_identity(Disk& disk, Random& random) {
-    SYNCLINE_TRY(const std::optional<Bytes> bytes, read_file(disk, file_name, file_bytes_max));
-    if (bytes) return parse(*bytes);
+    SYNCLINE_TRY(const std::optional<Bytes> body,
+                 read_sealed_file(disk, file_name, file_bytes_max));
+    if (body) return parse(*body);
     Identity identity;
     identity.node = random_uuid(random);
     identity.node_id = node_id_of(identity.node);
@@ -101,10 +106,7 @@ Result<void> save_identity(Disk& disk, const Identity& identity) {
     out.bin(identity.name);
     out.boolean(identity.unsynced);
     out.bin(identity.base_mark);
-    Bytes bytes;
-    ByteWriter(bytes).u64(hash64(body));
-    bytes += body;
-    return replace_file(disk, file_name, bytes);
+    return replace_sealed_file(disk, file_name, body);
 }
 
 }  // namespace syncline

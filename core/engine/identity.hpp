@@ -4,6 +4,7 @@
 #include <string>
 
 #include "core/base/env.hpp"
+#include "core/base/pack.hpp"
 #include "storage/disk.hpp"
 
 namespace syncline {
@@ -20,6 +21,9 @@ std::string to_string(const Uuid& uuid);
 /// Uuid as 16 raw bytes, and back (Error corrupt unless 16 bytes).
 Bytes to_bytes(const Uuid& uuid);
 Result<Uuid> uuid_from(BytesView bytes);
+/// The same in msgpack; fails the unpacker.
+void pack(Packer& out, const Uuid& uuid);
+Uuid unpack_uuid(Unpacker& in);
 
 /// Who a data directory is. The node id is what dots carry; it is derived from the random uuid, and
 /// two uuids with the same id refuse each other at the handshake.

@@ -228,8 +228,8 @@ public:
     // Membership: core/engine/replica_membership.cpp
     [[nodiscard]] const Membership& membership() const { return *membership_; }
     /// Begins to change the membership record of `epoch`; see Membership::changing() and failure()
-    /// for what becomes of it. A joining replica becomes active, and a leaving one retires, by
-    /// itself.
+    /// for what becomes of it. A joining replica becomes active by itself, and the
+    /// others say when a leaving one has left.
     /// Errors: those of Membership::propose(); invalid_argument (primary-backup mode; a number of
     /// replicas was declared, and others are connected).
     Result<void> change_membership(MembershipStep step, std::uint64_t epoch);
@@ -412,6 +412,8 @@ private:
     void drive_promotion();
     [[nodiscard]] Result<void> storage(const Result<void>& done);
     [[nodiscard]] Position suffix_position() const;
+    Result<std::vector<Event>> log_events(Position from, std::size_t count_max,
+                                          const std::function<bool(const Dot&)>& wanted);
 
     // The stable cut: core/engine/replica_collection.cpp
     Result<void> meet(const Uuid& peer, const Hello& hello);
@@ -421,8 +423,10 @@ private:
 
     // Membership: core/engine/replica_membership.cpp
     Result<void> open_membership(Disk& disk);
-    Result<void> learn(const MembershipRecord& record);
-    Result<void> receive_membership(const Uuid& peer, const Message& message);
+    template <typename T>
+    Result<void> follow(const Result<T>& done);
+    /// Peers that are connected.
+    [[nodiscard]] std::vector<Uuid> met() const;
     [[nodiscard]] std::uint64_t reported_epoch() const;
     void note_report(const Uuid& peer, std::uint64_t epoch, const VersionVector& durable);
     [[nodiscard]] Result<void> check_newcomer(const Uuid& newcomer) const;
@@ -473,6 +477,7 @@ private:
     void skip_to_snapshot();
     void end_pulling(bool completed);
     void drop_sessions_of(LinkId link);
+    void end_sessions();
 
     // Scrub and repair: core/engine/replica_scrub.cpp
     struct Scrub;

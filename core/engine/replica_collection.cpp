@@ -37,12 +37,7 @@ Result<void> Replica::meet(const Uuid& peer, const Hello& hello) {
                                         describe(options_.policies) +
                                         ": all replicas need the same --policy"};
     }
-    const bool former = membership_->record().find_former(peer) != nullptr;
-    if (!former && membership_->has_quarantined(hello.vv)) {
-        return Error{Code::unauthorized,
-                     "the peer holds transactions of a replica that is no member any more, which "
-                     "no member has: it must begin anew with an empty directory"};
-    }
+    SYNCLINE_CHECK(membership_->check_peer(peer, hello.vv));
     if (recorded) return {};
     if (!stable_cut_.has_room_for(peer)) {
         return Error{Code::unauthorized,

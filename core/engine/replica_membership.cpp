@@ -1,6 +1,7 @@
 /// Who belongs to the cluster: what a replica does when the record changes, and which changes it
 /// makes by itself. The rules are core/protocol/membership; here are links, the stable cut, steps.
 #include <algorithm>
+#include <limits>
 
 #include "core/base/log.hpp"
 #include "core/base/mutation.hpp"
@@ -23,26 +24,29 @@ Result<void> Replica::open_membership(Disk& disk) {
 
 // --- What others say
 
-Result<void> Replica::learn(const MembershipRecord& record) {
-    const Result<bool> newer = membership_->learn(record);
-    if (!newer)
-        return newer.error().code == Code::conflict ? newer.error() : storage(newer.error());
+/// After anything that may have changed the record, or has letters to send. What a peer did wrong
+/// is its error; any other is the disk's.
+template <typename T>
+Result<void> Replica::follow(const Result<T>& done) {
+    if (!done) {
+        const Code code = done.error().code;
+        const bool of_peer = code == Code::conflict || code == Code::corrupt;
+        return of_peer ? Result<void>(done.error()) : storage(done.error());
+    }
     follow_membership();
     return {};
 }
+template Result<void> Replica::follow(const Result<void>&);
+template Result<void> Replica::follow(const Result<bool>&);
+template Result<void> Replica::follow(const Result<Promise>&);
+template Result<void> Replica::follow(const Result<Accepted>&);
 
-Result<void> Replica::receive_membership(const Uuid& peer, const Message& message) {
-    const std::uint64_t now = env_.clock.steady_ms();
-    Result<void> done;
-    if (const auto* notice = std::get_if<MembershipNotice>(&message)) return learn(notice->record);
-    if (const auto* promise = std::get_if<Promise>(&message)) {
-        done = membership_->on_promise(peer, *promise, now);
-    } else if (const auto* accepted = std::get_if<Accepted>(&message)) {
-        done = membership_->on_accepted(peer, *accepted, now);
+std::vector<Uuid> Replica::met() const {
+    std::vector<Uuid> met;
+    for (const auto& [id, link] : links_) {
+        if (link->ready()) met.push_back(link->peer());
     }
-    SYNCLINE_CHECK(storage(done));
-    follow_membership();
-    return {};
+    return met;
 }
 
 /// Reports of what is durable count for the epoch when all that was here at its beginning is among
@@ -68,18 +72,10 @@ const VersionVector* Replica::reported(const Uuid& member) const {
 }
 
 Result<std::vector<Event>> Replica::own_events_beyond(const VersionVector& vv) {
-    std::vector<Event> events;
-    Position position = log_from();
-    while (true) {
-        SYNCLINE_TRY(const std::optional<LogRecord> record, log_->read(position));
-        if (!record) return events;
-        position = record->next;
-        if (static_cast<RecordKind>(record->kind) != RecordKind::event) continue;
-        SYNCLINE_TRY(const Dot dot, peek_dot(record->payload));
-        if (dot.actor.node != options_.identity.node_id || vv.covers(dot)) continue;
-        SYNCLINE_TRY(Event event, decode_event(record->payload));
-        events.push_back(std::move(event));
-    }
+    const auto wanted = [&](const Dot& dot) {
+        return dot.actor.node == options_.identity.node_id && !vv.covers(dot);
+    };
+    return log_events(log_from(), std::numeric_limits<std::size_t>::max(), wanted);
 }
 
 // --- When the record has changed
@@ -106,9 +102,7 @@ void Replica::follow_membership() {
         reports_.clear();
         epoch_vv_ = group_->vv();
         count_members();
-        serving_.clear();
-        session_wanted_.reset();
-        if (pulling_) end_pulling(false);
+        end_sessions();
         for (auto& [id, link] : links_) link->on_membership();
         own_step_ms_ = env_.clock.steady_ms();
     }

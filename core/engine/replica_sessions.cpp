@@ -331,6 +331,13 @@ void Replica::end_pulling(bool completed) {
     for (auto& [id, other] : links_) other->resume();
 }
 
+/// With whomever, in either role; nobody is told.
+void Replica::end_sessions() {
+    serving_.clear();
+    session_wanted_.reset();
+    if (pulling_) end_pulling(false);
+}
+
 void Replica::drop_sessions_of(LinkId link) {
     serving_.erase(link);
     if (pulling_ && pulling_->link == link) end_pulling(false);

@@ -125,9 +125,7 @@ void Replica::term_changed() {
     syncline::log(LogLevel::info, "term.role",
                   {{"term", std::to_string(mode.term().id.number)},
                    {"role", mode.read_only() ? "backup" : "primary"}});
-    serving_.clear();
-    session_wanted_.reset();
-    if (pulling_) end_pulling(false);
+    end_sessions();
     for (auto& [id, link] : links_) link->on_term();
     release_replies();
 }
@@ -225,20 +223,27 @@ Position Replica::suffix_position() const {
 }
 
 Result<std::vector<Event>> Replica::suffix_events(std::size_t count_max) {
-    std::vector<Event> events;
     const std::vector<PrimaryBackup::Suffix>& suffixes = primary_backup_->suffixes();
-    Position position = suffix_position();
-    while (!suffixes.empty() && events.size() < count_max) {
-        SYNCLINE_TRY(const std::optional<LogRecord> record, log_->read(position));
-        if (!record) break;
-        position = record->next;
-        if (static_cast<RecordKind>(record->kind) != RecordKind::event) continue;
-        SYNCLINE_TRY(const Dot dot, peek_dot(record->payload));
-        const bool wanted = std::any_of(suffixes.begin(), suffixes.end(), [&](const auto& suffix) {
+    if (suffixes.empty()) return std::vector<Event>();
+    return log_events(suffix_position(), count_max, [&](const Dot& dot) {
+        return std::any_of(suffixes.begin(), suffixes.end(), [&](const auto& suffix) {
             return suffix.actor == dot.actor && suffix.first <= dot.counter &&
                    dot.counter <= suffix.last;
         });
-        if (!wanted) continue;
+    });
+}
+
+/// Events of the log from here on, in its order.
+Result<std::vector<Event>> Replica::log_events(Position from, std::size_t count_max,
+                                               const std::function<bool(const Dot&)>& wanted) {
+    std::vector<Event> events;
+    while (events.size() < count_max) {
+        SYNCLINE_TRY(const std::optional<LogRecord> record, log_->read(from));
+        if (!record) break;
+        from = record->next;
+        if (static_cast<RecordKind>(record->kind) != RecordKind::event) continue;
+        SYNCLINE_TRY(const Dot dot, peek_dot(record->payload));
+        if (!wanted(dot)) continue;
         SYNCLINE_TRY(Event event, decode_event(record->payload));
         events.push_back(std::move(event));
     }

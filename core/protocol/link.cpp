@@ -420,10 +420,14 @@ Result<void> Link::on_vote(const Vote& vote) {
 
 void Link::on_term() {
     if (!ready()) return;
+    send_term();
+    begin_anew();
+}
+
+void Link::begin_anew() {
     stream_.reset();
     pulling_ = false;
     paused_ = false;
-    send_term();
     pull();
 }
 
@@ -451,48 +455,38 @@ void Link::on_peer_epoch(std::uint64_t epoch) {
 
 Result<void> Link::on_membership_message(const Message& message) {
     Membership& membership = *replica_.membership_;
+    const std::uint64_t now = replica_.env_.clock.steady_ms();
+    if (const auto* notice = std::get_if<MembershipNotice>(&message)) {
+        peer_epoch_ = std::max(peer_epoch_, notice->record.epoch);
+        return replica_.follow(membership.learn(notice->record));
+    }
     if (const auto* prepare = std::get_if<Prepare>(&message)) {
         const Result<Promise> promise = membership.on_prepare(*prepare);
-        if (!promise) return replica_.storage(promise.error());
-        send_letter(*promise);
-    } else if (const auto* accept = std::get_if<Accept>(&message)) {
-        std::vector<Uuid> met;
-        for (const auto& [id, link] : replica_.links_) {
-            if (link->ready()) met.push_back(link->peer());
-        }
-        const Result<Accepted> accepted = membership.on_accept(*accept, met);
-        if (!accepted && accepted.error().code == Code::conflict) return accepted.error();
-        if (!accepted) return replica_.storage(accepted.error());
-        send_letter(*accepted);
-        replica_.follow_membership();
-    } else if (const auto* promise = std::get_if<Promise>(&message)) {
+        if (promise) send_letter(*promise);
+        return replica_.follow(promise);
+    }
+    if (const auto* accept = std::get_if<Accept>(&message)) {
+        const Result<Accepted> accepted = membership.on_accept(*accept, replica_.met());
+        if (accepted) send_letter(*accepted);
+        return replica_.follow(accepted);
+    }
+    if (const auto* promise = std::get_if<Promise>(&message)) {
         on_peer_epoch(promise->epoch);
-        return replica_.receive_membership(peer_, message);
-    } else if (const auto* accepted = std::get_if<Accepted>(&message)) {
+        return replica_.follow(membership.on_promise(peer_, *promise, now));
+    }
+    if (const auto* accepted = std::get_if<Accepted>(&message)) {
         on_peer_epoch(accepted->epoch);
-        return replica_.receive_membership(peer_, message);
-    } else if (const auto* notice = std::get_if<MembershipNotice>(&message)) {
-        peer_epoch_ = std::max(peer_epoch_, notice->record.epoch);
-        return replica_.receive_membership(peer_, message);
+        return replica_.follow(membership.on_accepted(peer_, *accepted, now));
     }
     return {};
 }
 
 void Link::on_membership() {
     if (!ready()) return;
-    const Membership& membership = *replica_.membership_;
-    const bool former = membership.record().find_former(peer_) != nullptr;
-    if (!former && membership.has_quarantined(peer_vv_)) {
-        replica_.close(id_, Error{Code::unauthorized,
-                                  "the peer holds transactions of a replica that is no member any "
-                                  "more, which no member has"});
-        return;
-    }
-    stream_.reset();
-    pulling_ = false;
-    paused_ = false;
+    const Result<void> welcome = replica_.membership_->check_peer(peer_, peer_vv_);
+    if (!welcome) return replica_.close(id_, welcome.error());
     on_peer_epoch(peer_epoch_);
-    pull();
+    begin_anew();
 }
 
 PeerStatus Link::status() const {

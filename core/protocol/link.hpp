@@ -75,6 +75,8 @@ private:
     /// The peer says which membership record it knows; it gets a newer one.
     void on_peer_epoch(std::uint64_t epoch);
     void send_term();
+    /// What was streamed and pulled counts no more.
+    void begin_anew();
     Result<bool> consume(const LogBatch::Item& item);
     Result<bool> consume_event(BytesView shortened);
     Result<void> stream();

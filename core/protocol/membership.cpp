@@ -2,9 +2,9 @@
 
 #include <algorithm>
 
-#include "core/base/hash.hpp"
 #include "core/base/log.hpp"
 #include "core/base/mutation.hpp"
+#include "core/engine/sealed_file.hpp"
 #include "core/protocol/membership_messages.hpp"
 
 namespace syncline {
@@ -45,17 +45,17 @@ Result<std::unique_ptr<Membership>> Membership::open(const Identity& identity, D
 // --- The file
 
 Result<void> Membership::load() {
-    SYNCLINE_TRY(const std::optional<Bytes> bytes,
-                 read_file(disk_, membership_file_name, limits::frame_bytes_max));
-    if (!bytes) return {};
-    SYNCLINE_TRY(std::optional<Stored> stored, decode(*bytes));
+    SYNCLINE_TRY(const std::optional<Bytes> body,
+                 read_sealed_file(disk_, membership_file_name, limits::frame_bytes_max));
+    if (!body) return {};
+    SYNCLINE_TRY(std::optional<Stored> stored, decode(*body));
     if (stored) stored_ = std::move(*stored);
     last_number_ = stored_.acceptance.promised.number;
     return {};
 }
 
 Result<void> Membership::commit(Stored next) {
-    SYNCLINE_CHECK(replace_file(disk_, membership_file_name, encode(next)));
+    SYNCLINE_CHECK(replace_sealed_file(disk_, membership_file_name, encode(next)));
     if (next.record != stored_.record) changed_ = true;
     stored_ = std::move(next);
     last_number_ = std::max(last_number_, stored_.acceptance.promised.number);
@@ -73,23 +73,15 @@ Bytes Membership::encode(const Stored& stored) const {
     pack(out, stored.acceptance.promised);
     pack(out, stored.acceptance.accepted);
     out.bin(stored.acceptance.value);
-    Bytes bytes;
-    ByteWriter(bytes).u64(hash64(body));
-    return bytes + body;
+    return body;
 }
 
 /// Nothing: the file is of another cluster, in which this directory once was to be.
-Result<std::optional<Membership::Stored>> Membership::decode(BytesView bytes) const {
-    const Error damaged{Code::corrupt, "the file \"membership\" is damaged"};
-    ByteReader head(bytes.substr(0, 8));
-    const std::uint64_t checksum = head.u64();
-    if (!head.done() || checksum != hash64(bytes.substr(8))) return damaged;
-    Unpacker in(bytes.substr(8));
+Result<std::optional<Membership::Stored>> Membership::decode(BytesView body) const {
+    Unpacker in(body);
     in.array_of(11);
     if (const std::uint64_t version = in.uint(); in.ok() && version != membership_version) {
-        return Error{Code::version, "the file \"membership\" has format " +
-                                        std::to_string(version) + ", this build knows " +
-                                        std::to_string(membership_version)};
+        return file_version_error(membership_file_name, version, membership_version);
     }
     const BytesView cluster = in.bin();
     Stored stored;
@@ -98,7 +90,7 @@ Result<std::optional<Membership::Stored>> Membership::decode(BytesView bytes) co
     stored.acceptance.promised = unpack_ballot(in);
     stored.acceptance.accepted = unpack_ballot(in);
     stored.acceptance.value = Bytes(in.bin());
-    if (!in.done()) return damaged;
+    if (!in.done()) return damaged_file(membership_file_name);
     if (cluster != to_bytes(identity_.cluster)) return std::optional<Stored>();
     return std::optional(std::move(stored));
 }
@@ -162,6 +154,13 @@ bool Membership::has_quarantined(const VersionVector& vv) const {
     return std::any_of(vv.entries().begin(), vv.entries().end(), [&](const auto& entry) {
         return is_quarantined(Dot{entry.first, entry.second});
     });
+}
+
+Result<void> Membership::check_peer(const Uuid& peer, const VersionVector& vv) const {
+    if (record().find_former(peer) != nullptr || !has_quarantined(vv)) return {};
+    return Error{Code::unauthorized,
+                 "the peer holds transactions of a replica that is no member any more, which no "
+                 "member has: it must begin anew with an empty directory"};
 }
 
 bool Membership::admits(const Uuid& peer) const {
@@ -323,6 +322,7 @@ Result<void> Membership::on_promise(const Uuid& from, const Promise& promise,
         fall_back(promise.promised.number, now_ms);
         return {};
     }
+    if (!promise.value.empty()) SYNCLINE_CHECK(decode_membership(promise.value));
     change_->round->promised(from, promise.accepted, promise.value);
     if (change_->round->phase() != caspaxos::Round::Phase::prepared) return {};
     SYNCLINE_CHECK(propose_value());

@@ -18,11 +18,11 @@ namespace syncline {
 /// to it, as far as this is concerned.
 ///
 /// The record after epoch e is decided among the voters of epoch e, by CASPaxos: a majority of them
-/// and a majority of the next record's voters must accept it. An acceptor that is asked to accept
-/// learns the record in front of it, which was decided; so a proposer that knows an older one is
-/// told, and no acceptor is ever asked about two epochs at once. Whoever finds a record accepted,
-/// and perhaps decided, finishes it before anything of its own.
-/// A record that was decided is told to every peer, again and again until that shows its epoch.
+/// and a majority of the next record's voters must promise, and accept it. An acceptor that is
+/// asked to accept learns the record in front of it, which was decided; so a proposer that knows an
+/// older one is told, and no acceptor is ever asked about two epochs at once. Whoever finds a
+/// record accepted, and perhaps decided, finishes it before anything of its own. A record that was
+/// decided is told to every peer, again and again until that shows its epoch.
 ///
 /// What must survive is in the file "membership", replaced atomically and synced before anything is
 /// answered or done by it. Thread-safety: confined to one thread.
@@ -62,6 +62,9 @@ public:
     [[nodiscard]] bool is_quarantined(const Dot& dot) const;
     /// Whether a peer holds such.
     [[nodiscard]] bool has_quarantined(const VersionVector& vv) const;
+    /// Error unauthorized: it does. Who is no member any more may, and gets nothing anyway: it must
+    /// hear of it.
+    [[nodiscard]] Result<void> check_peer(const Uuid& peer, const VersionVector& vv) const;
     /// A record that was decided. True: it is newer, and durable. Errors: of the disk; conflict
     /// (another record of the same epoch: two clusters were founded, or the rules were broken).
     Result<bool> learn(const MembershipRecord& record);
@@ -119,7 +122,7 @@ private:
     Result<void> load();
     Result<void> commit(Stored next);
     [[nodiscard]] Bytes encode(const Stored& stored) const;
-    [[nodiscard]] Result<std::optional<Stored>> decode(BytesView bytes) const;
+    [[nodiscard]] Result<std::optional<Stored>> decode(BytesView body) const;
 
     /// With a record that was decided.
     [[nodiscard]] Result<std::optional<Stored>> with(const MembershipRecord& record) const;

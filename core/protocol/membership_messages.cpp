@@ -19,9 +19,7 @@ caspaxos::Ballot unpack_ballot(Unpacker& in) {
     caspaxos::Ballot ballot;
     ballot.number = in.uint();
     if (ballot.number > 0) {
-        const Result<Uuid> proposer = uuid_from(in.bin());
-        if (!proposer) in.fail();
-        if (proposer) ballot.proposer = *proposer;
+        ballot.proposer = unpack_uuid(in);
     } else if (!in.bin().empty()) {
         in.fail();
     }
@@ -101,9 +99,7 @@ void decode(Unpacker& in, Accepted& accepted) {
     accepted.granted = in.boolean();
     accepted.epoch = in.uint();
     accepted.promised = unpack_ballot(in);
-    const BytesView reason = in.bin();
-    if (reason.size() > reason_bytes_max) in.fail();
-    accepted.reason = Bytes(reason.substr(0, reason_bytes_max));
+    accepted.reason = in.text(reason_bytes_max);
 }
 
 }  // namespace syncline

@@ -137,22 +137,9 @@ Result<void> retire(MembershipRecord& record, const MembershipStep& step) {
     return no_member(step.subject);
 }
 
-Bytes unpack_name(Unpacker& in) {
-    const BytesView name = in.bin();
-    if (name.size() > name_bytes_max) in.fail();
-    return Bytes(name.substr(0, name_bytes_max));
-}
-
-Uuid unpack_uuid(Unpacker& in) {
-    const Result<Uuid> uuid = uuid_from(in.bin());
-    if (uuid) return *uuid;
-    in.fail();
-    return {};
-}
-
 void pack(Packer& out, const ClusterMember& member) {
     out.array(4);
-    out.bin(to_bytes(member.uuid));
+    pack(out, member.uuid);
     out.bin(member.name);
     out.bin(member.address);
     out.uint(static_cast<std::uint64_t>(member.state));
@@ -162,8 +149,8 @@ ClusterMember unpack_member(Unpacker& in) {
     ClusterMember member;
     in.array_of(4);
     member.uuid = unpack_uuid(in);
-    member.name = unpack_name(in);
-    member.address = unpack_name(in);
+    member.name = in.text(name_bytes_max);
+    member.address = in.text(name_bytes_max);
     member.state =
         static_cast<MemberState>(in.uint_at_most(static_cast<std::uint64_t>(MemberState::leaving)));
     return member;
@@ -171,7 +158,7 @@ ClusterMember unpack_member(Unpacker& in) {
 
 void pack(Packer& out, const FormerMember& former) {
     out.array(4);
-    out.bin(to_bytes(former.uuid));
+    pack(out, former.uuid);
     out.bin(former.name);
     out.boolean(former.evicted);
     if (former.final_vv) {
@@ -185,7 +172,7 @@ FormerMember unpack_former(Unpacker& in) {
     FormerMember former;
     in.array_of(4);
     former.uuid = unpack_uuid(in);
-    former.name = unpack_name(in);
+    former.name = in.text(name_bytes_max);
     former.evicted = in.boolean();
     if (!in.nil()) former.final_vv = unpack_version_vector(in);
     return former;

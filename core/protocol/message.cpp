@@ -14,27 +14,8 @@ constexpr std::size_t wire_hash_bytes = 5;
 constexpr std::size_t hello_fields_oldest = 22;
 constexpr std::size_t hello_fields = 23;
 
-void pack(Packer& out, const Uuid& uuid) {
-    out.bin(to_bytes(uuid));
-}
-
-Uuid uuid_in(Unpacker& in) {
-    const Result<Uuid> uuid = uuid_from(in.bin());
-    if (!uuid) {
-        in.fail();
-        return {};
-    }
-    return *uuid;
-}
-
 /// A name for people, or an address.
 constexpr std::size_t shown_text_bytes_max = 256;
-
-Bytes unpack_text(Unpacker& in) {
-    const BytesView text = in.bin();
-    if (text.size() > shown_text_bytes_max) in.fail();
-    return Bytes(text.substr(0, shown_text_bytes_max));
-}
 
 void pack(Packer& out, const TermId& id) {
     out.uint(id.number);
@@ -46,7 +27,7 @@ TermId unpack_term_id(Unpacker& in) {
     TermId id;
     id.number = in.uint();
     if (id.number > 0) {
-        id.primary = uuid_in(in);
+        id.primary = unpack_uuid(in);
     } else if (!in.bin().empty()) {
         in.fail();
     }
@@ -160,8 +141,8 @@ void decode(Unpacker& in, Hello& hello) {
     if (fields < hello_fields_oldest) in.fail();
     hello.version = in.uint();
     hello.version_oldest = in.uint();
-    hello.cluster = uuid_in(in);
-    hello.node = uuid_in(in);
+    hello.cluster = unpack_uuid(in);
+    hello.node = unpack_uuid(in);
     in.array_of(2);
     hello.actor = unpack_actor(in);
     hello.vv = unpack_version_vector(in);
@@ -171,8 +152,8 @@ void decode(Unpacker& in, Hello& hello) {
     hello.leaf_bits = in.uint();
     hello.mode = static_cast<ReplicationMode>(in.uint_at_most(1));
     hello.term = unpack_term(in);
-    hello.name = unpack_text(in);
-    hello.client_address = unpack_text(in);
+    hello.name = in.text(shown_text_bytes_max);
+    hello.client_address = in.text(shown_text_bytes_max);
     hello.replicas = in.uint();
     hello.cut = unpack_version_vector(in);
     hello.policies = unpack_key_policies(in);

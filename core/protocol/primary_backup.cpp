@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <functional>
 
-#include "core/base/hash.hpp"
 #include "core/base/log.hpp"
 #include "core/base/mutation.hpp"
 #include "core/base/pack.hpp"
+#include "core/engine/sealed_file.hpp"
 
 namespace syncline {
 namespace {
@@ -50,16 +50,16 @@ Result<std::unique_ptr<PrimaryBackup>> PrimaryBackup::open(PrimaryBackupOptions 
 // --- The file
 
 Result<void> PrimaryBackup::load() {
-    SYNCLINE_TRY(const std::optional<Bytes> bytes,
-                 read_file(disk_, term_file_name, term_file_bytes_max));
-    if (!bytes) return {};
-    SYNCLINE_TRY(std::optional<Stored> stored, decode(*bytes));
+    SYNCLINE_TRY(const std::optional<Bytes> body,
+                 read_sealed_file(disk_, term_file_name, term_file_bytes_max));
+    if (!body) return {};
+    SYNCLINE_TRY(std::optional<Stored> stored, decode(*body));
     if (stored) stored_ = std::move(*stored);
     return {};
 }
 
 Result<void> PrimaryBackup::commit(Stored next) {
-    SYNCLINE_CHECK(replace_file(disk_, term_file_name, encode(next)));
+    SYNCLINE_CHECK(replace_sealed_file(disk_, term_file_name, encode(next)));
     stored_ = std::move(next);
     return {};
 }
@@ -90,22 +90,15 @@ Bytes PrimaryBackup::encode(const Stored& stored) const {
         out.uint(suffix.last);
         out.uint(suffix.term);
     }
-    Bytes bytes;
-    ByteWriter(bytes).u64(hash64(body));
-    return bytes + body;
+    return body;
 }
 
 /// Nothing: the file is of another cluster, in which this directory once was to be.
-Result<std::optional<PrimaryBackup::Stored>> PrimaryBackup::decode(BytesView bytes) const {
-    const Error damaged{Code::corrupt, "the file \"term\" is damaged"};
-    ByteReader head(bytes.substr(0, 8));
-    const std::uint64_t checksum = head.u64();
-    if (!head.done() || checksum != hash64(bytes.substr(8))) return damaged;
-    Unpacker in(bytes.substr(8));
+Result<std::optional<PrimaryBackup::Stored>> PrimaryBackup::decode(BytesView body) const {
+    Unpacker in(body);
     in.array_of(9);
     if (const std::uint64_t version = in.uint(); in.ok() && version != term_version) {
-        return Error{Code::version, "the file \"term\" has format " + std::to_string(version) +
-                                        ", this build knows " + std::to_string(term_version)};
+        return file_version_error(term_file_name, version, term_version);
     }
     const BytesView cluster = in.bin();
     Stored stored;
@@ -132,7 +125,7 @@ Result<std::optional<PrimaryBackup::Stored>> PrimaryBackup::decode(BytesView byt
         suffix.term = in.uint();
         stored.suffixes.push_back(suffix);
     }
-    if (!in.done()) return damaged;
+    if (!in.done()) return damaged_file(term_file_name);
     if (cluster != to_bytes(identity_.cluster)) return std::optional<Stored>();
     return std::optional(std::move(stored));
 }

@@ -159,7 +159,7 @@ private:
     Result<void> load();
     Result<void> commit(Stored next);
     [[nodiscard]] Bytes encode(const Stored& stored) const;
-    Result<std::optional<Stored>> decode(BytesView bytes) const;
+    Result<std::optional<Stored>> decode(BytesView body) const;
     /// From here on writes must be confirmed.
     void begin_gate(const VersionVector& durable_vv, Position durable);
     void follow(Holder& holder);

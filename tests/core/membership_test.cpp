@@ -112,11 +112,6 @@ public:
         pump();
         return index;
     }
-    void isolate(std::size_t index) {
-        for (std::size_t other = 0; other < count_; ++other) {
-            if (other != index) disconnect(index, other);
-        }
-    }
     void rejoin(std::size_t index) {
         for (std::size_t other = 0; other < count_; ++other) {
             if (other != index) connect(index, other);
@@ -411,6 +406,26 @@ BOOST_AUTO_TEST_CASE(lost_and_late_messages_only_cost_time) {
             BOOST_TEST((cluster.standing(2) == Standing::former));
         }
     }
+}
+
+/// What a peer says that it has accepted is none: its link ends, and nothing else.
+BOOST_AUTO_TEST_CASE(a_promise_that_makes_no_sense_ends_a_link_and_no_replica) {
+    Members cluster(3);
+    cluster.found();
+    cluster.filter = [&](std::size_t, std::size_t, std::uint8_t type, Bytes& payload) {
+        if (static_cast<MessageType>(type) != MessageType::promise) return true;
+        auto promise = std::get<Promise>(must(decode_message(type, payload)));
+        promise.accepted = promise.ballot;
+        promise.value = "no record";
+        payload = encode_message(promise);
+        return true;
+    };
+    must(cluster.change(0, Kind::evict, 2));
+    cluster.pump(6000);
+    BOOST_TEST(!cluster.closed.empty());
+    BOOST_TEST(!cluster.at(0)->failure().has_value());
+    BOOST_TEST(cluster.epoch(0) == 1U);
+    BOOST_TEST(cluster.writes(0, "k", "v"));
 }
 
 /// An acceptor that ends right after its promise has it after a restart.

@@ -29,12 +29,6 @@ void link_all(TestCluster& cluster, std::size_t count) {
     }
 }
 
-void isolate(TestCluster& cluster, std::size_t one, std::size_t count) {
-    for (std::size_t other = 0; other < count; ++other) {
-        if (other != one) cluster.disconnect(one, other);
-    }
-}
-
 bool is_primary(TestReplica& replica) {
     return replica->primary_backup().role() == PrimaryBackup::Role::primary;
 }
@@ -135,7 +129,7 @@ BOOST_AUTO_TEST_CASE(one_backup_of_two_is_enough_for_ack_1_and_not_for_all) {
         TestCluster cluster(3, backed_up(all ? std::nullopt : std::optional(1U), 3));
         link_all(cluster, 3);
         cluster.pump();
-        isolate(cluster, 2, 3);
+        cluster.isolate(2);
         std::vector<Reply> replies;
         cluster.on_reply = [&](std::size_t, const Reply& reply) { replies.push_back(reply); };
         Client writer{1, 0};
@@ -189,7 +183,7 @@ BOOST_AUTO_TEST_CASE(rows_of_an_adopted_snapshot_are_shown_when_backups_have_the
     link_all(cluster, 3);
     cluster.pump();
     // Replica 1 leads a term alone, and has an event of its own when it is a backup again.
-    isolate(cluster, 1, 3);
+    cluster.isolate(1);
     BOOST_REQUIRE(cluster.at(1)->promote(true));
     cluster.at(1).set("key", "value");
     for (const std::size_t next : {2U, 0U}) {
@@ -201,7 +195,7 @@ BOOST_AUTO_TEST_CASE(rows_of_an_adopted_snapshot_are_shown_when_backups_have_the
     cluster.filter = [](std::size_t, std::size_t, std::uint8_t type, Bytes&) {
         return type != static_cast<std::uint8_t>(MessageType::batch);
     };
-    isolate(cluster, 2, 3);
+    cluster.isolate(2);
     cluster.connect(0, 1);
     cluster.pump(300);
     BOOST_REQUIRE_EQUAL(cluster.at(0)->peers().size(), 1U);
@@ -228,8 +222,8 @@ BOOST_AUTO_TEST_CASE(a_promotion_needs_a_majority_or_force) {
     link_all(cluster, 3);
     cluster.at(0).set("key", "value");
     cluster.pump();
-    isolate(cluster, 0, 3);
-    isolate(cluster, 1, 3);
+    cluster.isolate(0);
+    cluster.isolate(1);
     const Result<void> refused = cluster.at(1)->promote(false);
     BOOST_REQUIRE(!refused);
     BOOST_TEST((refused.error().code == Code::unavailable));
@@ -242,7 +236,7 @@ BOOST_AUTO_TEST_CASE(a_promotion_needs_a_majority_or_force) {
     BOOST_TEST(is_primary(cluster.at(1)));
     BOOST_TEST(term_of(cluster.at(2)) == 2U);
     cluster.at(1).set("key", "of term 2");
-    isolate(cluster, 2, 3);
+    cluster.isolate(2);
     BOOST_REQUIRE(cluster.at(2)->promote(true));
     BOOST_TEST(is_primary(cluster.at(2)));
     BOOST_TEST(term_of(cluster.at(2)) == 3U);
@@ -325,7 +319,7 @@ BOOST_AUTO_TEST_CASE(of_two_promotions_at_one_time_one_wins) {
         TestCluster cluster(3, backed_up(0, 3));
         link_all(cluster, 3);
         cluster.pump();
-        if (force) isolate(cluster, 0, 3);
+        if (force) cluster.isolate(0);
         if (force) cluster.disconnect(1, 2);
         BOOST_REQUIRE(cluster.at(1)->promote(force));
         BOOST_REQUIRE(cluster.at(2)->promote(force));
@@ -352,7 +346,7 @@ BOOST_AUTO_TEST_CASE(batches_of_an_old_term_are_refused_and_its_primary_steps_do
     TestCluster cluster(3, backed_up(0, 3));
     link_all(cluster, 3);
     cluster.pump();
-    isolate(cluster, 0, 3);
+    cluster.isolate(0);
     BOOST_REQUIRE(cluster.at(1)->promote(false));
     cluster.pump();
     // A batch that claims term 1, on a link whose peer is in term 2.
@@ -384,7 +378,7 @@ BOOST_AUTO_TEST_CASE(clients_that_wait_hear_that_their_primary_stepped_down) {
     TestCluster cluster(3, backed_up(std::nullopt, 3));
     link_all(cluster, 3);
     cluster.pump();
-    isolate(cluster, 0, 3);
+    cluster.isolate(0);
     BOOST_REQUIRE(cluster.at(1)->promote(false));
     cluster.pump();
     Client writer{1, 0};
@@ -406,7 +400,7 @@ BOOST_AUTO_TEST_CASE(the_suffix_of_an_old_primary_is_listed_and_merged) {
     link_all(cluster, 3);
     cluster.at(0).set("shared", "1");
     cluster.pump();
-    isolate(cluster, 0, 3);
+    cluster.isolate(0);
     cluster.at(0).set("lost", "2");
     cluster.at(0).increment("count", 3);
     BOOST_REQUIRE(cluster.at(1)->promote(false));
@@ -430,7 +424,7 @@ BOOST_AUTO_TEST_CASE(a_held_suffix_stays_until_it_is_merged_even_over_restarts) 
     TestCluster cluster(3, backed_up(0, 3, true));
     link_all(cluster, 3);
     cluster.pump();
-    isolate(cluster, 0, 3);
+    cluster.isolate(0);
     cluster.at(0).set("held", "yes");
     BOOST_REQUIRE(cluster.at(1)->promote(false));
     cluster.pump();

@@ -149,9 +149,7 @@ std::size_t TestCluster::add(const std::filesystem::path& directory) {
 }
 
 void TestCluster::remove(std::size_t index) {
-    for (std::size_t other = 0; other < replicas_.size(); ++other) {
-        if (other != index) disconnect(index, other);
-    }
+    isolate(index);
     replicas_.erase(replicas_.begin() + static_cast<std::ptrdiff_t>(index));
     for (auto& [link, wire] : wires_) {
         if (wire.a > index) --wire.a;
@@ -178,10 +176,14 @@ void TestCluster::disconnect(std::size_t a, std::size_t b) {
     }
 }
 
-void TestCluster::restart(std::size_t index, const TestReplica::Between& between) {
+void TestCluster::isolate(std::size_t index) {
     for (std::size_t other = 0; other < replicas_.size(); ++other) {
         if (other != index) disconnect(index, other);
     }
+}
+
+void TestCluster::restart(std::size_t index, const TestReplica::Between& between) {
+    isolate(index);
     at(index).restart(between);
 }
 

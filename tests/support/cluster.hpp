@@ -89,6 +89,8 @@ public:
     [[nodiscard]] Env env() { return Env{clock_, random_}; }
     void connect(std::size_t a, std::size_t b);
     void disconnect(std::size_t a, std::size_t b);
+    /// From all others.
+    void isolate(std::size_t index);
     void restart(std::size_t index, const TestReplica::Between& between = {});
     /// Delivers messages and lets time pass for so long.
     void pump(std::uint64_t ms = 3000);
