@@ -38,6 +38,8 @@ constexpr unsigned depth_max = 32;
 constexpr std::size_t key_bytes_max = 511;
 /// A row: a value of 8 MiB, or what siblings make of it; nothing that is sound is larger.
 constexpr std::uint64_t value_bytes_max = std::uint64_t{1} << 31;
+/// How many pages behind the end of the file are believed in: each costs a byte of memory.
+constexpr std::uint64_t pages_unwritten_max = std::uint64_t{1} << 24;
 constexpr std::uint64_t progress_pages = 256;
 
 template <typename Number>
@@ -188,6 +190,7 @@ public:
         SYNCLINE_CHECK(read_meta());
         state_.assign(report_.pages, unseen);
         SYNCLINE_CHECK(walk_tree(free_));
+        check_end();
         std::vector<Tree> tables;
         tables_ = &tables;
         SYNCLINE_CHECK(walk_tree(main_));
@@ -246,22 +249,36 @@ private:
             last_page = number_at<std::uint64_t>(meta, 120);
         }
         if (!any) return Error{Code::corrupt, "the data file has no state"};
-        report_.pages = last_page + 1;
-        if (last_page < 1 || last_page >= (std::uint64_t{1} << 40) ||
-            report_.pages > file_bytes / page_bytes_) {
+        pages_there_ = file_bytes / page_bytes_;
+        if (last_page < 1 || last_page >= pages_there_ + pages_unwritten_max) {
             return Error{Code::corrupt, "the data file has " + std::to_string(file_bytes) +
                                             " bytes, too few for its last page " +
                                             std::to_string(last_page)};
         }
+        report_.pages = last_page + 1;
         return {};
     }
 
-    /// False, and a fault, when the page cannot be used by the one who points to it.
-    bool take(std::uint64_t page, std::uint64_t count, const Tree& tree) {
-        if (page < 2 || page >= report_.pages || count > report_.pages - page) {
-            fault(tree.name + " points to page " + std::to_string(page) + ", which is not there");
-            return false;
+    /// Pages that a transaction took at the end of the file and gave back were never written. They
+    /// are on the free list, all of them.
+    void check_end() {
+        for (std::uint64_t page = pages_there_; page < report_.pages; ++page) {
+            if (state_[page] == free) continue;
+            return fault("page " + std::to_string(page) + " of " + std::to_string(report_.pages) +
+                         " is neither in the file nor free");
         }
+    }
+
+    /// False, and a fault, when the pages are none of the file's.
+    bool is_there(std::uint64_t page, std::uint64_t count, const Tree& tree) {
+        if (page >= 2 && page < report_.pages && count <= report_.pages - page) return true;
+        fault(tree.name + " points to page " + std::to_string(page) + ", which is not there");
+        return false;
+    }
+
+    /// False, and a fault, when the pages cannot be used by the one who points to them.
+    bool take(std::uint64_t page, std::uint64_t count, const Tree& tree) {
+        if (!is_there(page, count, tree)) return false;
         for (std::uint64_t i = page; i < page + count; ++i) {
             if (state_[i] != unseen) {
                 fault("page " + std::to_string(i) + " of " + tree.name +
@@ -389,11 +406,12 @@ private:
         return {};
     }
 
-    /// How many pages it takes; 0 after a fault.
+    /// How many pages it takes; 0 after a fault. They may be more than the value needs: one that is
+    /// put again in the same transaction stays on the pages that it has, if it fits.
     Result<std::uint64_t> read_overflow(const Tree& tree, const Node& node, Bytes& value) {
         const auto page = number_at<std::uint64_t>(node.data, 0);
-        const std::uint64_t pages = (page_header_bytes - 1 + node.bytes) / page_bytes_ + 1;
-        if (node.bytes > value_bytes_max || !take(page, pages, tree)) {
+        const std::uint64_t needed = (page_header_bytes - 1 + node.bytes) / page_bytes_ + 1;
+        if (node.bytes > value_bytes_max || !is_there(page, needed, tree)) {
             if (node.bytes > value_bytes_max) fault(tree.name + " has a row of impossible size");
             return std::uint64_t{0};
         }
@@ -401,10 +419,12 @@ private:
         if (value.size() != page_header_bytes + node.bytes ||
             number_at<std::uint64_t>(value, 0) != page ||
             number_at<std::uint16_t>(value, 10) != flag_overflow ||
-            number_at<std::uint32_t>(value, 12) != pages) {
+            number_at<std::uint32_t>(value, 12) < needed) {
             fault("page " + std::to_string(page) + " of " + tree.name + " does not hold a value");
             return std::uint64_t{0};
         }
+        const std::uint64_t pages = number_at<std::uint32_t>(value, 12);
+        if (!take(page, pages, tree)) return std::uint64_t{0};
         value.erase(0, page_header_bytes);
         return pages;
     }
@@ -441,6 +461,7 @@ private:
     const PageProgress& progress_;
     PageReport report_;
     std::uint64_t page_bytes_ = 4096;
+    std::uint64_t pages_there_ = 0;  // in the file
     std::uint64_t walked_ = 0;
     Tree free_;
     Tree main_;
