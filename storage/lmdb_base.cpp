@@ -21,6 +21,7 @@
 #include "storage/lmdb_chunks.hpp"
 #include "storage/lmdb_pages.hpp"
 #include "storage/provisional.hpp"
+#include "storage/row_places.hpp"
 
 namespace syncline::lmdb {
 namespace {
@@ -76,6 +77,11 @@ public:
         SYNCLINE_CHECK(begin_turn());
         SYNCLINE_TRY(const bool empty, is_empty(table));
         if (empty) return std::optional<BytesView>();
+        if (const std::optional<BytesView> seen = places_.find(table, key)) {
+            // One that is damaged by now is told of below.
+            const Result<BytesView> payload = verify_row(table, key, *seen);
+            if (payload) return std::optional<BytesView>(*payload);
+        }
         MDB_val row_key = to_val(key);
         MDB_val stored{};
         const int answer = mdb_get(reader_.get(), id_of(table), &row_key, &stored);
@@ -83,7 +89,11 @@ public:
         SYNCLINE_CHECK(check("read a row", answer));
         Bytes joined;
         SYNCLINE_TRY(BytesView payload, verify(table, key, to_view(stored), joined));
-        if (!joined.empty()) payload = joined_.emplace_back(std::move(joined));
+        if (!joined.empty()) {
+            payload = joined_.emplace_back(std::move(joined));
+        } else {
+            places_.remember(table, key, to_view(stored));
+        }
         return std::optional<BytesView>(payload);
     }
 
@@ -389,6 +399,9 @@ private:
         } else {
             SYNCLINE_TRY(reader_, begin(environment_.get(), MDB_RDONLY));
         }
+        MDB_stat stat{};  // of a table that cannot be looked at, nothing is known
+        (void)mdb_stat(reader_.get(), id_of(Table::cells), &stat);
+        places_.begin_view(mdb_txn_id(reader_.get()), data_.begin(), stat.ms_entries);
         view_ = View::used;
         return {};
     }
@@ -684,6 +697,7 @@ private:
     std::optional<Error> unusable_;  ///< owning thread: why nothing can be read any more
     /// Owning thread: tables that the read view was asked for, and whether they are empty in it.
     std::array<std::optional<bool>, tables_count> empty_{};
+    RowPlaces places_;          ///< owning thread: of rows in the read view
     std::deque<Bytes> joined_;  ///< owning thread: rows in chunks that this turn looked at
     /// Held, shared, by whoever has a transaction that the owning thread did not begin; alone by
     /// the owning thread while the map changes.

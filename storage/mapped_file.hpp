@@ -18,6 +18,7 @@ public:
     /// Looks the file up in the process's table of maps. Error io: it is not mapped.
     static Result<MappedFile> find(const std::string& name);
 
+    [[nodiscard]] const char* begin() const { return reinterpret_cast<const char*>(begin_); }
     /// The bytes lie within the file as it is now.
     [[nodiscard]] bool holds(BytesView bytes) const;
     /// They begin in the file's memory and reach out of the file. Changed pages of a transaction
