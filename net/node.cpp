@@ -17,14 +17,18 @@ namespace {
 
 constexpr std::uint64_t tick_ms = 100;
 
-Result<Secret> secret_of(const NodeOptions& options) {
+Result<PeerCredentials> credentials_of(const NodeOptions& options) {
+    const TlsFiles tls{options.tls_cert, options.tls_key, options.tls_ca, options.tls_crl};
     const bool in_file = !options.secret_file.empty();
-    if (in_file != options.secret.empty()) {
+    const bool none = !in_file && options.secret.empty() && tls == TlsFiles();
+    if (none || (in_file && !options.secret.empty())) {
         return Error{Code::invalid_argument,
-                     "a Node needs one of secret_file and secret: replicas prove to each other "
-                     "that they know one secret; make one with: head -c 32 /dev/urandom | base64"};
+                     "a Node needs one of secret_file and secret, or certificates: replicas prove "
+                     "to each other that they know one secret; make one with: head -c 32 "
+                     "/dev/urandom | base64"};
     }
-    if (in_file) return load_secret(options.secret_file);
+    SYNCLINE_TRY(PeerCredentials credentials, load_credentials(options.secret_file, tls));
+    if (options.secret.empty()) return credentials;
     const std::size_t bytes = options.secret.size();
     if (bytes < secret_bytes_min || bytes > secret_bytes_max) {
         return Error{Code::invalid_argument, "the secret must have " +
@@ -32,7 +36,8 @@ Result<Secret> secret_of(const NodeOptions& options) {
                                                  std::to_string(secret_bytes_max) +
                                                  " bytes, it has " + std::to_string(bytes)};
     }
-    return Secret(Bytes(options.secret));
+    credentials.secret.emplace(Bytes(options.secret));
+    return credentials;
 }
 
 }  // namespace
@@ -108,14 +113,15 @@ Result<std::unique_ptr<Node::Impl>> Node::Impl::create(const Database& database,
 }
 
 Result<void> Node::Impl::open(const NodeOptions& options) {
-    SYNCLINE_TRY(Secret secret, secret_of(options));
+    SYNCLINE_TRY(PeerCredentials credentials, credentials_of(options));
+    if (credentials.tls) SYNCLINE_CHECK(credentials.tls->require_name(engine_->identity().name));
     for (const std::string& peer : options.peers) {
         SYNCLINE_TRY(TcpEndpoint endpoint, parse_endpoint(peer));
         addresses_.push_back(to_string(endpoint));
         endpoints_.push_back(std::move(endpoint));
     }
     PeerOwner& owner = *this;
-    peers_ = std::make_unique<Peers>(*loop_, owner, std::move(secret), Env{clock_, random_});
+    peers_ = std::make_unique<Peers>(*loop_, owner, std::move(credentials), Env{clock_, random_});
     if (options.listen.empty()) return {};
     SYNCLINE_TRY(const TcpEndpoint endpoint, parse_endpoint(options.listen));
     SYNCLINE_TRY(listener_, TcpListener::listen(*loop_, endpoint,
@@ -172,6 +178,7 @@ Result<void> Node::Impl::wait_synced(std::chrono::milliseconds timeout) {
 
 void Node::Impl::tick() {
     engine_->tick();
+    peers_->tick();
     publish();
 }
 

@@ -17,9 +17,17 @@ struct NodeOptions {
     /// Whom to dial, again and again: "host:7400", "192.0.2.1:7400", "[2001:db8::1]:7400".
     std::vector<std::string> peers = {};
     /// What all members of the cluster know, 16 to 1024 bytes: in a file that only its owner may
-    /// read, or in memory. One of the two is needed.
+    /// read, or in memory.
     std::string secret_file = {};
     std::string secret = {};
+    /// TLS, with the secret or instead of it: PEM files of this node's certificate, which must be
+    /// for the database's name (DatabaseOptions::replica), of its key, of the authority that signs
+    /// those of all members, and of those that it takes back (may be empty). They are read again
+    /// when they change.
+    std::string tls_cert = {};
+    std::string tls_key = {};
+    std::string tls_ca = {};
+    std::string tls_crl = {};
 };
 
 /// A peer that is configured, or has been here.
@@ -37,14 +45,14 @@ struct NodePeer {
 /// Failures: a connection that breaks is made anew, after pauses from 100 ms to 5 s; a peer that
 /// does not know the secret, or is of another cluster, is refused with a line in the log. Nothing
 /// is lost in between: what peers lack is found when they meet again.
-/// The traffic is authenticated at its beginning and not encrypted.
+/// With a secret alone the traffic is authenticated at its beginning and not encrypted.
 /// Stops when it is destroyed. It may outlive its Database, and then has nothing to do.
 /// Thread-safety: all methods, from any threads; not while it is moved or destroyed.
 class Node {
 public:
-    /// Errors: invalid_argument (an address, the secret), unauthorized (others may read the
-    /// secret's file), unavailable (the address is in use; the database is closed, or has a Node
-    /// already), io.
+    /// Errors: invalid_argument (an address, the secret, the certificate), unauthorized (others may
+    /// read the file of the secret or of the key), unavailable (the address is in use; the database
+    /// is closed, or has a Node already), io.
     static Result<Node> start(const Database& database, const NodeOptions& options);
 
     Node(Node&& other) noexcept;

@@ -2,12 +2,15 @@
 
 #include <utility>
 
+#include "core/base/assert.hpp"
+
 namespace syncline {
 namespace {
 
 constexpr std::uint64_t handshake_ms_max = 5000;
 constexpr std::size_t name_bytes_max = 64;
 constexpr unsigned keep_alive_s = 15;
+constexpr const char* channel_label = "EXPORTER-syncline-peer";
 
 bool is_name(BytesView name) {
     if (name.empty() || name.size() > name_bytes_max) return false;
@@ -19,16 +22,33 @@ bool is_name(BytesView name) {
 
 }  // namespace
 
+Result<PeerCredentials> load_credentials(const std::string& secret_file, const TlsFiles& tls) {
+    PeerCredentials credentials;
+    if (!secret_file.empty()) {
+        SYNCLINE_TRY(credentials.secret, load_secret(secret_file));
+    }
+    if (tls == TlsFiles()) return credentials;
+    if (tls.certificate.empty() || tls.key.empty() || tls.authority.empty()) {
+        return Error{
+            Code::invalid_argument,
+            "TLS between replicas needs three files: this node's certificate, its key, and "
+            "the certificate of the authority that signs them"};
+    }
+    SYNCLINE_TRY(credentials.tls, TlsContext::load(tls));
+    return credentials;
+}
+
 PeerLink::PeerLink(Loop& loop, LinkId id, PeerAuth::Role role,
-                   std::unique_ptr<TcpConnection> connection, const Secret& secret, Self self,
-                   Random& random, Events events)
+                   std::unique_ptr<TcpConnection> connection, const PeerCredentials& credentials,
+                   Self self, Random& random, Events events)
     : loop_(loop),
       id_(id),
       role_(role),
       connection_(std::move(connection)),
-      auth_(role, secret, self.identity, random),
+      credentials_(credentials),
+      self_(std::move(self)),
+      random_(random),
       reader_(limits::frame_before_auth_bytes_max),
-      name_(std::move(self.name)),
       events_(std::move(events)),
       deadline_(loop,
                 [this]() {
@@ -36,7 +56,9 @@ PeerLink::PeerLink(Loop& loop, LinkId id, PeerAuth::Role role,
                 }),
       address_(connection_->remote_address()),
       since_ms_(loop.now_ms()),
-      heard_ms_(since_ms_) {}
+      heard_ms_(since_ms_) {
+    SYNCLINE_ASSERT(credentials.secret || credentials.tls);
+}
 
 void PeerLink::start() {
     connection_->keep_alive(keep_alive_s);
@@ -47,7 +69,25 @@ void PeerLink::start() {
     };
     connection_->start(std::move(events));
     deadline_.start(handshake_ms_max);
-    if (outgoing()) write(PeerFrame::hello, auth_.hello());
+    if (!credentials_.tls) return begin_proofs();
+    tls_.emplace(*credentials_.tls,
+                 outgoing() ? TlsSession::Role::client : TlsSession::Role::server);
+    tls_->start();
+    flush_tls();
+}
+
+/// With TLS the proofs are made with a key of this very connection, so that they are worth nothing
+/// on another one: nobody in the middle can pass them on.
+void PeerLink::begin_proofs() {
+    if (tls_) {
+        Bytes material = tls_->keying_material(channel_label);
+        if (credentials_.secret)
+            material = keyed_mac(*credentials_.secret, channel_label, material);
+        channel_key_.emplace(std::move(material));
+    }
+    auth_.emplace(role_, channel_key_ ? *channel_key_ : *credentials_.secret, self_.identity,
+                  random_);
+    if (outgoing()) write(PeerFrame::hello, auth_->hello());
 }
 
 void PeerLink::send(std::uint8_t type, BytesView payload) {
@@ -58,15 +98,26 @@ void PeerLink::send(std::uint8_t type, BytesView payload) {
                                            std::to_string(limits::message_bytes_max) +
                                            " are allowed"});
     }
-    Bytes frames = encode_message_frames(type, payload);
-    bytes_out_ += frames.size();
-    connection_->send(std::move(frames));
+    transmit(encode_message_frames(type, payload));
 }
 
 void PeerLink::write(PeerFrame type, BytesView payload) {
-    Bytes frame = encode_frame(static_cast<std::uint8_t>(type), payload);
-    bytes_out_ += frame.size();
-    connection_->send(std::move(frame));
+    transmit(encode_frame(static_cast<std::uint8_t>(type), payload));
+}
+
+void PeerLink::transmit(Bytes bytes) {
+    if (tls_) {
+        tls_->send(bytes);
+        return flush_tls();
+    }
+    bytes_out_ += bytes.size();
+    connection_->send(std::move(bytes));
+}
+
+void PeerLink::flush_tls() {
+    Bytes bytes = tls_->take_output();
+    bytes_out_ += bytes.size();
+    connection_->send(std::move(bytes));
 }
 
 void PeerLink::close() {
@@ -81,9 +132,33 @@ void PeerLink::fail(const Error& error) {
     events_.on_closed(*this, refusal_.value_or(error));
 }
 
+Result<void> PeerLink::recheck() const {
+    if (!tls_ || !tls_->established()) return {};
+    return tls_->recheck(*credentials_.tls);
+}
+
 void PeerLink::receive(BytesView bytes) {
     bytes_in_ += bytes.size();
     heard_ms_ = loop_.now_ms();
+    if (!tls_) return take_plain(bytes);
+    if (refusal_) return;  // until it closes, or the time is over
+    const Result<void> taken = receive_tls(bytes);
+    if (taken) return;
+    flush_tls();  // what is wrong, for the other side
+    if (ready_ || taken.error().code != Code::unauthorized) return fail(taken.error());
+    refusal_ = taken.error();
+}
+
+Result<void> PeerLink::receive_tls(BytesView bytes) {
+    const bool was_established = tls_->established();
+    SYNCLINE_TRY(const Bytes plain, tls_->receive(bytes));
+    flush_tls();
+    if (!was_established && tls_->established()) begin_proofs();
+    if (!plain.empty()) take_plain(plain);
+    return {};
+}
+
+void PeerLink::take_plain(BytesView bytes) {
     reader_.feed(bytes);
     while (!over_) {
         const Result<std::optional<Frame>> frame = reader_.next();
@@ -94,19 +169,26 @@ void PeerLink::receive(BytesView bytes) {
 }
 
 Result<void> PeerLink::take_frame(const Frame& frame) {
-    if (!ready_) return take_handshake(frame);
+    if (!proved_) return take_handshake(frame);
     SYNCLINE_TRY(const std::optional<Frame> message, joiner_.add(frame));
     if (!message) return {};
-    if (message->type >= core_frame_min) {
-        events_.on_message(*this, message->type, message->payload);
-        return {};
+    if (message->type == static_cast<std::uint8_t>(PeerFrame::name)) {
+        return take_name(message->payload);
     }
-    if (message->type != static_cast<std::uint8_t>(PeerFrame::name) || !is_name(message->payload)) {
+    if (!ready_ || message->type < core_frame_min) {
         return Error{Code::corrupt,
                      "unexpected frame of type " + std::to_string(unsigned{frame.type})};
     }
-    peer_name_ = Bytes(message->payload);
-    events_.on_name(*this);
+    events_.on_message(*this, message->type, message->payload);
+    return {};
+}
+
+Result<void> PeerLink::take_name(BytesView name) {
+    if (!is_name(name)) return Error{Code::corrupt, "the peer has no proper name"};
+    if (!ready_) SYNCLINE_CHECK(tls_->check_name(std::string(name)));
+    peer_name_ = Bytes(name);
+    if (!ready_) become_ready();
+    if (!over_) events_.on_name(*this);
     return {};
 }
 
@@ -115,9 +197,9 @@ Result<void> PeerLink::take_frame(const Frame& frame) {
 Result<void> PeerLink::take_handshake(const Frame& frame) {
     if (refusal_) return *refusal_;
     if (frame.type == static_cast<std::uint8_t>(PeerFrame::hello)) {
-        Result<std::optional<Bytes>> proof = auth_.on_hello(frame.payload);
+        Result<std::optional<Bytes>> proof = auth_->on_hello(frame.payload);
         if (!proof && (outgoing() || proof.error().code == Code::corrupt)) return proof.error();
-        if (!outgoing()) write(PeerFrame::hello, auth_.hello());
+        if (!outgoing()) write(PeerFrame::hello, auth_->hello());
         if (!proof) {
             refusal_ = proof.error();
         } else if (*proof) {
@@ -128,10 +210,16 @@ Result<void> PeerLink::take_handshake(const Frame& frame) {
     if (frame.type != static_cast<std::uint8_t>(PeerFrame::proof)) {
         return Error{Code::unauthorized, "a message before the handshake"};
     }
-    SYNCLINE_TRY(const std::optional<Bytes> proof, auth_.on_proof(frame.payload));
+    SYNCLINE_TRY(const std::optional<Bytes> proof, auth_->on_proof(frame.payload));
     if (proof) write(PeerFrame::proof, *proof);
-    if (auth_.done()) become_ready();
+    if (auth_->done()) finish_proofs();
     return {};
+}
+
+void PeerLink::finish_proofs() {
+    proved_ = true;
+    if (is_name(self_.name)) write(PeerFrame::name, self_.name);
+    if (!tls_) become_ready();
 }
 
 void PeerLink::become_ready() {
@@ -139,7 +227,6 @@ void PeerLink::become_ready() {
     since_ms_ = loop_.now_ms();
     deadline_.stop();
     reader_.set_max(limits::frame_bytes_max);
-    if (is_name(name_)) write(PeerFrame::name, name_);
     events_.on_ready(*this);
 }
 

@@ -9,6 +9,7 @@
 #include "net/loop.hpp"
 #include "net/peer_auth.hpp"
 #include "net/tcp.hpp"
+#include "net/tls.hpp"
 
 namespace syncline {
 
@@ -20,12 +21,24 @@ enum class PeerFrame : std::uint8_t {
 };
 constexpr std::uint8_t core_frame_min = 16;
 
+/// How replicas prove to each other that they belong to one cluster: by a secret, by certificates,
+/// or by both.
+struct PeerCredentials {
+    std::optional<Secret> secret;
+    std::optional<TlsContext> tls;
+};
+/// Reads what the files hold; an empty name is no file. Errors: those of load_secret and
+/// TlsContext::load; invalid_argument: certificates need a certificate, a key and an authority.
+Result<PeerCredentials> load_credentials(const std::string& secret_file, const TlsFiles& tls);
+
 /// One connection to a peer: proves both sides, then carries frames.
 ///
-/// Happy path: hello and proof both ways within five seconds; on_ready; names; on_message for each
-/// frame of core. Failures: a wrong proof, a bad frame, silence in the handshake, the other side's
-/// end: on_closed with the reason, once, never from inside a call of the owner. After that, and
-/// after close(), nothing comes any more.
+/// Happy path: TLS, if there are certificates; hello and proof both ways within five seconds;
+/// on_ready; names; on_message for each frame of core. With certificates the names come before
+/// on_ready, because they are what certificates are for. Failures: a refused certificate, a wrong
+/// proof, a bad frame, silence in the handshake, the other side's end: on_closed with the reason,
+/// once, never from inside a call of the owner. After that, and after close(), nothing comes any
+/// more.
 /// Callbacks may call close(), but not destroy the link. Confined to the loop's thread.
 class PeerLink {
 public:
@@ -40,9 +53,9 @@ public:
         std::string name;
     };
 
-    /// The secret and random must outlive the link.
+    /// The credentials and random must outlive the link.
     PeerLink(Loop& loop, LinkId id, PeerAuth::Role role, std::unique_ptr<TcpConnection> connection,
-             const Secret& secret, Self self, Random& random, Events events);
+             const PeerCredentials& credentials, Self self, Random& random, Events events);
     PeerLink(const PeerLink&) = delete;
     PeerLink& operator=(const PeerLink&) = delete;
 
@@ -51,15 +64,18 @@ public:
     void send(std::uint8_t type, BytesView payload);
     /// Ends it without a callback.
     void close();
+    /// Whether the credentials, which may have changed, still believe the peer's certificate; with
+    /// none they do. Error unauthorized.
+    [[nodiscard]] Result<void> recheck() const;
 
     [[nodiscard]] LinkId id() const { return id_; }
     [[nodiscard]] bool outgoing() const { return role_ == PeerAuth::Role::initiator; }
     [[nodiscard]] bool ready() const { return ready_ && !over_; }
     [[nodiscard]] bool over() const { return over_; }
     /// Precondition: ready.
-    [[nodiscard]] const PeerIdentity& peer() const { return auth_.peer(); }
+    [[nodiscard]] const PeerIdentity& peer() const { return auth_->peer(); }
     /// Who the other side says it is; nil before its hello. To be trusted only when ready.
-    [[nodiscard]] const Uuid& claimed_node() const { return auth_.peer().node; }
+    [[nodiscard]] Uuid claimed_node() const { return auth_ ? auth_->peer().node : Uuid(); }
     [[nodiscard]] const std::string& peer_name() const { return peer_name_; }
     [[nodiscard]] const std::string& address() const { return address_; }
     [[nodiscard]] std::uint64_t bytes_in() const { return bytes_in_; }
@@ -70,20 +86,31 @@ public:
 
 private:
     void receive(BytesView bytes);
+    Result<void> receive_tls(BytesView bytes);
+    void take_plain(BytesView bytes);
     Result<void> take_frame(const Frame& frame);
     Result<void> take_handshake(const Frame& frame);
+    Result<void> take_name(BytesView name);
+    void begin_proofs();
+    void finish_proofs();
     void become_ready();
     void write(PeerFrame type, BytesView payload);
+    void transmit(Bytes bytes);
+    void flush_tls();
     void fail(const Error& error);
 
     Loop& loop_;
     LinkId id_;
     PeerAuth::Role role_;
     std::unique_ptr<TcpConnection> connection_;
-    PeerAuth auth_;
+    const PeerCredentials& credentials_;
+    Self self_;
+    Random& random_;
+    std::optional<TlsSession> tls_;
+    std::optional<Secret> channel_key_;  // of this connection; none without TLS
+    std::optional<PeerAuth> auth_;       // from the end of TLS on
     FrameReader reader_;
     MessageJoiner joiner_;
-    std::string name_;
     Events events_;
     Timer deadline_;
     std::string address_;
@@ -92,7 +119,8 @@ private:
     std::uint64_t bytes_out_ = 0;
     std::uint64_t since_ms_;
     std::uint64_t heard_ms_;
-    std::optional<Error> refusal_;  // of its hello; it has the answer and will close
+    std::optional<Error> refusal_;  // of the other side; it has been told and will close
+    bool proved_ = false;
     bool ready_ = false;
     bool over_ = false;
 };

@@ -17,6 +17,7 @@ constexpr std::uint64_t look_again_ms = 500;
 /// A link that lived this long was a good one: the next pause is short again.
 constexpr std::uint64_t good_link_ms = 1000;
 
+constexpr std::uint64_t look_at_files_ms = 1000;
 /// Connections that have not proved themselves; more are dropped unheard.
 constexpr std::ptrdiff_t strangers_max = 64;
 /// Refusals of those who dial in are logged this often; they may come from anybody.
@@ -40,8 +41,8 @@ struct Peers::Target {
     std::string failure;    // why the last attempt came to nothing; empty: it did not
 };
 
-Peers::Peers(Loop& loop, PeerOwner& owner, Secret secret, Env env)
-    : loop_(loop), owner_(owner), secret_(std::move(secret)), env_(env) {}
+Peers::Peers(Loop& loop, PeerOwner& owner, PeerCredentials credentials, Env env)
+    : loop_(loop), owner_(owner), credentials_(std::move(credentials)), env_(env) {}
 
 Peers::~Peers() = default;
 
@@ -83,6 +84,24 @@ void Peers::close(LinkId link, const Error& reason) {
     drop(*found->second, LogLevel::warning, reason.message);
 }
 
+void Peers::tick() {
+    if (!credentials_.tls || loop_.now_ms() - credentials_ms_ < look_at_files_ms) return;
+    credentials_ms_ = loop_.now_ms();
+    const Result<bool> changed = credentials_.tls->reload();
+    if (!changed) {
+        log(LogLevel::warning, "peer.certificates_refused", {{"reason", changed.error().message}});
+        return;
+    }
+    if (!*changed) return;
+    log(LogLevel::info, "peer.certificates_read", {});
+    for (const auto& [id, link] : links_) {
+        if (link->over()) continue;
+        if (const Result<void> believed = link->recheck(); !believed) {
+            drop(*link, LogLevel::warning, believed.error().message);
+        }
+    }
+}
+
 void Peers::finish_turn() {
     std::erase_if(links_, [](const auto& entry) { return entry.second->over(); });
 }
@@ -101,7 +120,7 @@ PeerLink& Peers::add_link(PeerAuth::Role role, std::unique_ptr<TcpConnection> co
         drop(link, refused ? LogLevel::warning : LogLevel::info, reason.message);
     };
     const LinkId id = next_link_++;
-    auto link = std::make_unique<PeerLink>(loop_, id, role, std::move(connection), secret_,
+    auto link = std::make_unique<PeerLink>(loop_, id, role, std::move(connection), credentials_,
                                            owner_.self(), env_.random, std::move(events));
     return *links_.emplace(id, std::move(link)).first->second;
 }

@@ -34,7 +34,7 @@ public:
 /// Confined to the loop's thread.
 class Peers {
 public:
-    Peers(Loop& loop, PeerOwner& owner, Secret secret, Env env);
+    Peers(Loop& loop, PeerOwner& owner, PeerCredentials credentials, Env env);
     ~Peers();
     Peers(const Peers&) = delete;
     Peers& operator=(const Peers&) = delete;
@@ -47,6 +47,9 @@ public:
 
     void send(LinkId link, std::uint8_t type, BytesView payload);
     void close(LinkId link, const Error& reason);
+    /// Reads certificates again when their files have changed, and lets go of peers whose own are
+    /// believed no more. Call it now and then; it looks once a second.
+    void tick();
     /// Frees what ended in this turn. Call at the end of each turn.
     void finish_turn();
 
@@ -96,7 +99,8 @@ private:
 
     Loop& loop_;
     PeerOwner& owner_;
-    Secret secret_;
+    PeerCredentials credentials_;
+    std::uint64_t credentials_ms_ = 0;  // when their files were looked at
     Env env_;
     LinkId next_link_ = 1;
     std::map<LinkId, std::unique_ptr<PeerLink>> links_;

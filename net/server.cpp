@@ -31,16 +31,18 @@ Error usage(std::string sentence) {
 }  // namespace
 
 Result<void> check(const ServerOptions& options) {
-    const bool has_secret = !options.peer_secret_file.empty();
-    if (!options.peers.empty() && !has_secret) {
+    const bool has_credentials =
+        !options.peer_secret_file.empty() || !options.peer_tls_cert.empty();
+    if (!options.peers.empty() && !has_credentials) {
         return usage(
-            "--peer needs --peer-secret-file: replicas prove to each other that they know "
-            "one secret; make one with: head -c 32 /dev/urandom | base64 > secret");
+            "--peer needs --peer-secret-file or --peer-tls-cert: replicas prove to each other that "
+            "they know one secret, or show certificates; make a secret with: head -c 32 "
+            "/dev/urandom | base64 > secret");
     }
-    if (options.peer_port && !has_secret) {
+    if (options.peer_port && !has_credentials) {
         return usage(
-            "--peer-port needs --peer-secret-file: without a secret anybody could write "
-            "through the peer port");
+            "--peer-port needs --peer-secret-file or --peer-tls-cert: without them anybody could "
+            "write through the peer port");
     }
     if (options.protected_mode && !is_loopback(options.bind)) {
         return usage("--bind " + options.bind +
@@ -54,6 +56,11 @@ Result<void> check(const ServerOptions& options) {
     }
     if (options.data_dir.empty()) return usage("--data needs a directory");
     return {};
+}
+
+Result<PeerCredentials> load_credentials(const ServerOptions& options) {
+    return load_credentials(options.peer_secret_file, {options.peer_tls_cert, options.peer_tls_key,
+                                                       options.peer_tls_ca, options.peer_tls_crl});
 }
 
 Server::Server(ServerOptions options, Env env, std::unique_ptr<Loop> loop)
@@ -78,17 +85,14 @@ Result<std::unique_ptr<Server>> Server::create(ServerOptions options, Env env) {
     SYNCLINE_TRY(std::unique_ptr<Loop> loop, Loop::create());
     // The constructor is private.
     std::unique_ptr<Server> server(new Server(std::move(options), env, std::move(loop)));
-    std::optional<Secret> secret;
-    if (!server->options_.peer_secret_file.empty()) {
-        SYNCLINE_TRY(secret, load_secret(server->options_.peer_secret_file));
-    }
-    if (secret) {
-        server->tokens_.emplace(*secret);
+    SYNCLINE_TRY(PeerCredentials credentials, load_credentials(server->options_));
+    if (credentials.secret) {
+        server->tokens_.emplace(*credentials.secret);
     } else {
         server->tokens_.emplace(Secret(random_bytes(env.random, secret_bytes_max)));
     }
     SYNCLINE_CHECK(server->open_data());
-    SYNCLINE_CHECK(server->open_ports(std::move(secret)));
+    SYNCLINE_CHECK(server->open_ports(std::move(credentials)));
     server->describe_settings();
     return server;
 }
@@ -140,15 +144,16 @@ Result<void> Server::open_replica() {
     return {};
 }
 
-Result<void> Server::open_ports(std::optional<Secret> secret) {
+Result<void> Server::open_ports(PeerCredentials credentials) {
     SYNCLINE_TRY(listener_, TcpListener::listen(*loop_, TcpEndpoint{options_.bind, options_.port},
                                                 [this](std::unique_ptr<TcpConnection> connection) {
                                                     accept(std::move(connection));
                                                 }));
     SYNCLINE_CHECK(open_http());
-    if (!secret) return {};
+    if (credentials.tls) SYNCLINE_CHECK(credentials.tls->require_name(data_.identity.name));
+    if (!credentials.secret && !credentials.tls) return {};
     PeerOwner& owner = *this;
-    peers_ = std::make_unique<Peers>(*loop_, owner, *std::move(secret), env_);
+    peers_ = std::make_unique<Peers>(*loop_, owner, std::move(credentials), env_);
     const TcpEndpoint peer_address{options_.peer_bind.empty() ? options_.bind : options_.peer_bind,
                                    options_.peer_port.value_or(peer_port_default)};
     SYNCLINE_TRY(peer_listener_,
@@ -227,6 +232,7 @@ void Server::fail(const Error& error) {
 void Server::tick() {
     const std::uint64_t now_ms = env_.clock.steady_ms();
     if (replica_) replica_->tick();
+    if (peers_) peers_->tick();
     figures_.flushes = jobs_.flushes();
     observe();
     if (now_ms - rate_ms_ < rate_span_ms) return;

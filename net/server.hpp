@@ -32,9 +32,13 @@ struct ServerOptions {
     std::uint16_t port = 7379;               ///< 0: a free one
     bool protected_mode = true;              ///< clients on loopback only
     std::string peer_bind;                   ///< of the peer port; empty: as `bind`
-    std::optional<std::uint16_t> peer_port;  ///< none: 7380 when there is a secret
+    std::optional<std::uint16_t> peer_port;  ///< none: 7380 when there are credentials
     std::vector<TcpEndpoint> peers;
-    std::string peer_secret_file;            ///< empty: no peer port, no peers
+    std::string peer_secret_file;  ///< this, or certificates: else no peer port, no peers
+    std::string peer_tls_cert;     ///< PEM files: see net/tls.hpp
+    std::string peer_tls_key;
+    std::string peer_tls_ca;
+    std::string peer_tls_crl;
     std::string http_bind;                   ///< of the HTTP port; empty: as `bind`
     std::optional<std::uint16_t> http_port;  ///< none: no HTTP port; 0: a free one
     bool init = false;                       ///< founds a cluster although peers are given
@@ -57,6 +61,8 @@ struct ServerOptions {
 
 /// What is wrong with the options, in a sentence for whoever starts the server.
 Result<void> check(const ServerOptions& options);
+/// Of its files. Errors as of the other load_credentials.
+Result<PeerCredentials> load_credentials(const ServerOptions& options);
 
 /// A replica on its loop, with its clients, its peers and its storage threads.
 ///
@@ -105,7 +111,7 @@ private:
     void turn_receiving();
     void end_receiving();
     void turn_serving();
-    Result<void> open_ports(std::optional<Secret> secret);
+    Result<void> open_ports(PeerCredentials credentials);
     Result<void> open_http();
     void describe_settings();
     void observe();
@@ -190,7 +196,7 @@ private:
     bool decision_awaited_ = false;       // one was under way; clients may wait for its end
     bool held_ = false;                   // sessions wait for may_run()
     std::optional<CausalTokens> tokens_;  // under the cluster's secret, or one of this run
-    std::unique_ptr<Peers> peers_;        // null: no secret, no peers
+    std::unique_ptr<Peers> peers_;        // null: no credentials, no peers
     std::unique_ptr<TcpListener> listener_;
     std::unique_ptr<TcpListener> peer_listener_;
     ReplicationTracker tracker_;

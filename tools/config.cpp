@@ -6,7 +6,6 @@
 #include <cstdio>
 #include <memory>
 
-#include "net/peer_auth.hpp"
 #include "tools/exit_codes.hpp"
 #include "tools/settings.hpp"
 
@@ -23,9 +22,8 @@ struct ConfigLine {
 Result<void> check_settings(const GivenSettings& given) {
     SYNCLINE_TRY(const ServeSettings settings, resolve_settings(given));
     SYNCLINE_CHECK(check(settings.server));
-    if (settings.server.peer_secret_file.empty()) return {};
-    const Result<Secret> secret = load_secret(settings.server.peer_secret_file);
-    return secret ? Result<void>() : Result<void>(secret.error());
+    const Result<PeerCredentials> credentials = load_credentials(settings.server);
+    return credentials ? Result<void>() : Result<void>(credentials.error());
 }
 
 int run(const ConfigLine& line) {

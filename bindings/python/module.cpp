@@ -634,6 +634,10 @@ void define_node(py::module_& module) {
         .def_readwrite("listen", &NodeOptions::listen)
         .def_readwrite("peers", &NodeOptions::peers)
         .def_readwrite("secret_file", &NodeOptions::secret_file)
+        .def_readwrite("tls_cert", &NodeOptions::tls_cert)
+        .def_readwrite("tls_key", &NodeOptions::tls_key)
+        .def_readwrite("tls_ca", &NodeOptions::tls_ca)
+        .def_readwrite("tls_crl", &NodeOptions::tls_crl)
         .def_property("secret", nullptr,
                       [](NodeOptions& options, const Bytes& secret) { options.secret = secret; });
     py::class_<Started> node(module, "Node");

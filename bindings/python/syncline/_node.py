@@ -34,7 +34,8 @@ class Node:
     with its `with` block or with its database. One for each database.
     """
 
-    def __init__(self, database, *, listen="", peers=(), secret=None, secret_file=None):
+    def __init__(self, database, *, listen="", peers=(), secret=None, secret_file=None,
+                 tls_cert=None, tls_key=None, tls_ca=None, tls_crl=None):
         """Starts it.
 
         Args:
@@ -43,11 +44,16 @@ class Node:
                 side connects.
             peers: whom to connect to, again and again: ["host:7400", ...].
             secret: what all members of the cluster know, 16 to 1024 bytes; str or bytes.
-            secret_file: the same in a file that only its owner may read. One of the two.
+            secret_file: the same in a file that only its owner may read.
+            tls_cert: TLS, with the secret or instead of it: the PEM file of a certificate for the
+                database's `replica` name. Such files are read again when they change.
+            tls_key: the certificate's key.
+            tls_ca: who signs the certificates of all members, and no others.
+            tls_crl: the certificates that it takes back; need not be there.
 
         Raises:
-            InvalidArgument: an address, or the secret.
-            Unauthorized: others may read the secret's file.
+            InvalidArgument: an address, the secret, or the certificate.
+            Unauthorized: others may read the file of the secret or of the key.
             Unavailable: the port is in use, or the database is closed or has a Node.
         """
         if isinstance(peers, str):
@@ -59,6 +65,10 @@ class Node:
             options.secret = encode(secret)
         if secret_file is not None:
             options.secret_file = os.fsdecode(secret_file)
+        for name, path in [("tls_cert", tls_cert), ("tls_key", tls_key), ("tls_ca", tls_ca),
+                           ("tls_crl", tls_crl)]:
+            if path is not None:
+                setattr(options, name, os.fsdecode(path))
         self._stopped = False
         self._database = database  # not to be closed by nobody holding it
         self._core = _core.Node.start(database._space, options)
