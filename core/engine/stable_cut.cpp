@@ -67,9 +67,9 @@ bool StableCut::advance(const VersionVector& own) {
 }
 
 bool StableCut::adopt(const VersionVector& peer_cut) {
-    if (!on() || cut_.covers(peer_cut)) return false;
+    if (cut_.covers(peer_cut)) return false;
     cut_.join(peer_cut);
-    return true;
+    return on();
 }
 
 void StableCut::met(const VersionVector& own, const VersionVector& peer,

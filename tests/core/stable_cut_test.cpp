@@ -134,5 +134,19 @@ BOOST_AUTO_TEST_CASE(who_begins_with_little_waits_for_what_the_others_had) {
 
 }  // namespace
 
+/// A newcomer takes rows before it hears who the members are.
+BOOST_AUTO_TEST_CASE(a_cut_that_came_with_rows_counts_from_when_the_members_are_known) {
+    StableCut cut(0);
+    VersionVector seen;
+    seen.add(Dot{Actor{1, 1}, 1});
+    BOOST_TEST(!cut.adopt(seen));  // nothing can be collected yet
+    BOOST_TEST((cut.cut() == seen));
+    cut.set_members({Uuid{{2}}}, true, true);
+    BOOST_TEST((cut.cut() == seen));
+    BOOST_TEST(!cut.adopt(seen));
+    seen.add(Dot{Actor{1, 1}, 2});
+    BOOST_TEST(cut.adopt(seen));
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 }  // namespace syncline
