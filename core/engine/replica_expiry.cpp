@@ -44,7 +44,8 @@ void Replica::expire_keys() {
         if (!cell && cell.error().code != Code::io) continue;
         if (!cell) return fail(cell.error());
         const DotMap::Entry* const winner = expiry_winner(*cell);
-        if (winner == nullptr) continue;
+        // The row that led here is derived, and may be left over: the key's own deadline counts.
+        if (winner == nullptr || expiry_deadline(*cell) > due) continue;
         const bool own = winner->dot.actor.node == actor_.node;
         if (own || expiry_deadline(*cell) <= due_of_others) keys.push_back(std::move(key));
     }

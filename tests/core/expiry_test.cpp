@@ -239,6 +239,20 @@ BOOST_AUTO_TEST_CASE(others_remove_what_its_owner_does_not) {
     BOOST_TEST(keys.cluster.difference() == "");
 }
 
+/// Rows of deadlines are derived: one that is left over, as after damage, removes nothing.
+BOOST_AUTO_TEST_CASE(a_deadline_that_is_left_over_removes_no_key) {
+    Keys keys(1);
+    keys.cluster.at(0).set("k", "v");
+    keys.expire(0, "k", 5000);
+    const OrderRowKey row = encode_deadline_row(keys.deadline(0, "k").value(), "k");
+    keys.expire(0, "k", 100000);
+    Store& store = keys.cluster.at(0)->group().store();
+    store.put(Table::deadlines, row.bytes, row.value, store.seen());
+    keys.cluster.pump(5000 + 2 * grace_ms);
+    BOOST_TEST(keys.cluster.at(0).get("k").value() == "v");
+    BOOST_TEST(keys.cluster.at(0)->stats().keys_expired == 0U);
+}
+
 BOOST_AUTO_TEST_CASE(many_keys_go_and_deadlines_survive_a_restart) {
     Keys keys(1);
     for (unsigned i = 0; i < 1500; ++i) keys.cluster.at(0).set("k" + std::to_string(i), "v");
