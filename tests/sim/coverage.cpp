@@ -95,6 +95,8 @@ Coverage& Coverage::operator+=(const Coverage& other) {
     state_checks += other.state_checks;
     keys_expired += other.keys_expired;
     rows_collected += other.rows_collected;
+    damages += other.damages;
+    buckets_repaired += other.buckets_repaired;
     cells_checked += other.cells_checked;
     backed_up_seeds += other.backed_up_seeds;
     promotions += other.promotions;
@@ -139,6 +141,8 @@ std::string to_text(const Coverage& c, double wall_seconds) {
                  wide(c.replies_early));
     text += line("keys whose time had come %llu, rows that lost what all had seen go %llu\n",
                  wide(c.keys_expired), wide(c.rows_collected));
+    text += line("buckets found damaged %llu, repaired by peers %llu\n", wide(c.damages),
+                 wide(c.buckets_repaired));
     text += line("state checks %llu, cells compared %llu, slowest convergence %.1f s\n",
                  wide(c.state_checks), wide(c.cells_checked),
                  static_cast<double>(c.convergence_max) / second);
@@ -181,6 +185,9 @@ std::string missing_activity(const Coverage& c) {
         if (c.seeds >= 100 && c.faults[i] == 0) {
             return "fault " + std::string(fault_names[i]) + " was never injected";
         }
+    }
+    if (c.seeds >= 100 && multi_master >= 40 && c.buckets_repaired == 0) {
+        return "no rotten bucket was repaired";
     }
     return {};
 }

@@ -63,12 +63,13 @@ enum class Fault : std::uint8_t {
     jump,        ///< a wall clock jumps
     session,     ///< Merkle sessions although the logs would do
     stream_cut,  ///< no log batches arrive: only sessions repair
+    rot,         ///< rows of one replica's base are damaged, or lost, or of long ago
 };
-constexpr std::size_t faults_count = 17;
+constexpr std::size_t faults_count = 18;
 constexpr std::array<std::string_view, faults_count> fault_names = {
-    "loss",      "duplicate", "reorder", "truncate", "partition", "one_way",
-    "reset",     "slow_link", "pause",   "kill",     "power_cut", "disk_error",
-    "slow_disk", "skew",      "jump",    "session",  "stream_cut"};
+    "loss",      "duplicate", "reorder", "truncate", "partition",  "one_way",
+    "reset",     "slow_link", "pause",   "kill",     "power_cut",  "disk_error",
+    "slow_disk", "skew",      "jump",    "session",  "stream_cut", "rot"};
 
 /// What a run, or a batch of runs, did. Plain numbers, so that processes can hand it over.
 struct Coverage {
@@ -92,6 +93,8 @@ struct Coverage {
     std::uint64_t state_checks = 0;
     std::uint64_t keys_expired = 0;  ///< removed because their deadline was behind
     std::uint64_t rows_collected = 0;
+    std::uint64_t damages = 0;  ///< buckets in which rot was found
+    std::uint64_t buckets_repaired = 0;
     std::uint64_t cells_checked = 0;
 
     // Primary-backup mode.

@@ -53,6 +53,7 @@ void Faults::start() {
     repeat(Fault::power_cut, replicas,
            [this](Micros length) { crash(any_replica(), length, true); });
     repeat(Fault::jump, replicas, [this](Micros) { jump_clock(any_replica()); });
+    repeat(Fault::rot, 1, [this](Micros) { replicas_[shared_.plan.rotting]->rot(); });
     repeat(Fault::session, replicas, [this](Micros) { request_session(any_replica()); });
     if (shared_.plan.has(Fault::stream_cut)) {
         shared_.coverage.count(Fault::stream_cut);
@@ -193,6 +194,7 @@ void Faults::note_afflictions(SimReplica& replica) {
         set(fault, past.crash == fault && recent(replica.started_at()));
     }
     set(Fault::jump, recent(past.jump));
+    set(Fault::rot, replica.rotten());
     set(Fault::session, replica.up() && replica.replica().session_active());
 }
 

@@ -42,8 +42,8 @@ public:
     void recovered(std::size_t replica, const VersionVector& vv);
 
     /// The replica's rows, type by type and cell by cell, against the oracle. Returns the number
-    /// of cells compared.
-    std::size_t check_state(std::size_t replica, Replica& production);
+    /// of cells compared. `conflicts`: its records of conflicts, too.
+    std::size_t check_state(std::size_t replica, Replica& production, bool conflicts = true);
 
     [[nodiscard]] const Oracle& oracle() const { return oracle_; }
     /// Records of conflicts compared with what they must be, so far.

@@ -11,6 +11,7 @@
 #include "core/base/env.hpp"
 #include "core/base/log.hpp"
 #include "core/base/mutation.hpp"
+#include "tests/sim/resume.hpp"
 #include "tests/sim/runner.hpp"
 
 namespace syncline::sim {
@@ -27,10 +28,12 @@ constexpr char usage[] =
     "  --rate R             operations a second at each replica (10)\n"
     "  --replicas 3|5       instead of 3 and 5 in turn\n"
     "  --mode M             multi-master, primary-backup or membership; else the seed decides\n"
+    "  --idle               no faults and no clients: how fast time goes then\n"
     "  --check-determinism  runs each seed twice and compares\n"
     "  --until-failure      goes on until a seed fails\n"
     "  --jobs J             processes (1)\n"
     "  --progress           prints a line for each seed\n"
+    "  --resume FILE        notes in FILE what is done, and goes on where it ended\n"
 #ifdef SYNCLINE_MUTATIONS
     "  --mutation NAME      plants a bug: partial lww_prune no_defer no_barrier ctr_absent\n"
     "                       conflict_past conflict_ring term_late vote_twice ack_early no_fence\n"
@@ -51,6 +54,7 @@ struct CommandLine {
     std::optional<std::uint64_t> seed;
     std::optional<std::uint64_t> first;
     std::string file;
+    std::string resume;
     std::string mutation;
     bool all_mutations = false;
     std::uint64_t within = 200;
@@ -70,6 +74,7 @@ std::optional<std::uint64_t> number_in(const std::string& text) {
 /// Options without a value. False: not one of them.
 bool take_switch(CommandLine& line, const std::string& name) {
     if (name == "--trace") return line.batch.run.trace = true;
+    if (name == "--idle") return line.batch.run.idle = true;
     if (name == "--check-determinism") return line.batch.check_determinism = true;
     if (name == "--until-failure") return line.batch.stop_at_failure = true;
     if (name == "--progress") return line.batch.progress = true;
@@ -89,6 +94,7 @@ std::optional<Mode> mode_of(const std::string& name) {
 /// Options with a value. False: not one of them, or the value is wrong.
 bool take_option(CommandLine& line, const std::string& name, const std::string& value) {
     if (name == "--file") return !(line.file = value).empty();
+    if (name == "--resume") return !(line.resume = value).empty();
     if (name == "--mode") {
         const std::optional<Mode> mode = mode_of(value);
         if (mode) line.batch.run.mode = *mode;
@@ -252,6 +258,7 @@ int run_many(CommandLine line) {
                     result.failures.size(), named ? " and its --mode" : "");
         return 1;
     }
+    if (line.batch.run.idle) return 0;
     if (const std::string missing = missing_activity(result.coverage); !missing.empty()) {
         std::printf("FAILED: %s\n", missing.c_str());
         return 1;
@@ -276,6 +283,7 @@ int run(int count, char** arguments) {
         return 2;
     }
 #endif
+    if (!line.resume.empty()) return run_resumable(std::move(line.batch), line.resume);
     return line.seed ? run_one_seed(line) : run_many(std::move(line));
 }
 

@@ -2,7 +2,10 @@
 #include <array>
 #include <map>
 #include <memory>
+#include <set>
+#include <string>
 
+#include "core/base/env.hpp"
 #include "storage/base.hpp"
 
 namespace syncline::sim {
@@ -11,7 +14,7 @@ namespace syncline::sim {
 /// turn share a view from before later commits, as an LMDB read transaction gives them.
 class MemoryBase final : public Base {
 public:
-    MemoryBase() : rows_(std::make_shared<Tables>()) {}
+    MemoryBase() : state_(std::make_shared<State>()) {}
 
     Result<std::optional<Bytes>> get(Table table, BytesView key) override;
     Result<std::optional<BytesView>> view(Table table, BytesView key) override;
@@ -28,15 +31,29 @@ public:
     /// Another base with the same committed rows.
     [[nodiscard]] std::unique_ptr<MemoryBase> clone() const;
 
+    /// What bit rot does to a row of cells or counts. Silent: nothing but the sums of buckets shows
+    /// it, as when a page is led back to one of long ago.
+    enum class Rot : std::uint8_t { checksum, lost, stale };
+    /// Any row; what happened to it, or nothing if there is none that it can happen to.
+    std::optional<std::string> rot(Random& random, Rot kind);
+    /// Rows that fail their checksums now.
+    [[nodiscard]] std::size_t rotten() const;
+
 private:
     using Rows = std::map<Bytes, Bytes, std::less<>>;
-    using Tables = std::array<Rows, tables_count>;
+    struct State {
+        std::array<Rows, tables_count> rows;
+        std::array<std::set<Bytes, std::less<>>, tables_count> rotten;
+    };
 
-    const Rows& rows_in_view(Table table);
+    State& changeable();
+    const State& in_view();
+    [[nodiscard]] static Error damaged(BytesView key);
     void erase(Table table, const RowRange& range);
 
-    std::shared_ptr<Tables> rows_;  // shared with the view of the running turn
-    std::shared_ptr<const Tables> view_;
+    std::shared_ptr<State> state_;  // shared with the view of the running turn
+    std::shared_ptr<const State> view_;
+    std::array<Rows, tables_count> old_;  // what the last commit wrote over
 };
 
 }  // namespace syncline::sim

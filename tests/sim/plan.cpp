@@ -14,6 +14,12 @@ constexpr std::uint64_t policies_stream = 8;
 constexpr std::uint64_t durability_stream = 9;
 constexpr std::uint64_t compression_stream = 10;
 constexpr std::uint64_t membership_stream = 11;
+constexpr std::uint64_t rot_stream = 12;
+constexpr Micros never = 1'000'000 * second;
+/// One seed in so many of multi-master mode without a record has rows that rot.
+constexpr std::uint64_t rot_rarity = 4;
+/// Faults that are drawn together; the others have streams of their own.
+constexpr auto faults_drawn = static_cast<std::size_t>(Fault::rot);
 /// One seed in so many of multi-master mode has members that come and go.
 constexpr std::uint64_t membership_rarity = 3;
 /// One seed in so many runs in primary-backup mode.
@@ -31,7 +37,7 @@ Micros ms(std::uint64_t count) {
 /// Swarm: each fault is left out of half of the seeds; now and then nothing goes wrong at all.
 void choose_faults(Plan& plan, SimRandom& random) {
     if (random.one_in(20)) return;
-    for (std::size_t i = 0; i < faults_count; ++i) plan.faults.set(i, random.one_in(2));
+    for (std::size_t i = 0; i < faults_drawn; ++i) plan.faults.set(i, random.one_in(2));
     // Faults that leave little else to happen are rarer.
     for (const Fault rare : {Fault::truncate, Fault::disk_error, Fault::slow_disk}) {
         if (!random.one_in(2)) plan.faults.reset(static_cast<std::size_t>(rare));
@@ -171,6 +177,20 @@ void choose_membership(Plan& plan, const RunOptions& options) {
     plan.replica.replicas = 0;  // the record says it
 }
 
+/// Only one replica's rows: nobody could repair what is damaged at two. And its log must have what it
+/// alone has written, because a damaged bucket comes back from those who have seen all of its events.
+void choose_rot(Plan& plan) {
+    SimRandom random(plan.seed, rot_stream);
+    if (plan.primary_backup() || plan.membership || !random.one_in(rot_rarity)) return;
+    plan.faults.set(static_cast<std::size_t>(Fault::rot));
+    plan.rhythms[static_cast<std::size_t>(Fault::rot)] =
+        Rhythm{ms(random.between(1, 12) * 1000), 0};
+    plan.rotting = random.below(plan.replicas);
+    plan.replica.replicas = plan.replicas;
+    plan.replica.log_retention.bytes = 1ULL << 30;
+    plan.faults.reset(static_cast<std::size_t>(Fault::stream_cut));
+}
+
 }  // namespace
 
 Plan make_plan(std::uint64_t seed, const RunOptions& options) {
@@ -181,10 +201,11 @@ Plan make_plan(std::uint64_t seed, const RunOptions& options) {
     plan.safety_time = options.seconds * second;
     plan.trace = options.trace;
     choose_faults(plan, random);
+    if (options.idle) plan.faults.reset();
     choose_network(plan, random);
     choose_storage(plan, random);
     choose_clients(plan, random);
-    plan.operation_gap = second / options.rate;
+    plan.operation_gap = options.idle ? never : second / options.rate;
     if (seed % 3 == 0) plan.replica.conflicts.ring_bytes = 4096;  // so that it wraps
     if (plan.has(Fault::skew)) {
         // Rarely beyond what replicas accept of each other.
@@ -197,6 +218,7 @@ Plan make_plan(std::uint64_t seed, const RunOptions& options) {
     choose_durability(plan);
     choose_compression(plan);
     choose_membership(plan, options);
+    if (!options.idle) choose_rot(plan);
     return plan;
 }
 

@@ -18,6 +18,7 @@ struct RunOptions {
     unsigned replicas = 0;       ///< 0: 3 and 5 in turn, by seed
     std::uint64_t rate = 10;     ///< operations a second at each replica
     Mode mode = Mode::mixed;     ///< mixed: the seed decides
+    bool idle = false;           ///< no faults and no clients, to see what replicas cost
     bool trace = false;
 };
 
@@ -47,6 +48,7 @@ struct Plan {
 
     // Faults that come and go, by Fault. Network faults: for each link; others: for each replica.
     std::array<Rhythm, faults_count> rhythms{};
+    std::size_t rotting = 0;  ///< whose rows are damaged; two that are could not help each other
     std::int64_t skew_ms_max = 0;
     std::int64_t drift_ppm_max = 0;
 

@@ -107,6 +107,7 @@ void SimReplica::crash(bool power_cut) {
     count_statistics();
     life_ = 0;
     replica_.reset();
+    whole_looks_ = 1;  // in its next life
     inbox_.clear();
     paused_until_ = 0;
     flushing_ = checkpointing_ = turn_open_ = false;
@@ -118,6 +119,24 @@ void SimReplica::crash(bool power_cut) {
     }
     base_.end_turn();
     shared_.network.crashed(index_);
+}
+
+void SimReplica::rot() {
+    using Rot = MemoryBase::Rot;
+    const Rot kind =
+        up() ? Rot::checksum : std::array{Rot::checksum, Rot::lost, Rot::stale}[random_.below(3)];
+    const std::optional<std::string> done = base_.rot(random_, kind);
+    if (!done) return;
+    rotten_ = true;
+    // The pass that is under way may be past that row.
+    whole_looks_ = up() ? replica_->scrub_status().passes + 2 : 1;
+    shared_.timeline.note("rot", index_, hash64(*done), [&] { return *done; });
+}
+
+bool SimReplica::sound() const {
+    if (!rotten_) return true;
+    return up() && base_.rotten() == 0 && replica_->group().damaged().empty() &&
+           replica_->scrub_status().passes >= whole_looks_;
 }
 
 void SimReplica::pause(Micros length) {
@@ -197,6 +216,9 @@ void SimReplica::check_waiting() {
 void SimReplica::tick() {
     if (shared_.plan.primary_backup()) check_waiting();
     replica_->tick();
+    // Keys are counted anew by the first pass that begins without damage.
+    const bool damaged = rotten_ && (base_.rotten() > 0 || !replica_->group().damaged().empty());
+    if (damaged) whole_looks_ = replica_->scrub_status().passes + 2;
     later(tick_gap, [this](Replica&) { tick(); });
 }
 
@@ -267,7 +289,9 @@ void SimReplica::release(const Committed& committed) {
         shared_.timeline.note("closed", index_, link, [&, &why = error] { return why.message; });
         // What was with a replica that is no member any more may hold what nobody may get.
         const bool kept_out = shared_.plan.membership && error.code == Code::unauthorized;
-        if (!shared_.network.closed_by(index_, link) && !kept_out) {
+        // A session with rows that rotted, here or there, ends.
+        const bool rot = shared_.plan.has(Fault::rot) && error.code == Code::corrupt;
+        if (!shared_.network.closed_by(index_, link) && !kept_out && !rot) {
             fail("closed a link on which nothing wrong was sent: " + error.message);
         }
     }
@@ -398,7 +422,8 @@ void SimReplica::operate(OpKind kind) {
     } else if (executed.error().code == Code::read_only) {
         ++shared_.coverage.refused;
         shared_.terms.refused(index_, *replica_, executed.error());
-    } else if (is_refusal(executed.error()) || executed.error().code == Code::unavailable) {
+    } else if (is_refusal(executed.error()) || executed.error().code == Code::unavailable ||
+               (rotten_ && executed.error().code == Code::corrupt)) {
         ++shared_.coverage.refused;
     } else {
         fail("a request failed: " + executed.error().message);
@@ -453,6 +478,7 @@ void SimReplica::check_pairs() {
         for (std::size_t side = 0; side < 2; ++side) {
             const Bytes key = Workload::pair_keys(index)[side];
             const Result<Cell> cell = replica_->group().cell(key, CellType::string, std::nullopt);
+            if (!cell && rotten_) return;  // and nobody is told anything wrong
             if (!cell) return fail("key " + key + " cannot be read: " + cell.error().message);
             values[side] = string_value(*cell);
         }
@@ -463,18 +489,24 @@ void SimReplica::check_pairs() {
     }
 }
 
-void SimReplica::check() {
+void SimReplica::check(bool mended) {
     if (!up()) return;
     adopted_ = false;
+    if (rotten_ && !mended) return check_pairs();
     ++shared_.coverage.state_checks;
-    shared_.coverage.cells_checked += shared_.history.check_state(index_, *replica_);
+    shared_.coverage.cells_checked += shared_.history.check_state(index_, *replica_, !rotten_);
     check_pairs();
     replica_->group().store().end_turn();
     const ReplicaStats& stats = replica_->stats();
     if (stats.causality_errors > 0) fail("received an event before its causal past");
-    if (stats.divergence_alarms > 0) fail("raised a divergence alarm");
+    // Rows that rotted differ at equal vectors, and an alarm is what they deserve.
+    if (stats.divergence_alarms > 0 && !shared_.plan.has(Fault::rot)) {
+        fail("raised a divergence alarm");
+    }
     const ScrubStatus scrub = replica_->scrub_status();
-    if (scrub.damages + scrub.last_faults > 0) fail("found damage: " + scrub.finding);
+    if (scrub.damages + scrub.last_faults > 0 && !rotten_) {
+        fail("found damage: " + scrub.finding);
+    }
 }
 
 void SimReplica::count_statistics() {
@@ -485,6 +517,8 @@ void SimReplica::count_statistics() {
     shared_.coverage.checkpoints += stats.checkpoints;
     shared_.coverage.clock_pauses += stats.clock_pauses;
     shared_.coverage.rows_collected += stats.rows_collected;
+    shared_.coverage.damages += replica_->scrub_status().damages;
+    shared_.coverage.buckets_repaired += replica_->scrub_status().repaired;
 }
 
 }  // namespace syncline::sim

@@ -49,6 +49,12 @@ public:
     void rouse();
     /// Its configuration names fewer peers, from the next start on.
     void strike_peer() { --options_.primary_backup.peers_configured; }
+    /// Damages a row of its base; while it is down also without a trace, which a running process
+    /// need not notice at once.
+    void rot();
+    [[nodiscard]] bool rotten() const { return rotten_; }
+    /// All that rotted has been repaired, as far as a whole look at the rows since can tell.
+    [[nodiscard]] bool sound() const;
     /// The replica does nothing for a while.
     void pause(Micros length);
     /// Ends a pause early.
@@ -73,8 +79,9 @@ public:
     [[nodiscard]] Micros started_at() const { return started_at_; }
     /// End of the latest pause of this life; 0: none.
     [[nodiscard]] Micros paused_until() const { return paused_until_; }
-    /// Compares state, pairs and the replica's own counters with what must be.
-    void check();
+    /// Compares state, pairs and the replica's own counters with what must be. State cannot be
+    /// compared while rows are rotten, unless they are known to be `mended`.
+    void check(bool mended = false);
     /// Adds the production statistics of this life to the coverage.
     void count_statistics();
     /// Bits of the faults that have hold of this replica, for coverage; set by whoever injects
@@ -137,6 +144,9 @@ private:
     bool adopted_ = false;        // a snapshot was, since the state was checked
     bool changed_ = false;        // events were applied since the pairs were compared
     bool lost_ = false;
+    bool rotten_ = false;  // or was, in this run
+    std::uint64_t whole_looks_ =
+        0;  // passes over all rows that will have been made when all is seen
     bool dormant_ = false;
     std::uint64_t all_durable_ms_ = 0;  // at the latest tick all was durable; 0: not, or no tick
 };

@@ -69,6 +69,10 @@ bool is_refusal(const Error& error) {
            error.code == Code::permanent;
 }
 
+bool is_damage(const Error& error) {
+    return error.code == Code::corrupt || error.code == Code::unavailable;
+}
+
 Workload::Workload(const Plan& plan, const History& history, std::size_t replica)
     : plan_(plan), history_(history), replica_(replica) {}
 
@@ -150,6 +154,7 @@ Result<void> Workload::read_string(Transaction& txn, const Bytes& key, Attempt& 
     }
     const std::optional<CellType> type = seen_type(txn, key);
     const Result<std::optional<Bytes>> got = operations::string_get(txn, key);
+    if (!got && is_damage(got.error())) return got.error();
     attempt.read_checked = true;
     if (type && *type != CellType::string) {
         if (got || got.error().code != Code::wrong_type) {
@@ -178,6 +183,7 @@ Result<void> Workload::read_collection(Transaction& txn, const Bytes& key, CellT
                                        Attempt& attempt) const {
     const std::optional<CellType> visible = seen_type(txn, key);
     const Result<std::uint64_t> count = operations::count(txn, key, type);
+    if (!count && is_damage(count.error())) return count.error();
     attempt.read_checked = true;
     const bool refuse = visible && *visible != type;
     if (refuse != !count) {
@@ -215,6 +221,7 @@ Result<void> Workload::read_collection(Transaction& txn, const Bytes& key, CellT
 Result<void> Workload::read_text(Transaction& txn, const Bytes& key, Attempt& attempt) const {
     const std::optional<CellType> visible = seen_type(txn, key);
     const Result<const Text*> text = operations::text_get(txn, key);
+    if (!text && is_damage(text.error())) return text.error();
     attempt.read_checked = true;
     if ((visible && *visible != CellType::text) != !text) {
         attempt.violation =

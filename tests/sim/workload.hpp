@@ -91,5 +91,7 @@ Intent intent(Intent::Kind kind, const Bytes& key, CellType type = CellType::str
 
 /// Operations that may be refused on local state without anything being wrong.
 bool is_refusal(const Error& error);
+/// Rows are damaged, or being repaired: nothing is known of them. Only where rows rot.
+bool is_damage(const Error& error);
 
 }  // namespace syncline::sim

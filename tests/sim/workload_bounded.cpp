@@ -83,6 +83,7 @@ Result<void> Workload::use_bounded(Transaction& txn, SimRandom& random, Attempt&
 Result<void> Workload::read_bounded(Transaction& txn, const Bytes& key, Attempt& attempt) const {
     const Rows rows = bounded_rows(key);
     const Result<BoundedCounter> counter = operations::bounded_read(txn, key);
+    if (!counter && is_damage(counter.error())) return counter.error();
     attempt.read_checked = true;
     const std::optional<CellType> visible = seen_type(txn, key);
     if (counter.has_value() != (!visible || *visible == type)) {
@@ -116,6 +117,7 @@ Result<void> Workload::replace_bounded(Transaction& txn, SimRandom& random, cons
     } else {
         done = operations::string_set(txn, key, "text");
     }
+    if (!done && is_damage(done.error())) return done;
     if (done.has_value() != (visible != type)) {
         attempt.violation = "replacing " + key + " went wrong";
     }

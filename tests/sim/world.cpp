@@ -126,8 +126,9 @@ bool World::equal_cuts() const {
 bool World::converged() const {
     const std::vector<SimReplica*> all = present();
     return equal_vectors() && equal_cuts() && operator_.content() && steward_.content() &&
-           std::all_of(all.begin(), all.end(),
-                       [](const SimReplica* replica) { return replica->idle(); });
+           std::all_of(all.begin(), all.end(), [](const SimReplica* replica) {
+               return replica->idle() && replica->sound();
+           });
 }
 
 void World::converge(const char* after_what) {
@@ -166,7 +167,8 @@ std::string World::describe_replicas() {
         text += " at " + to_string(production.group().vv()) + ", durable " +
                 to_string(production.durable_vv()) +
                 (production.session_active() ? ", in a session" : "") +
-                (replica->idle() ? "" : ", not idle");
+                (replica->idle() ? "" : ", not idle") +
+                (replica->sound() ? "" : ", rotten: " + production.scrub_status().finding);
         if (const PrimaryBackup& mode = production.primary_backup(); mode.on()) {
             text += ", term " + std::to_string(mode.term().id.number) +
                     (replica->is_primary() ? ", primary" : "") +
@@ -189,7 +191,7 @@ std::string World::describe_replicas() {
 void World::compare_replicas() {
     for (const auto& replica : replicas_) {
         if (timeline_.failure()) return;
-        replica->check();
+        replica->check(true);
     }
     const std::vector<SimReplica*> all = present();
     Replica& first = all[0]->replica();
