@@ -149,7 +149,8 @@ Result<void> Replica::apply_foreign(const Event& event, BytesView bytes) {
     }
     // Checked before the log takes it: an event out of order must leave no trace.
     if (const Result<void> admitted = group_->admit(event); !admitted) {
-        ++stats_.causality_errors;
+        // Damaged rows that it would change are no fault of the event's.
+        if (admitted.error().code == Code::causality) ++stats_.causality_errors;
         return admitted;
     }
     const Position end = append(RecordKind::event, bytes);
@@ -277,6 +278,10 @@ void Replica::link_down(LinkId link) {
 void Replica::receive(LinkId link_id, std::uint8_t type, BytesView payload) {
     Link* const link = find(link_id);
     if (link == nullptr || failure_) return;
+    // What comes in the turn in which the link is given up may rest on what was not taken in.
+    for (const auto& [closed, reason] : outbox_.closed) {
+        if (closed == link_id) return;
+    }
     note_turn();
     const Result<Message> message = decode_message(type, payload);
     if (!message) return close(link_id, message.error());
