@@ -195,6 +195,9 @@ public:
         scrub_check_ = check;
         leaf_sums_.watch(check != nullptr ? &check->seen : nullptr);
     }
+    /// Whether a row of `cells` and the count of its key can be read, or are absent. False: the
+    /// state of its bucket says what is wrong. Errors: of storage, but no damage.
+    Result<bool> is_readable(BytesView row_key);
     /// Looks at some rows of table `deadlines` from `from` on; erases those that stand for nothing.
     /// Nothing: that was the last.
     Result<std::optional<Bytes>> check_deadlines(BytesView from, std::size_t rows_max,
@@ -276,8 +279,6 @@ private:
     [[nodiscard]] RowRange rows_of_bucket(std::uint32_t bucket) const;
     Result<void> trust(BytesView key);
     Result<void> trust_bucket(std::uint32_t bucket);
-    Result<void> trust_range(const RowRange& range);
-    Result<void> trust_known(std::size_t first, std::size_t end);
     Result<void> trust_walk(BytesView from, std::optional<BytesView> to);
     [[nodiscard]] bool frozen(BytesView key) const {
         return !damaged_.empty() && damaged_.contains(bucket_of(key));

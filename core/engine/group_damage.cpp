@@ -97,25 +97,6 @@ Result<void> Group::trust_bucket(std::uint32_t bucket) {
                                     "): a peer's must take their place"};
 }
 
-/// The same for all buckets of a range of rows that are not known yet, without looking at them.
-Result<void> Group::trust_range(const RowRange& range) {
-    if (range.first.size() < row_hash_bytes) return trust_known(0, bucket_states_.size());
-    const auto first = static_cast<std::uint32_t>(leaf_sums_.bucket(range.first));
-    if (!range.last.empty() && leaf_sums_.bucket(range.last) == first) return trust_bucket(first);
-    const std::size_t end =
-        range.last.empty() ? bucket_states_.size() : leaf_sums_.bucket(range.last) + 1;
-    return trust_known(first, end);
-}
-
-Result<void> Group::trust_known(std::size_t first, std::size_t end) {
-    for (std::size_t bucket = first; bucket < end; ++bucket) {
-        if (bucket_states_[bucket] > BucketState::verified) {
-            SYNCLINE_CHECK(trust_bucket(static_cast<std::uint32_t>(bucket)));
-        }
-    }
-    return {};
-}
-
 /// A walk over rows meets only those that are there: buckets it passes are looked at as wholes.
 Result<void> Group::trust_walk(BytesView from, std::optional<BytesView> to) {
     const auto bucket_at = [&](BytesView row_key) {
@@ -123,8 +104,10 @@ Result<void> Group::trust_walk(BytesView from, std::optional<BytesView> to) {
     };
     const std::size_t last = to ? bucket_at(*to) : bucket_states_.size() - 1;
     for (std::size_t bucket = bucket_at(from); bucket <= last; ++bucket) {
-        const bool known = bucket_states_[bucket] == BucketState::verified;
-        if (known || leaf_sums_.leaf(bucket).count == 0) continue;
+        // One that is damaged may have no row left, and is empty only for who does not know.
+        const BucketState state = bucket_states_[bucket];
+        const bool empty = leaf_sums_.leaf(bucket).count == 0;
+        if (state == BucketState::verified || (state == BucketState::unverified && empty)) continue;
         SYNCLINE_CHECK(trust_bucket(static_cast<std::uint32_t>(bucket)));
     }
     return {};
@@ -153,6 +136,26 @@ Result<void> Group::verify_bucket(std::uint32_t bucket) {
     store_.see(seen);
     SYNCLINE_CHECK(looked);
     return finish_check(check);
+}
+
+/// With the count of its key. A bucket with a row that cannot be read is looked at as a whole.
+Result<bool> Group::is_readable(BytesView row_key) {
+    const std::uint32_t bucket = static_cast<std::uint32_t>(leaf_sums_.bucket(row_key));
+    const auto can_read = [&](Table table, BytesView key) -> Result<bool> {
+        const Result<std::optional<BytesView>> row = store_.view(table, key);
+        if (row) return true;
+        if (!is_damage(row.error())) return row.error();
+        return false;
+    };
+    SYNCLINE_TRY(bool readable, can_read(Table::cells, row_key));
+    if (const std::optional<std::size_t> offset = type_offset(row_key); readable && offset) {
+        const Bytes count = Bytes(row_key.substr(0, *offset)) + static_cast<char>(counts_type);
+        SYNCLINE_TRY(readable, can_read(Table::counts, count));
+    }
+    if (readable) return true;
+    distrust(bucket);
+    SYNCLINE_CHECK(verify_bucket(bucket));
+    return false;
 }
 
 BucketCheck Group::begin_check(std::uint32_t bucket, bool thorough) const {

@@ -454,6 +454,7 @@ private:
     [[nodiscard]] LogRetention log_retention() const;
 
     // Checkpoints: core/engine/replica_checkpoint.cpp
+    void distrust_purged();
     void prepare_checkpoint(Position position);
     [[nodiscard]] bool checkpoint_due() const;
     void save_meta(RowChanges& meta, Position position) const;
@@ -472,6 +473,7 @@ private:
     Result<void> receive_session(LinkId link, const Message& message);
     void advance_pulling();
     Result<void> on_pulled();
+    Result<bool> can_join(const SessionPuller& session);
     Result<void> join_snapshots(const SessionPuller& session, Position visible);
     void adopt();
     void skip_to_snapshot();

@@ -74,8 +74,16 @@ void Replica::prepare_checkpoint(Position position) {
     ByteWriter(*meta[Bytes(meta_replica)]).u64(digest_of(meta));
     std::vector<Purge> purges = group_->take_purges();
     purging_ = !purges.empty();
+    distrust_purged();
     prepared_ = store_.begin_checkpoint(position, std::move(meta), std::move(purges));
     store_.hurry(checkpoint_waited_for());
+}
+
+/// A purge removes every row of its tables that fails its checksum, also where nobody has noticed
+/// that yet, and such a row would be absent from then on. So no bucket is trusted without another
+/// look, neither while the purge is under way nor after it.
+void Replica::distrust_purged() {
+    if (purging_) group_->distrust();
 }
 
 std::shared_ptr<const HeldCheckpoint> Replica::take_snapshot(Position position) const {
@@ -97,6 +105,7 @@ std::shared_ptr<const void> Replica::finish_checkpoint(const Result<void>& resul
     std::shared_ptr<const void> flushed = store_.finish_checkpoint();
     look_at_space();
     ++stats_.checkpoints;
+    distrust_purged();
     if (std::exchange(purging_, false)) group_->purged();
     base_position_ = checkpoint_position_ = checkpointing_->position;
     checkpointing_.reset();

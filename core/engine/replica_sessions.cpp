@@ -254,6 +254,29 @@ Result<void> Replica::join_snapshots(const SessionPuller& session, Position visi
     return {};
 }
 
+/// Whether the rows that a snapshot changes can be read. They are about to be changed all at once,
+/// and half of them would be none. False: what cannot be read is known as damaged now.
+Result<bool> Replica::can_join(const SessionPuller& session) {
+    bool can = true;
+    const auto look = [&](const Bytes& key) -> Result<void> {
+        const auto bucket = static_cast<std::uint32_t>(group_->leaf_sums().bucket(key));
+        if (session.own().excluded.contains(bucket)) return {};
+        SYNCLINE_TRY(const bool readable, group_->is_readable(key));
+        can = can && readable;
+        return {};
+    };
+    for (const auto& [key, value] : session.staged()) SYNCLINE_CHECK(look(key));
+    for (const Bytes& key : store_.changed_keys(Table::cells)) {
+        SYNCLINE_CHECK(look(key));
+        // What the peer has is told by the base where both have the same. A damaged row is gone
+        // there when the next checkpoint has written over it.
+        const auto base = store_.get_base(Table::cells, key);
+        if (!base && base.error().code != Code::corrupt) return base.error();
+        can = can && base.has_value();
+    }
+    return can;
+}
+
 /// Joins the verified rows into the state and lets the version vector grow, all at once. Records
 /// after this point wait until a checkpoint holds the rows: the barrier, which tells readers of the
 /// log that it does not stand alone from here, is never durable before them.
@@ -261,6 +284,9 @@ void Replica::adopt() {
     const SessionPuller& session = *pulling_->session;
     if (pulling_->repair && !repair_fits(session)) return end_pulling(false);
     if (membership_->has_quarantined(session.peer_vv())) return end_pulling(false);
+    const Result<bool> can = can_join(session);
+    if (!can) return fail(can.error());
+    if (!*can) return end_pulling(false);
     const bool equal = session.peer_vv() == session.own().vv;  // see join_snapshots
     const Result<Group::PeerTexts> texts =
         equal ? Group::PeerTexts() : group_->peer_texts(session.staged());

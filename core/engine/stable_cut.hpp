@@ -47,8 +47,9 @@ public:
 
     /// Takes over what a peer has found. Whoever joins its rows must: they may lack what this cut
     /// allows to collect. Precondition: this replica has all that the peer had; the cut alone would
-    /// not do, for the same reason for which reports must be covered. Also one that does not know yet
-    /// who the others are: it is let in only later. True: the cut grew, and rows can be collected.
+    /// not do, for the same reason for which reports must be covered. Also one that does not know
+    /// yet who the others are: it is let in only later. True: the cut grew, and rows can be
+    /// collected.
     bool adopt(const VersionVector& peer_cut);
 
     [[nodiscard]] const VersionVector& cut() const { return cut_; }
