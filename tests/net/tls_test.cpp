@@ -175,8 +175,8 @@ BOOST_AUTO_TEST_CASE(bad_certificates_are_refused) {
     refused("signed by one who may not", posing.issue({.name = "c"}), "", {&posing.own()});
     const Authority weak(directory.path(), "weak",
                          authority.issue({.name = "weak", .authority = true, .sha1 = true}));
-    refused("signed with a weak hash on its way", weak.issue({.name = "b"}), "digest algorithm too weak",
-            {&weak.own()});
+    refused("signed with a weak hash on its way", weak.issue({.name = "b"}),
+            "digest algorithm too weak", {&weak.own()});
     const Authority between(directory.path(), "between",
                             authority.issue({.name = "between", .authority = true}));
     refused("without what leads to the authority", between.issue({.name = "b"}),

@@ -177,8 +177,9 @@ void choose_membership(Plan& plan, const RunOptions& options) {
     plan.replica.replicas = 0;  // the record says it
 }
 
-/// Only one replica's rows: nobody could repair what is damaged at two. And its log must have what it
-/// alone has written, because a damaged bucket comes back from those who have seen all of its events.
+/// Only one replica's rows: nobody could repair what is damaged at two. And its log must have what
+/// it alone has written, because a damaged bucket comes back from those who have seen all of its
+/// events.
 void choose_rot(Plan& plan) {
     SimRandom random(plan.seed, rot_stream);
     if (plan.primary_backup() || plan.membership || !random.one_in(rot_rarity)) return;
