@@ -1,0 +1,174 @@
+#!/usr/bin/python3
+"""What replication costs, in one run on this machine: bytes for each write, and the time until it
+is seen elsewhere.
+
+Usage: replication.py [--writes N] [--seconds S] [--rounds R]
+Three replicas; clients write random 64-byte values to one of them, pipelined.
+  bytes   what goes to one peer for each SET, beyond key and value, of 1,000 at a time and one by
+          one; without compression, which noise does not need.
+  peak    acknowledged writes a second, for S seconds in each of R rounds.
+  lag     at half of that: from the reply of a write at the first replica until it can be read at
+          the last one (CRDT.TOKEN, CRDT.WAIT), of some 100 probes a second. What the probing
+          client itself takes is in it.
+The binary is build/release/syncline unless SYNCLINE_BINARY says otherwise.
+"""
+import argparse
+import os
+import pathlib
+import random
+import statistics
+import sys
+import threading
+import time
+
+SOURCE = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(SOURCE / "tests/interop"))
+os.environ.setdefault("SYNCLINE_BINARY", str(SOURCE / "build/release/syncline"))
+from cluster import Cluster, wait_converged  # noqa: E402
+
+VALUE_BYTES = 64
+KEYS = 100000
+BATCH = 50
+CONNECTIONS = 4
+PROBE_SECONDS = 0.01
+
+
+def sets(count, generator):
+    """`count` SETs of random keys, as one piece of bytes."""
+    return b"".join(b"*3\r\n$3\r\nSET\r\n$12\r\nkey:%08d\r\n$64\r\n%b\r\n"
+                    % (generator.randrange(KEYS), generator.randbytes(VALUE_BYTES))
+                    for _ in range(count))
+
+
+def exchange(connection, batch, count):
+    """Sends a batch and waits for its replies."""
+    connection.socket.sendall(batch)
+    for _ in range(count):
+        connection.receive()
+
+
+def figures(replica):
+    """INFO syncline as a dict."""
+    with replica.connect() as connection:
+        lines = connection.command("INFO", "syncline").decode().splitlines()
+    return dict(line.split(":", 1) for line in lines if ":" in line)
+
+
+def bytes_out(replica):
+    """To all of its peers."""
+    return int(figures(replica)["peer_bytes_out"])
+
+
+def measure_bytes(cluster, writes):
+    """Bytes for each SET and peer beyond key and value."""
+    first = cluster.replicas[0]
+    generator = random.Random(1)
+    peers = len(cluster.replicas) - 1
+    for name, batch in (("batches of 1,000", 1000), ("one by one", 1)):
+        count = writes if batch > 1 else writes // 20
+        wait_converged(cluster.replicas, 60)
+        before = bytes_out(first)
+        with first.connect() as connection:
+            for _ in range(0, count, batch):
+                exchange(connection, sets(batch, generator), batch)
+        wait_converged(cluster.replicas, 60)
+        each = (bytes_out(first) - before) / peers / count
+        print(f"bytes for each SET, {name}: {each - 12 - VALUE_BYTES:.1f} beyond key and value "
+              f"({count} writes)", flush=True)
+
+
+class Load(threading.Thread):
+    """One connection's writes, as fast as they are acknowledged or at a rate."""
+
+    def __init__(self, replica, seed, rate=None):
+        super().__init__()
+        self.connection = replica.connect()
+        generator = random.Random(seed)
+        self.batches = [sets(BATCH, generator) for _ in range(200)]
+        self.rate = rate
+        self.stopping = threading.Event()
+        self.count = 0
+
+    def run(self):
+        start = time.monotonic()
+        while not self.stopping.is_set():
+            if self.rate is not None:
+                ahead = self.count / self.rate - (time.monotonic() - start)
+                if ahead > 0:
+                    time.sleep(ahead)
+            exchange(self.connection, self.batches[self.count // BATCH % len(self.batches)], BATCH)
+            self.count += BATCH
+
+
+def loads(cluster, rate=None):
+    """Those of all connections, begun."""
+    each = None if rate is None else rate / CONNECTIONS
+    threads = [Load(cluster.replicas[0], seed, each) for seed in range(CONNECTIONS)]
+    for thread in threads:
+        thread.start()
+    return threads
+
+
+def finish(threads):
+    """Ends them; how many were acknowledged."""
+    for thread in threads:
+        thread.stopping.set()
+    for thread in threads:
+        thread.join()
+        thread.connection.close()
+    return sum(thread.count for thread in threads)
+
+
+def peak(cluster, seconds):
+    """Acknowledged writes a second."""
+    begin = time.monotonic()
+    threads = loads(cluster)
+    time.sleep(seconds)
+    count = finish(threads)
+    rate = count / (time.monotonic() - begin)
+    wait_converged(cluster.replicas, 120)
+    return rate
+
+
+def lags(cluster, seconds):
+    """Milliseconds from a reply at the first replica until the last one shows the write."""
+    found = []
+    with cluster.replicas[0].connect() as writer, cluster.replicas[-1].connect() as reader:
+        end = time.monotonic() + seconds
+        number = 0
+        while time.monotonic() < end:
+            number += 1
+            writer.command("SET", "probe", number)
+            written = time.monotonic()
+            reader.command("CRDT.WAIT", writer.command("CRDT.TOKEN"), 10000)
+            assert int(reader.command("GET", "probe")) == number
+            found.append(1000 * (time.monotonic() - written))
+            time.sleep(PROBE_SECONDS)
+    return sorted(found)
+
+
+def main():
+    """Prints all of it."""
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--writes", type=int, default=100000)
+    parser.add_argument("--seconds", type=float, default=10)
+    parser.add_argument("--rounds", type=int, default=3)
+    options = parser.parse_args()
+    with Cluster(3, ["--peer-compression", "no"]) as cluster:
+        measure_bytes(cluster, options.writes)
+        rates = [peak(cluster, options.seconds) for _ in range(options.rounds)]
+        rate = statistics.median(rates)
+        print(f"peak: {rate:.0f} acknowledged writes a second at one of three replicas", flush=True)
+        for label, load in (("idle", None), ("half of it", rate / 2)):
+            for _ in range(options.rounds):
+                threads = [] if load is None else loads(cluster, load)
+                found = lags(cluster, options.seconds)
+                reached = finish(threads) / options.seconds
+                print(f"lag, {label}: p50 {found[len(found) // 2]:.2f} ms, p99 "
+                      f"{found[len(found) * 99 // 100]:.2f} ms, most {found[-1]:.2f} ms of "
+                      f"{len(found)} probes at {reached:.0f} writes a second", flush=True)
+
+
+if __name__ == "__main__":
+    main()
