@@ -149,7 +149,7 @@ Result<bool> Group::is_readable(BytesView row_key) {
     };
     SYNCLINE_TRY(bool readable, can_read(Table::cells, row_key));
     if (const std::optional<std::size_t> offset = type_offset(row_key); readable && offset) {
-        const Bytes count = Bytes(row_key.substr(0, *offset)) + static_cast<char>(counts_type);
+        const Bytes count = Bytes(row_key.substr(0, *offset)) + '\0';  // where a type would be
         SYNCLINE_TRY(readable, can_read(Table::counts, count));
     }
     if (readable) return true;
