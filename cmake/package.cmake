@@ -16,7 +16,7 @@ target_include_directories(syncline_package
 target_link_libraries(syncline_package
   PUBLIC Threads::Threads
   PRIVATE fmt::fmt spdlog::spdlog PkgConfig::xxhash PkgConfig::lmdb PkgConfig::zstd PkgConfig::uv
-          OpenSSL::Crypto)
+          OpenSSL::SSL OpenSSL::Crypto)
 
 install(TARGETS syncline_package EXPORT syncline DESTINATION ${CMAKE_INSTALL_LIBDIR})
 # The public headers include each other by relative paths, so that they are installed as they are.

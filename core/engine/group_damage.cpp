@@ -114,10 +114,14 @@ Result<void> Group::trust_walk(BytesView from, std::optional<BytesView> to) {
 }
 
 void Group::distrust() {
+    forget_verified();
+    scrub_wanted_ = true;
+}
+
+void Group::forget_verified() {
     for (BucketState& state : bucket_states_) {
         if (state == BucketState::verified) state = BucketState::unverified;
     }
-    scrub_wanted_ = true;
 }
 
 void Group::distrust(std::uint32_t bucket) {

@@ -83,7 +83,7 @@ void Replica::prepare_checkpoint(Position position) {
 /// that yet, and such a row would be absent from then on. So no bucket is trusted without another
 /// look, neither while the purge is under way nor after it.
 void Replica::distrust_purged() {
-    if (purging_) group_->distrust();
+    if (purging_) group_->forget_verified();
 }
 
 std::shared_ptr<const HeldCheckpoint> Replica::take_snapshot(Position position) const {
