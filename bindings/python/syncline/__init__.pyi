@@ -268,7 +268,11 @@ class Peer(NamedTuple):
 class Node:
     def __init__(self, database: Database, *, listen: str = "", peers: Iterable[str] = (),
                  secret: _Key | None = None,
-                 secret_file: str | PathLike[str] | None = None) -> None: ...
+                 secret_file: str | PathLike[str] | None = None,
+                 tls_cert: str | PathLike[str] | None = None,
+                 tls_key: str | PathLike[str] | None = None,
+                 tls_ca: str | PathLike[str] | None = None,
+                 tls_crl: str | PathLike[str] | None = None) -> None: ...
     @property
     def port(self) -> int | None: ...
     @property
