@@ -47,16 +47,9 @@ def exchange(connection, batch, count):
         connection.receive()
 
 
-def figures(replica):
-    """INFO syncline as a dict."""
-    with replica.connect() as connection:
-        lines = connection.command("INFO", "syncline").decode().splitlines()
-    return dict(line.split(":", 1) for line in lines if ":" in line)
-
-
 def bytes_out(replica):
     """To all of its peers."""
-    return int(figures(replica)["peer_bytes_out"])
+    return int(replica.info("syncline")["peer_bytes_out"])
 
 
 def measure_bytes(cluster, writes):

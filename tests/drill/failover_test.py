@@ -68,9 +68,7 @@ def until(what, check):
 
 def replication(replica):
     """INFO replication as a dict."""
-    with replica.connect() as connection:
-        text = connection.command("INFO", "replication").decode()
-    return dict(line.split(":", 1) for line in text.split("\r\n") if ":" in line)
+    return replica.info("replication")
 
 
 def missing(replica, members):

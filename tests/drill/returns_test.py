@@ -30,16 +30,9 @@ def commands(name):
                       ("DEL", f"{name}:{n - KEPT}")]
 
 
-def figures(replica):
-    """INFO as a dict."""
-    with replica.connect() as connection:
-        lines = connection.command("INFO").decode().splitlines()
-    return dict(line.split(":", 1) for line in lines if ":" in line)
-
-
 def node(replica):
     """Its identity: what its transactions are named after."""
-    return figures(replica)["actor"].split(".", maxsplit=1)[0]
+    return replica.info()["actor"].split(".", maxsplit=1)[0]
 
 
 class History:
@@ -74,7 +67,7 @@ class History:
                 assert found == members, (what, replica.name, found ^ members)
                 found = set(connection.command("KEYS", "*"))
                 assert found == keys, (what, replica.name, found ^ keys)
-            assert figures(replica)["divergence_alarms"] == "0", what
+            assert replica.info()["divergence_alarms"] == "0", what
         print(f"{what}: {sum(self.rounds.values())} rounds, the same at {len(replicas)} replicas "
               f"after {seconds:.1f} s", flush=True)
 

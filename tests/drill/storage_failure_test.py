@@ -90,9 +90,7 @@ class Case:
 
     def info(self, name):
         """A line of INFO persistence."""
-        with self.replica.connect() as connection:
-            lines = connection.command("INFO", "persistence").decode().splitlines()
-        return next(line.split(":", 1)[1] for line in lines if line.startswith(name + ":"))
+        return self.replica.info("persistence")[name]
 
     def wait_for(self, condition, what):
         """Until it holds."""

@@ -56,11 +56,15 @@ class Replica:
         """A new connection; OSError when nobody listens."""
         return Connection(self.port, timeout)
 
+    def info(self, section="default"):
+        """INFO as a dict."""
+        with self.connect() as connection:
+            lines = connection.command("INFO", section).decode().splitlines()
+        return dict(line.split(":", 1) for line in lines if ":" in line)
+
     def http_port(self):
         """The port of its page; another one after each start."""
-        with self.connect() as connection:
-            info = connection.command("INFO", "server").decode()
-        return int(info.split("http_port:")[1].split()[0])
+        return int(self.info("server")["http_port"])
 
     def wait_ready(self, seconds=READY_SECONDS):
         """Until it answers DBSIZE, which needs the data."""

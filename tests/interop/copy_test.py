@@ -24,13 +24,6 @@ def fill(replica, count, bytes_each=600):
                 connection.receive()
 
 
-def info(replica, section):
-    """INFO as a dict."""
-    with replica.connect() as connection:
-        lines = connection.command("INFO", section).decode().splitlines()
-    return dict(line.split(":", 1) for line in lines if ":" in line)
-
-
 def wait_for(condition, what, seconds=SECONDS):
     """Until it holds."""
     deadline = time.monotonic() + seconds
@@ -43,7 +36,7 @@ def wait_for(condition, what, seconds=SECONDS):
 def info_or_nothing(replica):
     """INFO persistence; empty while nobody listens."""
     try:
-        return info(replica, "persistence")
+        return replica.info("persistence")
     except OSError:
         return {}
 
@@ -62,7 +55,7 @@ def log_of(replica):
 
 def figure(replica, name):
     """A number of INFO persistence."""
-    return int(info(replica, "persistence")[name])
+    return int(replica.info("persistence")[name])
 
 
 def settle(replicas):
@@ -121,7 +114,7 @@ class CopyTest(unittest.TestCase):
         self.assertIsNone(self.value(self.new, f"key:{ROWS - 1}"))
         text = log_of(self.new)
         self.assertEqual(text.count("copy.done"), 1, text)
-        figures = info(self.new, "syncline")
+        figures = self.new.info("syncline")
         self.assertEqual(figures["sessions_completed"], "0")
         self.assertEqual(figures["divergence_alarms"], "0")
         # It is a replica like any other, also after a restart.

@@ -37,8 +37,7 @@ def refused(replica, *arguments):
 
 def info(replica):
     """INFO replication as a dict."""
-    text = command(replica, "INFO", "replication").decode()
-    return dict(line.split(":", 1) for line in text.split("\r\n") if ":" in line)
+    return replica.info("replication")
 
 
 def backups_up(replicas, primary):
