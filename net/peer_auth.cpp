@@ -60,14 +60,16 @@ Result<void> check_secret_file(int descriptor, const std::string& path) {
         return Error{Code::io, "cannot read secret file " + path + ": " + std::strerror(errno)};
     }
     if (!S_ISREG(status.st_mode)) return Error{Code::io, "secret file " + path + " is no file"};
-    if ((status.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
-        return refused("secret file " + path +
-                       " is open to others than its owner; make it private: chmod 600 " + path);
-    }
-    return {};
+    return check_private(status.st_mode, "secret file", path);
 }
 
 }  // namespace
+
+Result<void> check_private(unsigned mode, const std::string& what, const std::string& path) {
+    if ((mode & (S_IRWXG | S_IRWXO)) == 0) return {};
+    return refused(what + " " + path +
+                   " is open to others than its owner; make it private: chmod 600 " + path);
+}
 
 // Secret
 

@@ -34,6 +34,10 @@ private:
 constexpr std::size_t secret_bytes_min = 16;
 constexpr std::size_t secret_bytes_max = 1024;
 
+/// Whether nobody but its owner may read or write a file: error unauthorized, with a sentence that
+/// says what to do. `mode`: as stat() tells it; `what` it is, for people.
+Result<void> check_private(unsigned mode, const std::string& what, const std::string& path);
+
 /// Reads a secret of 16 to 1024 bytes from a file; one line end at its end does not count.
 /// Errors: invalid_argument (it cannot be opened, its length), io, unauthorized (others than the
 /// owner may read or write it; the sentence says what to do).

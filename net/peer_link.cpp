@@ -73,7 +73,7 @@ void PeerLink::start() {
     tls_.emplace(*credentials_.tls,
                  outgoing() ? TlsSession::Role::client : TlsSession::Role::server);
     tls_->start();
-    flush_tls();
+    put(tls_->take_output());
 }
 
 /// With TLS the proofs are made with a key of this very connection, so that they are worth nothing
@@ -106,16 +106,12 @@ void PeerLink::write(PeerFrame type, BytesView payload) {
 }
 
 void PeerLink::transmit(Bytes bytes) {
-    if (tls_) {
-        tls_->send(bytes);
-        return flush_tls();
-    }
-    bytes_out_ += bytes.size();
-    connection_->send(std::move(bytes));
+    if (!tls_) return put(std::move(bytes));
+    tls_->send(bytes);
+    put(tls_->take_output());
 }
 
-void PeerLink::flush_tls() {
-    Bytes bytes = tls_->take_output();
+void PeerLink::put(Bytes bytes) {
     bytes_out_ += bytes.size();
     connection_->send(std::move(bytes));
 }
@@ -144,7 +140,7 @@ void PeerLink::receive(BytesView bytes) {
     if (refusal_) return;  // until it closes, or the time is over
     const Result<void> taken = receive_tls(bytes);
     if (taken) return;
-    flush_tls();  // what is wrong, for the other side
+    put(tls_->take_output());  // what is wrong, for the other side
     if (ready_ || taken.error().code != Code::unauthorized) return fail(taken.error());
     refusal_ = taken.error();
 }
@@ -152,7 +148,7 @@ void PeerLink::receive(BytesView bytes) {
 Result<void> PeerLink::receive_tls(BytesView bytes) {
     const bool was_established = tls_->established();
     SYNCLINE_TRY(const Bytes plain, tls_->receive(bytes));
-    flush_tls();
+    put(tls_->take_output());
     if (!was_established && tls_->established()) begin_proofs();
     if (!plain.empty()) take_plain(plain);
     return {};

@@ -96,7 +96,7 @@ private:
     void become_ready();
     void write(PeerFrame type, BytesView payload);
     void transmit(Bytes bytes);
-    void flush_tls();
+    void put(Bytes bytes);
     void fail(const Error& error);
 
     Loop& loop_;

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "core/base/assert.hpp"
+#include "net/peer_auth.hpp"
 
 namespace syncline {
 namespace {
@@ -45,12 +46,7 @@ Result<void> check_file(const char* what, const std::string& path, bool is_priva
         return Error{Code::invalid_argument,
                      std::string("cannot read ") + what + " " + path + ": " + std::strerror(errno)};
     }
-    if (is_private && (status.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
-        return Error{Code::unauthorized,
-                     std::string(what) + " " + path +
-                         " is open to others than its owner; make it private: chmod 600 " + path};
-    }
-    return {};
+    return is_private ? check_private(status.st_mode, what, path) : Result<void>();
 }
 
 /// Who would be asked for the password of an encrypted key is not there.
@@ -215,10 +211,6 @@ Result<void> TlsContext::require_name(const std::string& name) {
 void TlsSession::Freer::operator()(SSL* session) const {
     SSL_free(session);
 }
-
-TlsSession::TlsSession(TlsSession&& other) noexcept = default;
-TlsSession& TlsSession::operator=(TlsSession&& other) noexcept = default;
-TlsSession::~TlsSession() = default;
 
 TlsSession::TlsSession(const TlsContext& context, Role role)
     : session_(SSL_new(context.context_.get())) {

@@ -75,9 +75,8 @@ public:
     enum class Role : std::uint8_t { client, server };
 
     TlsSession(const TlsContext& context, Role role);
-    TlsSession(TlsSession&& other) noexcept;
-    TlsSession& operator=(TlsSession&& other) noexcept;
-    ~TlsSession();
+    TlsSession(const TlsSession&) = delete;
+    TlsSession& operator=(const TlsSession&) = delete;
 
     /// The client's first bytes are output then.
     void start();
