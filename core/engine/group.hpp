@@ -167,10 +167,10 @@ public:
     [[nodiscard]] std::uint64_t restored() const { return restored_; }
     /// A row failed while somebody read it: everything is to be looked at again before it is shown.
     void distrust();
-    /// Each bucket is looked at anew by whoever needs it, but nobody goes and looks at all of them.
-    void forget_verified();
     /// The same for one bucket.
     void distrust(std::uint32_t bucket);
+    /// Each bucket is looked at anew by whoever needs it, but nobody goes and looks at all of them.
+    void forget_verified();
     /// Looks at a bucket as a whole, unless its state is known to be other than verified. Damage is
     /// no error: it becomes the bucket's state. Errors: io. O(rows of the bucket).
     Result<void> verify_bucket(std::uint32_t bucket);

@@ -144,7 +144,7 @@ Result<void> Group::verify_bucket(std::uint32_t bucket) {
 
 /// With the count of its key. A bucket with a row that cannot be read is looked at as a whole.
 Result<bool> Group::is_readable(BytesView row_key) {
-    const std::uint32_t bucket = static_cast<std::uint32_t>(leaf_sums_.bucket(row_key));
+    const auto bucket = static_cast<std::uint32_t>(leaf_sums_.bucket(row_key));
     const auto can_read = [&](Table table, BytesView key) -> Result<bool> {
         const Result<std::optional<BytesView>> row = store_.view(table, key);
         if (row) return true;

@@ -473,8 +473,11 @@ private:
     Result<void> receive_session(LinkId link, const Message& message);
     void advance_pulling();
     Result<void> on_pulled();
-    Result<bool> can_join(const SessionPuller& session);
-    Result<void> join_snapshots(const SessionPuller& session, Position visible);
+    [[nodiscard]] bool left_out(const SessionPuller& session, const Bytes& row_key) const;
+    [[nodiscard]] std::vector<Bytes> changed_beside(const SessionPuller& session) const;
+    Result<bool> can_join(const SessionPuller& session, const std::vector<Bytes>& changed);
+    Result<void> join_snapshots(const SessionPuller& session, const std::vector<Bytes>& changed,
+                                Position visible);
     void adopt();
     void skip_to_snapshot();
     void end_pulling(bool completed);

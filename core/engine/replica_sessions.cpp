@@ -222,18 +222,14 @@ Result<void> Replica::on_pulled() {
 /// difference are the same in both snapshots, so the base stands in for the peer where a row was
 /// changed here since: the peer may have seen that change (this replica streamed it) and what
 /// became of it.
-Result<void> Replica::join_snapshots(const SessionPuller& session, Position visible) {
-    const std::vector<Bytes> changed = store_.changed_keys(Table::cells);
-    const auto excluded = [&](const Bytes& key) {
-        return session.own().excluded.contains(
-            static_cast<std::uint32_t>(group_->leaf_sums().bucket(key)));
-    };
+Result<void> Replica::join_snapshots(const SessionPuller& session,
+                                     const std::vector<Bytes>& changed, Position visible) {
     // At equal vectors neither side knows of a removal that the other does not: what differs was
     // lost somewhere, and is kept as it is on both sides.
     const bool equal = session.peer_vv() == session.own().vv;
     std::size_t index = 0;
     for (const auto& [key, value] : session.staged()) {
-        if (excluded(key)) continue;
+        if (left_out(session, key)) continue;
         if (equal) {
             alarm_difference();
             break;
@@ -245,7 +241,6 @@ Result<void> Replica::join_snapshots(const SessionPuller& session, Position visi
     }
     if (mutated(Mutation::no_defer)) return {};
     for (const Bytes& key : changed) {
-        if (excluded(key) || session.staged().count(key) > 0) continue;
         SYNCLINE_TRY(const std::optional<Bytes> theirs, store_.get_base(Table::cells, key));
         SYNCLINE_CHECK(group_->join_row(key,
                                         theirs ? std::optional<BytesView>(*theirs) : std::nullopt,
@@ -254,25 +249,37 @@ Result<void> Replica::join_snapshots(const SessionPuller& session, Position visi
     return {};
 }
 
+/// In a bucket that the peer's rows take the place of as a whole.
+bool Replica::left_out(const SessionPuller& session, const Bytes& row_key) const {
+    return session.own().excluded.contains(
+        static_cast<std::uint32_t>(group_->leaf_sums().bucket(row_key)));
+}
+
+/// Rows that have changed here since the own snapshot, and that the peer has as it has them.
+std::vector<Bytes> Replica::changed_beside(const SessionPuller& session) const {
+    std::vector<Bytes> changed = store_.changed_keys(Table::cells);
+    std::erase_if(changed, [&](const Bytes& key) {
+        return left_out(session, key) || session.staged().count(key) > 0;
+    });
+    return changed;
+}
+
 /// Whether the rows that a snapshot changes can be read. They are about to be changed all at once,
 /// and half of them would be none. False: what cannot be read is known as damaged now.
-Result<bool> Replica::can_join(const SessionPuller& session) {
+Result<bool> Replica::can_join(const SessionPuller& session, const std::vector<Bytes>& changed) {
     bool can = true;
-    const auto look = [&](const Bytes& key) -> Result<void> {
-        const auto bucket = static_cast<std::uint32_t>(group_->leaf_sums().bucket(key));
-        if (session.own().excluded.contains(bucket)) return {};
+    for (const auto& [key, value] : session.staged()) {
+        if (left_out(session, key)) continue;
         SYNCLINE_TRY(const bool readable, group_->is_readable(key));
         can = can && readable;
-        return {};
-    };
-    for (const auto& [key, value] : session.staged()) SYNCLINE_CHECK(look(key));
-    for (const Bytes& key : store_.changed_keys(Table::cells)) {
-        SYNCLINE_CHECK(look(key));
-        // What the peer has is told by the base where both have the same. A damaged row is gone
-        // there when the next checkpoint has written over it.
+    }
+    for (const Bytes& key : changed) {
+        SYNCLINE_TRY(const bool readable, group_->is_readable(key));
+        // What the peer has is told by the base. A damaged row is gone there when the next
+        // checkpoint has written over it.
         const auto base = store_.get_base(Table::cells, key);
         if (!base && base.error().code != Code::corrupt) return base.error();
-        can = can && base.has_value();
+        can = can && readable && base.has_value();
     }
     return can;
 }
@@ -284,7 +291,8 @@ void Replica::adopt() {
     const SessionPuller& session = *pulling_->session;
     if (pulling_->repair && !repair_fits(session)) return end_pulling(false);
     if (membership_->has_quarantined(session.peer_vv())) return end_pulling(false);
-    const Result<bool> can = can_join(session);
+    const std::vector<Bytes> changed = changed_beside(session);
+    const Result<bool> can = can_join(session, changed);
     if (!can) return fail(can.error());
     if (!*can) return end_pulling(false);
     const bool equal = session.peer_vv() == session.own().vv;  // see join_snapshots
@@ -310,7 +318,7 @@ void Replica::adopt() {
         undurable_.back().barrier = session.peer_vv();
         pending_barrier_end_ = visible;
     }
-    if (const Result<void> joined = join_snapshots(session, visible); !joined) {
+    if (const Result<void> joined = join_snapshots(session, changed, visible); !joined) {
         return fail(joined.error());
     }
     if (const Result<void> restored = restore_buckets(session, visible); !restored) {
