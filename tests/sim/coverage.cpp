@@ -13,10 +13,6 @@ std::string line(const char* format, Values... values) {
     return text;
 }
 
-unsigned long long wide(std::uint64_t number) {
-    return number;
-}
-
 std::string pairs_table(const Coverage& coverage) {
     std::string text = line("%-11s %9s", "fault", "injected");
     for (const std::string_view name : op_names) text += line(" %7s", std::string(name).c_str());

@@ -71,6 +71,11 @@ constexpr std::array<std::string_view, faults_count> fault_names = {
     "reset",     "slow_link", "pause",   "kill",     "power_cut",  "disk_error",
     "slow_disk", "skew",      "jump",    "session",  "stream_cut", "rot"};
 
+/// For printf.
+inline unsigned long long wide(std::uint64_t number) {
+    return number;
+}
+
 /// What a run, or a batch of runs, did. Plain numbers, so that processes can hand it over.
 struct Coverage {
     std::uint64_t seeds = 0;

@@ -184,8 +184,7 @@ void choose_rot(Plan& plan) {
     SimRandom random(plan.seed, rot_stream);
     if (plan.primary_backup() || plan.membership || !random.one_in(rot_rarity)) return;
     plan.faults.set(static_cast<std::size_t>(Fault::rot));
-    plan.rhythms[static_cast<std::size_t>(Fault::rot)] =
-        Rhythm{ms(random.between(1, 12) * 1000), 0};
+    plan.rhythms[static_cast<std::size_t>(Fault::rot)] = Rhythm{random.between(1, 12) * second, 0};
     plan.rotting = random.below(plan.replicas);
     plan.replica.replicas = plan.replicas;
     plan.replica.log_retention.bytes = 1ULL << 30;

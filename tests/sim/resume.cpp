@@ -67,10 +67,6 @@ bool write(const std::string& file, const Progress& progress) {
     return !failed;
 }
 
-unsigned long long wide(std::uint64_t number) {
-    return number;
-}
-
 }  // namespace
 
 int run_resumable(BatchOptions options, const std::string& file) {
