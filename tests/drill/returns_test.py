@@ -84,8 +84,6 @@ def run(*arguments):
                           stdout=subprocess.PIPE).stdout.decode()
 
 
-
-
 def life(cluster, history):
     """One cluster, and all that happens to its third replica."""
     first, second, third, fourth = cluster.replicas
