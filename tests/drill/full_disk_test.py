@@ -149,6 +149,14 @@ class Drill:
                 assert time.monotonic() < deadline
                 time.sleep(0.02)
 
+    def wait_noticed(self, seconds=WAIT_SECONDS):
+        """Until it knows that somebody else has taken the disk: it looks ten times a second, and
+        what it takes before may begin a checkpoint for which there is no room."""
+        deadline = time.monotonic() + seconds
+        while int(self.replica.info("all")["disk_free_bytes"]) > self.volume.free_bytes():
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+
     def wait_writable(self, seconds=WAIT_SECONDS):
         """Until a write is taken again; the refusal if none is."""
         deadline = time.monotonic() + seconds
@@ -179,10 +187,9 @@ class Drill:
 
 
 def full_disk(one, removals):
-    """Others take the rest of the disk and give it back, with a kill in between. `removals` checks
-    how removals were answered meanwhile."""
+    """After others took the rest of the disk: a kill, and they give it back. `removals` checks how
+    removals were answered meanwhile."""
     volume = one.volume
-    volume.stuff()
     print(f"  {volume.free_bytes() >> 10} KiB are free", flush=True)
     one.fill("MISCONF no space: ")  # there may be free pages in the base
     removals(one.remove(len(one.keys) // 3))
@@ -230,11 +237,14 @@ def drill(volume):
         print("Others take the rest of the disk", flush=True)
         one.fill()
         one.wait_checkpointed()
+        volume.stuff()
+        one.wait_noticed()
         full_disk(one, taken)
 
         print("Others take it while a checkpoint runs", flush=True)
         one.make_room()
         one.fill()
+        volume.stuff()
         full_disk(one, taken_or_used_up)
         one.restart(lambda: one.replica.stop())
         assert one.replica.stop() == 0
