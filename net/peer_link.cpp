@@ -9,6 +9,10 @@ namespace {
 
 constexpr std::uint64_t handshake_ms_max = 5000;
 constexpr std::size_t name_bytes_max = 64;
+/// A link is looked at this often; one on which nothing came between so many looks is given up, and
+/// one on which nothing was sent between two gets a sign of life.
+constexpr std::uint64_t look_ms = 500;
+constexpr unsigned silent_looks_max = 6;
 constexpr unsigned keep_alive_s = 15;
 constexpr const char* channel_label = "EXPORTER-syncline-peer";
 
@@ -50,10 +54,7 @@ PeerLink::PeerLink(Loop& loop, LinkId id, PeerAuth::Role role,
       random_(random),
       reader_(limits::frame_before_auth_bytes_max),
       events_(std::move(events)),
-      deadline_(loop,
-                [this]() {
-                    fail(Error{Code::unavailable, "the handshake took too long"});
-                }),
+      timer_(loop, [this]() { on_timer(); }),
       address_(connection_->remote_address()),
       since_ms_(loop.now_ms()),
       heard_ms_(since_ms_) {
@@ -68,7 +69,7 @@ void PeerLink::start() {
         fail(error ? *error : Error{Code::unavailable, "the peer closed the connection"});
     };
     connection_->start(std::move(events));
-    deadline_.start(handshake_ms_max);
+    timer_.start(handshake_ms_max);
     if (!credentials_.tls) return begin_proofs();
     tls_.emplace(*credentials_.tls,
                  outgoing() ? TlsSession::Role::client : TlsSession::Role::server);
@@ -118,7 +119,7 @@ void PeerLink::put(Bytes bytes) {
 
 void PeerLink::close() {
     over_ = true;
-    deadline_.stop();
+    timer_.stop();
     connection_->close();
 }
 
@@ -126,6 +127,24 @@ void PeerLink::fail(const Error& error) {
     if (over_) return;
     close();
     events_.on_closed(*this, refusal_.value_or(error));
+}
+
+void PeerLink::on_timer() {
+    if (!ready_) return fail(Error{Code::unavailable, "the handshake took too long"});
+    look();
+}
+
+/// The system notices a dead connection after minutes, and after a cut of the network sends again
+/// what was lost only after as long as the cut lasted: a new connection is sooner there. Looks are
+/// counted and not time: what came while this process stood still has not been read yet.
+void PeerLink::look() {
+    const std::uint64_t heard = std::exchange(bytes_in_seen_, bytes_in_);
+    silent_looks_ = heard == bytes_in_ ? silent_looks_ + 1 : 0;
+    if (silent_looks_ >= silent_looks_max) {
+        return fail(Error{Code::unavailable, "nothing was heard from the peer for " +
+                                                 std::to_string(silent_looks_ * look_ms) + " ms"});
+    }
+    if (std::exchange(bytes_out_seen_, bytes_out_) == bytes_out_) send_name();
 }
 
 Result<void> PeerLink::recheck() const {
@@ -214,14 +233,18 @@ Result<void> PeerLink::take_handshake(const Frame& frame) {
 
 void PeerLink::finish_proofs() {
     proved_ = true;
-    if (is_name(self_.name)) write(PeerFrame::name, self_.name);
+    send_name();
     if (!tls_) become_ready();
+}
+
+void PeerLink::send_name() {
+    if (is_name(self_.name)) write(PeerFrame::name, self_.name);
 }
 
 void PeerLink::become_ready() {
     ready_ = true;
     since_ms_ = loop_.now_ms();
-    deadline_.stop();
+    timer_.start_repeating(look_ms);
     reader_.set_max(limits::frame_bytes_max);
     events_.on_ready(*this);
 }

@@ -17,7 +17,7 @@ namespace syncline {
 enum class PeerFrame : std::uint8_t {
     hello = 1,
     proof = 2,
-    name = 3,  ///< the sender's node name, once, after the proofs
+    name = 3,  ///< the sender's node name, after the proofs; again as a sign of life
 };
 constexpr std::uint8_t core_frame_min = 16;
 
@@ -34,12 +34,12 @@ Result<PeerCredentials> load_credentials(const std::string& secret_file, const T
 /// One connection to a peer: proves both sides, then carries frames.
 ///
 /// Happy path: TLS, if there are certificates; hello and proof both ways within five seconds;
-/// on_ready; names; on_message for each frame of core. With certificates the names come before
-/// on_ready, because they are what certificates are for. Failures: a refused certificate, a wrong
-/// proof, a bad frame, silence in the handshake, the other side's end: on_closed with the reason,
-/// once, never from inside a call of the owner. After that, and after close(), nothing comes any
-/// more.
-/// Callbacks may call close(), but not destroy the link. Confined to the loop's thread.
+/// on_ready; names; on_message for each frame of core, and a name for each second without one. With
+/// certificates the names come before on_ready, because they are what certificates are for.
+/// Failures: a refused certificate, a wrong proof, a bad frame, silence in the handshake, or for
+/// three seconds after it, the other side's end: on_closed with the reason, once, never from inside
+/// a call of the owner. After that, and after close(), nothing comes any more. Callbacks may call
+/// close(), but not destroy the link. Confined to the loop's thread.
 class PeerLink {
 public:
     struct Events {
@@ -94,6 +94,9 @@ private:
     void begin_proofs();
     void finish_proofs();
     void become_ready();
+    void send_name();
+    void on_timer();
+    void look();
     void write(PeerFrame type, BytesView payload);
     void transmit(Bytes bytes);
     void put(Bytes bytes);
@@ -112,11 +115,14 @@ private:
     FrameReader reader_;
     MessageJoiner joiner_;
     Events events_;
-    Timer deadline_;
+    Timer timer_;  // of the handshake; then of looks
     std::string address_;
     std::string peer_name_;
     std::uint64_t bytes_in_ = 0;
     std::uint64_t bytes_out_ = 0;
+    std::uint64_t bytes_in_seen_ = 0;   // at the last look
+    std::uint64_t bytes_out_seen_ = 0;  // likewise
+    unsigned silent_looks_ = 0;
     std::uint64_t since_ms_;
     std::uint64_t heard_ms_;
     std::optional<Error> refusal_;  // of the other side; it has been told and will close

@@ -9,9 +9,11 @@
 namespace syncline {
 namespace {
 
-constexpr std::uint64_t connect_ms_max = 5000;
+/// The system asks again after one second, and then only after three. A network that is whole again
+/// should not wait for that, nor for a pause.
+constexpr std::uint64_t connect_ms_max = 2000;
 constexpr std::uint64_t pause_ms_min = 100;
-constexpr std::uint64_t pause_ms_max = 5000;
+constexpr std::uint64_t pause_ms_max = 1000;
 /// A configured peer that needs no dialing now is looked at again after this.
 constexpr std::uint64_t look_again_ms = 500;
 /// A link that lived this long was a good one: the next pause is short again.

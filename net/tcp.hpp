@@ -111,8 +111,9 @@ class TcpConnector {
 public:
     using Connected = std::function<void(Result<std::unique_ptr<TcpConnection>>)>;
 
-    /// Calls back exactly once, from the loop, within timeout_ms. Errors: unavailable, with a
-    /// sentence that says whether the name, the connection or the time failed.
+    /// Calls back exactly once, from the loop. Each address gets timeout_ms, the resolution of a
+    /// name ten seconds. Errors: unavailable, with a sentence that says whether the name, the
+    /// connection or the time failed.
     TcpConnector(Loop& loop, const TcpEndpoint& to, std::uint64_t timeout_ms, Connected callback);
     ~TcpConnector();
     TcpConnector(const TcpConnector&) = delete;

@@ -8,6 +8,12 @@
 #include "net/uv_connection.hpp"
 
 namespace syncline {
+namespace {
+
+/// More than the system's resolver waits for its first server.
+constexpr std::uint64_t resolve_ms_max = 10'000;
+
+}  // namespace
 
 struct TcpConnector::Impl final : TurnTail {
     Impl(Loop& on_loop, const TcpEndpoint& endpoint, Connected on_connected)
@@ -63,11 +69,11 @@ void TcpConnector::Impl::abandon_resolution() {
 
 void TcpConnector::Impl::start(std::uint64_t within_ms) {
     timeout_ms = within_ms;
-    timeout.start(within_ms);
     if (const auto numeric = numeric_address(to)) {
         addresses.push_back(*numeric);
         try_next();
     } else {
+        timeout.start(resolve_ms_max);
         resolve();
     }
 }
@@ -124,7 +130,7 @@ void TcpConnector::Impl::try_next() {
                                auto* connector = static_cast<Impl*>(request->data);
                                if (connector != nullptr) connector->on_connected(result);
                            });
-        if (status == 0) return;
+        if (status == 0) return timeout.start(timeout_ms);
         last_problem = uv_strerror(status);
     }
     fail_later(last_problem);
@@ -146,12 +152,17 @@ void TcpConnector::Impl::on_connected(int status) {
 }
 
 void TcpConnector::Impl::on_timeout() {
-    finish(Error{Code::unavailable, "cannot connect to " + to_text(to) + ": no answer within " +
-                                        std::to_string(timeout_ms) + " ms"});
+    if (resolution != nullptr) {
+        abandon_resolution();
+        return fail_later("the name cannot be resolved: no answer");
+    }
+    last_problem = "no answer within " + std::to_string(timeout_ms) + " ms";
+    try_next();
 }
 
 /// The callback must not come from inside the constructor.
 void TcpConnector::Impl::fail_later(const std::string& sentence) {
+    timeout.stop();
     attempt.reset();
     failure = Error{Code::unavailable, "cannot connect to " + to_text(to) + ": " + sentence};
     loop.enlist(*this);

@@ -2,8 +2,8 @@
 #include <chrono>
 
 #include "net/node.hpp"
-#include "net/peer_link.hpp"
 #include "tests/net/certificates.hpp"
+#include "tests/net/link_ends.hpp"
 #include "tests/net/run_until.hpp"
 #include "tests/net/running_server.hpp"
 
@@ -36,21 +36,11 @@ struct CertifiedFixture : Scratch {
     }
 };
 
-/// Two ends of one connection, each with its own credentials and name.
 struct LinkFixture : CertifiedFixture {
-    struct End {
-        PeerCredentials credentials;
-        std::string name;
-        SystemRandom random = {};
-        std::unique_ptr<PeerLink> link = nullptr;
-        std::string reason = {};
-        std::string message = {};
-        bool was_ready = false;
-    };
     std::unique_ptr<Loop> loop = Loop::create().value();
 
-    [[nodiscard]] End end(const std::string& name, const std::string& certified_name,
-                          const std::string& secret = "") const {
+    [[nodiscard]] LinkEnd end(const std::string& name, const std::string& certified_name,
+                              const std::string& secret = "") const {
         PeerCredentials credentials;
         if (!secret.empty()) credentials.secret.emplace(Bytes(secret));
         credentials.tls =
@@ -59,40 +49,7 @@ struct LinkFixture : CertifiedFixture {
                 .value();
         return {std::move(credentials), name};
     }
-
-    /// Connects them; until both are ready, or one has given up.
-    void meet(End& client, End& server) {
-        std::vector<std::unique_ptr<TcpConnection>> accepted;
-        const auto listener = TcpListener::listen(*loop, {"127.0.0.1", 0}, [&](auto connection) {
-                                  accepted.push_back(std::move(connection));
-                              }).value();
-        std::unique_ptr<TcpConnection> made;
-        TcpConnector connector(*loop, {"127.0.0.1", listener->port()}, server_timeout_ms,
-                               [&](auto result) { made = std::move(result).value(); });
-        BOOST_REQUIRE(run_until(*loop, [&] { return made != nullptr && !accepted.empty(); }));
-        begin(client, PeerAuth::Role::initiator, std::move(made));
-        begin(server, PeerAuth::Role::acceptor, std::move(accepted.front()));
-        const auto over = [](const End& end) { return end.was_ready || !end.reason.empty(); };
-        BOOST_REQUIRE(run_until(*loop, [&] { return over(client) && over(server); }));
-    }
-
-private:
-    void begin(End& end, PeerAuth::Role role, std::unique_ptr<TcpConnection> connection) {
-        PeerIdentity identity;
-        identity.node = random_uuid(end.random);
-        identity.node_id = role == PeerAuth::Role::initiator ? 1 : 2;
-        PeerLink::Events events;
-        events.on_ready = [&end](PeerLink&) { end.was_ready = true; };
-        events.on_name = [](PeerLink&) {};
-        events.on_message = [&end](PeerLink&, std::uint8_t, BytesView payload) {
-            end.message += payload;
-        };
-        events.on_closed = [&end](PeerLink&, const Error& error) { end.reason = error.message; };
-        end.link = std::make_unique<PeerLink>(*loop, 1, role, std::move(connection),
-                                              end.credentials, PeerLink::Self{identity, end.name},
-                                              end.random, std::move(events));
-        end.link->start();
-    }
+    void meet(LinkEnd& client, LinkEnd& server) { syncline::meet(client, *loop, server, *loop); }
 };
 
 }  // namespace
@@ -100,8 +57,8 @@ private:
 BOOST_FIXTURE_TEST_SUITE(tls_peers, LinkFixture)
 
 BOOST_AUTO_TEST_CASE(a_link_is_ready_when_the_names_are_those_of_the_certificates) {
-    End client = end("b", "b");
-    End server = end("a", "a");
+    LinkEnd client = end("b", "b");
+    LinkEnd server = end("a", "a");
     meet(client, server);
     BOOST_TEST(client.was_ready);
     BOOST_TEST(server.was_ready);
@@ -114,22 +71,22 @@ BOOST_AUTO_TEST_CASE(a_link_is_ready_when_the_names_are_those_of_the_certificate
 }
 
 BOOST_AUTO_TEST_CASE(a_name_that_the_certificate_does_not_have_is_refused) {
-    End client = end("a2", "b");
-    End server = end("a", "a");
+    LinkEnd client = end("a2", "b");
+    LinkEnd server = end("a", "a");
     meet(client, server);
     BOOST_TEST(!server.was_ready);
     BOOST_TEST(server.reason == "the peer says it is a2, and its certificate is for b");
 }
 
 BOOST_AUTO_TEST_CASE(the_secret_is_proved_too_if_there_is_one) {
-    End client = end("b", "b", "a secret of sixteen");
-    End server = end("a", "a", "a secret of sixteen");
+    LinkEnd client = end("b", "b", "a secret of sixteen");
+    LinkEnd server = end("a", "a", "a secret of sixteen");
     meet(client, server);
     BOOST_TEST(client.was_ready);
     BOOST_TEST(server.was_ready);
     for (const char* const other : {"", "another of sixteen"}) {
-        End stranger = end("c", "c", other);
-        End again = end("a", "a", "a secret of sixteen");
+        LinkEnd stranger = end("c", "c", other);
+        LinkEnd again = end("a", "a", "a secret of sixteen");
         meet(stranger, again);
         BOOST_TEST(!again.was_ready);
         BOOST_TEST(again.reason == "peer does not know the secret of this cluster");
@@ -137,8 +94,8 @@ BOOST_AUTO_TEST_CASE(the_secret_is_proved_too_if_there_is_one) {
 }
 
 BOOST_AUTO_TEST_CASE(with_a_secret_alone_nobody_gets_in_where_certificates_are_asked_for) {
-    End server = end("a", "a", "a secret of sixteen");
-    End client = end("b", "b", "a secret of sixteen");
+    LinkEnd server = end("a", "a", "a secret of sixteen");
+    LinkEnd client = end("b", "b", "a secret of sixteen");
     client.credentials.tls.reset();
     meet(client, server);
     BOOST_TEST(!server.was_ready);
