@@ -21,7 +21,7 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "interop"))
-from cluster import Replica, ReplyError, clock, free_ports  # noqa: E402
+from cluster import Replica, ReplyError, clock, free_ports, write_secret  # noqa: E402
 
 BUILD = Path(os.environ["SYNCLINE_BINARY"]).parent
 EXAMPLES = Path(os.environ["SYNCLINE_SOURCE"]) / "bindings" / "examples"
@@ -150,9 +150,7 @@ def build_example(scratch):
 def make_cluster(scratch, example):
     """The server and the three programs; each two of them dial, or are dialled. The server becomes
     a member of the programs' cluster, of the name "example"."""
-    secret = scratch / "secret"
-    with open(os.open(secret, os.O_CREAT | os.O_WRONLY, 0o600), "w", encoding="ascii") as file:
-        file.write(os.urandom(16).hex())
+    secret = write_secret(scratch)
     client_port, *ports = free_ports(4)
     server, native, first = (f"127.0.0.1:{port}" for port in ports)
 
@@ -162,7 +160,7 @@ def make_cluster(scratch, example):
             str(adds), *peers])
 
     return (
-        Server(str(scratch), ["--peer-port", str(ports[0]), "--peer-secret-file", str(secret),
+        Server(str(scratch), ["--peer-port", str(ports[0]), "--peer-secret-file", secret,
                               "--peer", native], client_port),
         Program("native", lambda prefix, adds, total: [
             example, scratch / "native", native, server, secret, str(adds), str(total)]),

@@ -89,14 +89,20 @@ class Replica:
             return "".join(log.readlines()[-20:])
 
 
+def write_secret(directory):
+    """A new one for the peers of a cluster; the name of the file."""
+    secret = os.path.join(directory, "secret")
+    with open(os.open(secret, os.O_CREAT | os.O_WRONLY, 0o600), "w", encoding="ascii") as file:
+        file.write(os.urandom(16).hex())
+    return secret
+
+
 class Cluster:
     """Replicas that know each other by a secret; a context manager."""
 
     def __init__(self, count, options=()):
         self.directory = tempfile.mkdtemp(prefix="syncline-")
-        secret = os.path.join(self.directory, "secret")
-        with open(os.open(secret, os.O_CREAT | os.O_WRONLY, 0o600), "w", encoding="ascii") as file:
-            file.write(os.urandom(16).hex())
+        secret = write_secret(self.directory)
         ports = free_ports(2 * count)
         self.replicas = []
         for index in range(count):
@@ -232,7 +238,7 @@ def clock(connection):
     return {name.decode(): value for name, value in zip(reply[::2], reply[1::2])}
 
 
-def wait_converged(replicas, seconds):
+def wait_converged(replicas, seconds, look_seconds=0.1):
     """Until all roots and version vectors are equal; the seconds it took, or RuntimeError."""
     start = time.monotonic()
     clocks = []
@@ -244,5 +250,5 @@ def wait_converged(replicas, seconds):
         if all((one["root"], one["vv"]) == (clocks[0]["root"], clocks[0]["vv"])
                for one in clocks):
             return time.monotonic() - start
-        time.sleep(0.1)
+        time.sleep(look_seconds)
     raise RuntimeError(f"not converged after {seconds} s: {clocks}")
