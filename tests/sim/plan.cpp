@@ -22,6 +22,9 @@ constexpr std::uint64_t rot_rarity = 4;
 constexpr auto faults_drawn = static_cast<std::size_t>(Fault::rot);
 /// One seed in so many of multi-master mode has members that come and go.
 constexpr std::uint64_t membership_rarity = 3;
+/// A slow disk writes a segment of some KiB in a fifth of a second. With more operations than these
+/// a second it is behind for minutes after the faults have ended: overload, which ends by itself.
+constexpr std::uint64_t slow_disk_rate_max = 100;
 /// One seed in so many runs in primary-backup mode.
 constexpr std::uint64_t backed_up_rarity = 4;
 
@@ -202,10 +205,15 @@ Plan make_plan(std::uint64_t seed, const RunOptions& options) {
     plan.trace = options.trace;
     choose_faults(plan, random);
     if (options.idle) plan.faults.reset();
+    if (options.rate > slow_disk_rate_max)
+        plan.faults.reset(static_cast<std::size_t>(Fault::slow_disk));
     choose_network(plan, random);
     choose_storage(plan, random);
     choose_clients(plan, random);
     plan.operation_gap = options.idle ? never : second / options.rate;
+    // A look at all that is stored has to end, also at a log that is so many times as long.
+    plan.replica.scrub_rows_per_tick *=
+        std::max<std::uint64_t>(1, options.rate / RunOptions().rate);
     if (seed % 3 == 0) plan.replica.conflicts.ring_bytes = 4096;  // so that it wraps
     if (plan.has(Fault::skew)) {
         // Rarely beyond what replicas accept of each other.
