@@ -13,12 +13,12 @@ Three replicas; clients write random 64-byte values to one of them, pipelined.
 The binary is build/release/syncline unless SYNCLINE_BINARY says otherwise.
 """
 import argparse
+import multiprocessing
 import os
 import pathlib
 import random
 import statistics
 import sys
-import threading
 import time
 
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
@@ -27,6 +27,7 @@ os.environ.setdefault("SYNCLINE_BINARY", str(SOURCE / "build/release/syncline"))
 from cluster import Cluster, wait_converged  # noqa: E402
 
 VALUE_BYTES = 64
+DONE = b"+OK\r\n"
 KEYS = 100000
 BATCH = 50
 CONNECTIONS = 4
@@ -43,8 +44,9 @@ def sets(count, generator):
 def exchange(connection, batch, count):
     """Sends a batch and waits for its replies."""
     connection.socket.sendall(batch)
-    for _ in range(count):
-        connection.receive()
+    replies = connection.file.read(count * len(DONE))
+    if replies != DONE * count:
+        raise RuntimeError(f"a write was refused: {replies[:200]!r}")
 
 
 def bytes_out(replica):
@@ -70,54 +72,60 @@ def measure_bytes(cluster, writes):
               f"({count} writes)", flush=True)
 
 
-class Load(threading.Thread):
-    """One connection's writes, as fast as they are acknowledged or at a rate."""
+class Load(multiprocessing.Process):
+    """One connection's writes, as fast as they are acknowledged or at a rate; a process of its own,
+    so that it takes no time from who probes."""
 
     def __init__(self, replica, seed, rate=None):
         super().__init__()
-        self.connection = replica.connect()
-        generator = random.Random(seed)
-        self.batches = [sets(BATCH, generator) for _ in range(200)]
+        self.replica = replica
+        self.seed = seed
         self.rate = rate
-        self.stopping = threading.Event()
-        self.count = 0
+        self.stopping = multiprocessing.Event()
+        self.count = multiprocessing.Value("q", 0)
 
     def run(self):
-        start = time.monotonic()
-        while not self.stopping.is_set():
-            if self.rate is not None:
-                ahead = self.count / self.rate - (time.monotonic() - start)
-                if ahead > 0:
-                    time.sleep(ahead)
-            exchange(self.connection, self.batches[self.count // BATCH % len(self.batches)], BATCH)
-            self.count += BATCH
+        generator = random.Random(self.seed)
+        batches = [sets(BATCH, generator) for _ in range(200)]
+        with self.replica.connect() as connection:
+            start = time.monotonic()
+            count = 0
+            while not self.stopping.is_set():
+                if self.rate is not None:
+                    ahead = count / self.rate - (time.monotonic() - start)
+                    if ahead > 0:
+                        time.sleep(ahead)
+                exchange(connection, batches[count // BATCH % len(batches)], BATCH)
+                count += BATCH
+            self.count.value = count
 
 
 def loads(cluster, rate=None):
     """Those of all connections, begun."""
     each = None if rate is None else rate / CONNECTIONS
-    threads = [Load(cluster.replicas[0], seed, each) for seed in range(CONNECTIONS)]
-    for thread in threads:
-        thread.start()
-    return threads
+    writers = [Load(cluster.replicas[0], seed, each) for seed in range(CONNECTIONS)]
+    for writer in writers:
+        writer.start()
+    return writers
 
 
-def finish(threads):
+def finish(writers):
     """Ends them; how many were acknowledged."""
-    for thread in threads:
-        thread.stopping.set()
-    for thread in threads:
-        thread.join()
-        thread.connection.close()
-    return sum(thread.count for thread in threads)
+    for writer in writers:
+        writer.stopping.set()
+    for writer in writers:
+        writer.join()
+        if writer.exitcode != 0:
+            raise RuntimeError("a writer failed")
+    return sum(writer.count.value for writer in writers)
 
 
 def peak(cluster, seconds):
     """Acknowledged writes a second."""
     begin = time.monotonic()
-    threads = loads(cluster)
+    writers = loads(cluster)
     time.sleep(seconds)
-    count = finish(threads)
+    count = finish(writers)
     rate = count / (time.monotonic() - begin)
     wait_converged(cluster.replicas, 120)
     return rate
@@ -155,9 +163,9 @@ def main():
         print(f"peak: {rate:.0f} acknowledged writes a second at one of three replicas", flush=True)
         for label, load in (("idle", None), ("half of it", rate / 2)):
             for _ in range(options.rounds):
-                threads = [] if load is None else loads(cluster, load)
+                writers = [] if load is None else loads(cluster, load)
                 found = lags(cluster, options.seconds)
-                reached = finish(threads) / options.seconds
+                reached = finish(writers) / options.seconds
                 print(f"lag, {label}: p50 {found[len(found) // 2]:.2f} ms, p99 "
                       f"{found[len(found) * 99 // 100]:.2f} ms, most {found[-1]:.2f} ms of "
                       f"{len(found)} probes at {reached:.0f} writes a second", flush=True)
