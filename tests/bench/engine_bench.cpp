@@ -229,10 +229,14 @@ void print_waits(Syncline& store, const Options& options, std::mt19937_64& rando
     std::cout << std::fixed << std::setprecision(2)
               << "p50, p99, most of a write's ms: " << quantile(during, 0.5) << ", "
               << quantile(during, 0.99) << ", " << quantile(during, 1) << " in checkpoints ("
-              << during.size() << " writes), " << quantile(outside, 0.5) << ", "
-              << quantile(outside, 0.99) << ", " << quantile(outside, 1) << " outside ("
-              << outside.size() << "); p99 " << quantile(during, 0.99) / quantile(outside, 0.99)
-              << " times\n";
+              << during.size() << " writes), ";
+    if (outside.empty()) {
+        std::cout << "none outside: one ran all the time\n";
+        return;
+    }
+    std::cout << quantile(outside, 0.5) << ", " << quantile(outside, 0.99) << ", "
+              << quantile(outside, 1) << " outside (" << outside.size() << "); p99 "
+              << quantile(during, 0.99) / quantile(outside, 0.99) << " times\n";
 }
 
 /// What the sums for anti-entropy cost: each write takes the old row off its leaf's sum and adds
