@@ -77,6 +77,7 @@ private:
     void peer_message(LinkId link, std::uint8_t type, BytesView payload) override {
         engine_->receive_frame(link, type, payload);
     }
+    [[nodiscard]] bool copies_rows() const override { return false; }
 
     SystemClock clock_;
     SystemRandom random_;
@@ -114,7 +115,10 @@ Result<std::unique_ptr<Node::Impl>> Node::Impl::create(const Database& database,
 
 Result<void> Node::Impl::open(const NodeOptions& options) {
     SYNCLINE_TRY(PeerCredentials credentials, credentials_of(options));
-    if (credentials.tls) SYNCLINE_CHECK(credentials.tls->require_name(engine_->identity().name));
+    // Of a closed database it is empty; what uses that one says so.
+    const std::string name = engine_->identity().name;
+    if (!name.empty()) SYNCLINE_CHECK(check_node_name(name));
+    if (credentials.tls) SYNCLINE_CHECK(credentials.tls->require_name(name));
     for (const std::string& peer : options.peers) {
         SYNCLINE_TRY(TcpEndpoint endpoint, parse_endpoint(peer));
         addresses_.push_back(to_string(endpoint));

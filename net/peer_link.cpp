@@ -1,5 +1,6 @@
 #include "net/peer_link.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "core/base/assert.hpp"
@@ -13,18 +14,19 @@ constexpr std::size_t name_bytes_max = 64;
 /// one on which nothing was sent between two gets a sign of life.
 constexpr std::uint64_t look_ms = 500;
 constexpr unsigned silent_looks_max = 6;
+constexpr unsigned patient_looks_max = limits::copy_silence_ms_max / look_ms;
 constexpr unsigned keep_alive_s = 15;
 constexpr const char* channel_label = "EXPORTER-syncline-peer";
 
-bool is_name(BytesView name) {
-    if (name.empty() || name.size() > name_bytes_max) return false;
-    for (const char byte : name) {
-        if (byte <= ' ' || byte > '~') return false;
-    }
-    return true;
-}
-
 }  // namespace
+
+Result<void> check_node_name(BytesView name) {
+    const bool printable =
+        std::all_of(name.begin(), name.end(), [](char byte) { return byte > ' ' && byte <= '~'; });
+    if (printable && !name.empty() && name.size() <= name_bytes_max) return {};
+    return Error{Code::invalid_argument,
+                 "the name of a node has 1 to 64 printable characters of ASCII and no spaces"};
+}
 
 Result<PeerCredentials> load_credentials(const std::string& secret_file, const TlsFiles& tls) {
     PeerCredentials credentials;
@@ -59,6 +61,7 @@ PeerLink::PeerLink(Loop& loop, LinkId id, PeerAuth::Role role,
       since_ms_(loop.now_ms()),
       heard_ms_(since_ms_) {
     SYNCLINE_ASSERT(credentials.secret || credentials.tls);
+    SYNCLINE_ASSERT(check_node_name(self_.name).has_value());
 }
 
 void PeerLink::start() {
@@ -140,11 +143,12 @@ void PeerLink::on_timer() {
 void PeerLink::look() {
     const std::uint64_t heard = std::exchange(bytes_in_seen_, bytes_in_);
     silent_looks_ = heard == bytes_in_ ? silent_looks_ + 1 : 0;
-    if (silent_looks_ >= silent_looks_max) {
+    if (silent_looks_ >= (events_.patient() ? patient_looks_max : silent_looks_max)) {
         return fail(Error{Code::unavailable, "nothing was heard from the peer for " +
                                                  std::to_string(silent_looks_ * look_ms) + " ms"});
     }
-    if (std::exchange(bytes_out_seen_, bytes_out_) == bytes_out_) send_name();
+    if (bytes_out_seen_ == bytes_out_) write(PeerFrame::name, self_.name);
+    bytes_out_seen_ = bytes_out_;
 }
 
 Result<void> PeerLink::recheck() const {
@@ -199,7 +203,7 @@ Result<void> PeerLink::take_frame(const Frame& frame) {
 }
 
 Result<void> PeerLink::take_name(BytesView name) {
-    if (!is_name(name)) return Error{Code::corrupt, "the peer has no proper name"};
+    if (!check_node_name(name)) return Error{Code::corrupt, "the peer has no proper name"};
     if (!ready_) SYNCLINE_CHECK(tls_->check_name(std::string(name)));
     peer_name_ = Bytes(name);
     if (!ready_) become_ready();
@@ -233,12 +237,8 @@ Result<void> PeerLink::take_handshake(const Frame& frame) {
 
 void PeerLink::finish_proofs() {
     proved_ = true;
-    send_name();
+    write(PeerFrame::name, self_.name);
     if (!tls_) become_ready();
-}
-
-void PeerLink::send_name() {
-    if (is_name(self_.name)) write(PeerFrame::name, self_.name);
 }
 
 void PeerLink::become_ready() {

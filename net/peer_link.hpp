@@ -27,6 +27,9 @@ struct PeerCredentials {
     std::optional<Secret> secret;
     std::optional<TlsContext> tls;
 };
+/// Whether a node may have this name: 1 to 64 printable characters of ASCII, no spaces. Error
+/// invalid_argument.
+Result<void> check_node_name(BytesView name);
 /// Reads what the files hold; an empty name is no file. Errors: those of load_secret and
 /// TlsContext::load; invalid_argument: certificates need a certificate, a key and an authority.
 Result<PeerCredentials> load_credentials(const std::string& secret_file, const TlsFiles& tls);
@@ -34,12 +37,13 @@ Result<PeerCredentials> load_credentials(const std::string& secret_file, const T
 /// One connection to a peer: proves both sides, then carries frames.
 ///
 /// Happy path: TLS, if there are certificates; hello and proof both ways within five seconds;
-/// on_ready; names; on_message for each frame of core, and a name for each second without one. With
-/// certificates the names come before on_ready, because they are what certificates are for.
-/// Failures: a refused certificate, a wrong proof, a bad frame, silence in the handshake, or for
-/// three seconds after it, the other side's end: on_closed with the reason, once, never from inside
-/// a call of the owner. After that, and after close(), nothing comes any more. Callbacks may call
-/// close(), but not destroy the link. Confined to the loop's thread.
+/// on_ready; names; on_message for each frame of core. A side that has sent nothing for half a
+/// second sends its name again. With certificates the names come before on_ready, because they are
+/// what certificates are for. Failures: a refused certificate, a wrong proof, a bad frame, silence
+/// in the handshake, or for three seconds after it, the other side's end: on_closed with the
+/// reason, once, never from inside a call of the owner. After that, and after close(), nothing
+/// comes any more. Callbacks may call close(), but not destroy the link. Confined to the loop's
+/// thread.
 class PeerLink {
 public:
     struct Events {
@@ -47,6 +51,9 @@ public:
         std::function<void(PeerLink&, std::uint8_t, BytesView)> on_message;
         std::function<void(PeerLink&, const Error&)> on_closed;
         std::function<void(PeerLink&)> on_name;
+        /// Whether something hangs on the link that a new one would have to begin again, so that it
+        /// may be silent for longer.
+        std::function<bool()> patient;
     };
     struct Self {
         PeerIdentity identity;
@@ -94,7 +101,6 @@ private:
     void begin_proofs();
     void finish_proofs();
     void become_ready();
-    void send_name();
     void on_timer();
     void look();
     void write(PeerFrame type, BytesView payload);

@@ -121,6 +121,7 @@ PeerLink& Peers::add_link(PeerAuth::Role role, std::unique_ptr<TcpConnection> co
         const bool refused = reason.code != Code::unavailable && reason.code != Code::io;
         drop(link, refused ? LogLevel::warning : LogLevel::info, reason.message);
     };
+    events.patient = [this] { return owner_.copies_rows(); };
     const LinkId id = next_link_++;
     auto link = std::make_unique<PeerLink>(loop_, id, role, std::move(connection), credentials_,
                                            owner_.self(), env_.random, std::move(events));

@@ -55,6 +55,7 @@ Result<void> check(const ServerOptions& options) {
                      "no passwords; bind to 127.0.0.1, or accept that with --protected-mode no");
     }
     if (options.data_dir.empty()) return usage("--data needs a directory");
+    if (!options.node.empty()) SYNCLINE_CHECK(check_node_name(options.node));
     return {};
 }
 
@@ -100,6 +101,7 @@ Result<std::unique_ptr<Server>> Server::create(ServerOptions options, Env env) {
 Result<void> Server::open_data() {
     SYNCLINE_TRY(data_, DataDirectory::open(options_.data_dir, env_.random));
     SYNCLINE_CHECK(data_.rename(options_.node));
+    SYNCLINE_CHECK(check_node_name(data_.identity.name));
     options_.node = data_.identity.name;
     const bool virgin = data_.identity.cluster.is_nil();
     if (virgin && !options_.init && !options_.peers.empty()) return {};

@@ -76,4 +76,8 @@ void Server::peer_message(LinkId link, std::uint8_t type, BytesView payload) {
     copies_->receive(link, type, payload, busy);
 }
 
+bool Server::copies_rows() const {
+    return receiver_ || (copies_ && copies_->active());
+}
+
 }  // namespace syncline

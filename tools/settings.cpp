@@ -307,7 +307,7 @@ template <auto ServerOptions::*member>
 constexpr Access boolean{set_yes_no<member>, show<member>};
 
 constexpr Setting settings_table[] = {
-    {"node", "NAME", "Name of this replica, for people [remembered, at first: syncline]",
+    {"node", "NAME", "Name of this replica, for people; no spaces [remembered, at first: syncline]",
      text<&ServerOptions::node>},
     {"data", "DIR", "Data directory, made when missing [syncline-data]",
      text<&ServerOptions::data_dir>},

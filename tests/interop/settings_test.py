@@ -60,6 +60,7 @@ def wrong_settings(scratch):
             "--replication", "x")
     refused(2, "--ack: '-1' is none of: async, all, a number", *data, "--ack=-1")
     refused(2, "--protected-mode", *data, "--bind", "0.0.0.0")
+    refused(2, "the name of a node has 1 to 64 printable", *data, "--node", "my node")
     assert not os.path.exists(os.path.join(scratch, "unused")), "it had not checked first"
 
 

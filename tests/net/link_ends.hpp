@@ -20,6 +20,7 @@ struct LinkEnd {
     std::string reason = {};
     std::string message = {};
     bool was_ready = false;
+    bool patient = false;
 
     void begin(Loop& loop, PeerAuth::Role role, std::unique_ptr<TcpConnection> connection) {
         PeerIdentity identity;
@@ -28,6 +29,7 @@ struct LinkEnd {
         PeerLink::Events events;
         events.on_ready = [this](PeerLink&) { was_ready = true; };
         events.on_name = [](PeerLink&) {};
+        events.patient = [this] { return patient; };
         events.on_message = [this](PeerLink&, std::uint8_t, BytesView payload) {
             message += payload;
         };

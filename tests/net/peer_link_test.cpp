@@ -56,6 +56,15 @@ BOOST_AUTO_TEST_CASE(a_peer_that_says_nothing_for_three_seconds_is_given_up) {
     BOOST_TEST(run_both_until(*client_loop, *server_loop, gone));
 }
 
+BOOST_AUTO_TEST_CASE(a_link_that_a_copy_hangs_on_may_be_silent_for_longer) {
+    client.patient = true;
+    const auto end = std::chrono::steady_clock::now() + too_long;
+    BOOST_TEST(run_until(*client_loop, [&] { return std::chrono::steady_clock::now() > end; }));
+    BOOST_TEST(client.reason == "");
+    client.patient = false;
+    BOOST_TEST(run_until(*client_loop, [&] { return !client.reason.empty(); }));
+}
+
 BOOST_AUTO_TEST_CASE(who_stood_still_reads_before_it_blames_the_other_side) {
     const std::unique_ptr<Loop> others = Loop::create().value();
     bool over = false;
