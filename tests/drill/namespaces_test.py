@@ -15,7 +15,6 @@ transactions write; keys that are of another type at each replica.
 
 import os
 import random
-import shutil
 import signal
 import sys
 import tempfile
@@ -24,7 +23,8 @@ import time
 from pathlib import Path as File
 
 sys.path.insert(0, str(File(__file__).resolve().parent.parent / "interop"))
-from cluster import Replica, ReplyError, wait_converged, write_secret  # noqa: E402
+from cluster import (  # noqa: E402
+    Replica, ReplyError, member_options, wait_converged, write_secret)
 from wires import Path, Wires, missing  # noqa: E402
 
 CLIENT_PORT = 7379
@@ -33,6 +33,7 @@ SHARED = 6               # shared keys of each type
 OWN = 40                 # own cells of each kind
 PAUSE_SECONDS = 0.003    # between two writes of a session
 DEADLINES_MS = (50, 1500)
+LAST_CUT_SECONDS_MIN = 4  # links are given up in it
 AGREE_SECONDS_MAX = 30   # fails beyond; what it takes is printed
 REPLY_SECONDS = 60
 KINDS = ("string", "text", "set", "hash", "zset", "list")
@@ -91,7 +92,7 @@ class Session(threading.Thread):
             except OSError:
                 self.breaks += 1
                 time.sleep(0.02)
-            except AssertionError as error:
+            except Exception as error:  # told by run
                 self.error = error
                 return
 
@@ -256,8 +257,18 @@ class Faults(threading.Thread):
                 self.repair()
                 if self.random.random() < 0.06:
                     self.strike(self.random.choice(self.kinds))
-        except (OSError, RuntimeError) as error:
+        except Exception as error:  # told by run
             self.error = error
+
+    def living(self):
+        """The process of some replica, if it runs, and its index; it must not have ended."""
+        index = self.some(1)[0]
+        if index in self.stopped:
+            return None, index
+        replica = self.replicas[index]
+        if replica.process.poll() is not None:
+            raise RuntimeError(f"{replica.name} ended with {replica.process.returncode}")
+        return replica.process, index
 
     def strike(self, kind):
         """One more."""
@@ -315,10 +326,9 @@ class Faults(threading.Thread):
                     jitter=0.02)
 
     def stop_one(self):
-        index = self.some(1)[0]
-        if index in self.stopped:
+        process, index = self.living()
+        if process is None:
             return
-        process = self.replicas[index].process
         process.send_signal(signal.SIGSTOP)
         self.stopped.add(index)
 
@@ -328,8 +338,8 @@ class Faults(threading.Thread):
         self.later(5, go_on)
 
     def kill_one(self):
-        index = self.some(1)[0]
-        if index in self.stopped:
+        process, index = self.living()
+        if process is None:
             return
         self.replicas[index].kill()
         self.stopped.add(index)
@@ -390,17 +400,11 @@ def judge(replica, sessions):
 def wired_replicas(wires, directory):
     """Not started yet."""
     secret = write_secret(directory)
-    replicas = []
-    for index, namespace in enumerate(wires.namespaces):
-        options = ["--peer-bind", namespace.address, "--peer-port", str(PEER_PORT),
-                   "--peer-secret-file", secret]
-        for other in wires.namespaces:
-            if other is not namespace:
-                options += ["--peer", f"{other.address}:{PEER_PORT}"]
-        if index == 0:
-            options.append("--init")
-        replicas.append(WiredReplica(f"n{index + 1}", directory, options, namespace))
-    return replicas
+    addresses = [(namespace.address, PEER_PORT) for namespace in wires.namespaces]
+    return [WiredReplica(f"n{index + 1}", directory,
+                         ["--peer-bind", namespace.address,
+                          *member_options(addresses, index, secret)], namespace)
+            for index, namespace in enumerate(wires.namespaces)]
 
 
 def run(replicas, wires, seconds, seed):
@@ -412,18 +416,21 @@ def run(replicas, wires, seconds, seed):
     wait_converged(replicas, AGREE_SECONDS_MAX)
     sessions = [Session(replica, f"{seed} {replica.name}") for replica in replicas]
     faults = Faults(replicas, wires, seed)
+    last_cut = max(LAST_CUT_SECONDS_MIN, seconds / 3)
     for thread in [*sessions, faults]:
         thread.start()
-    time.sleep(seconds * 2 / 3)
-    faults.over.set()
-    faults.join()
+    try:
+        time.sleep(max(0, seconds - last_cut))
+    finally:
+        faults.over.set()
+        faults.join()
     faults.repair(all_of_them=True)
     assert faults.error is None, faults.error
     for replica in replicas:
         replica.wait_ready()
     # The last fault is always this one, so that each run measures how it ends.
     faults.strike(faults.split)
-    time.sleep(seconds / 3)
+    time.sleep(last_cut)
     for session in sessions:
         session.over.set()
     for session in sessions:
@@ -450,8 +457,8 @@ def main():
     first = given[2] or int(os.environ.get("SYNCLINE_SEED", str(int(time.time()))))
     times = []
     for seed in range(first, first + runs):
-        directory = tempfile.mkdtemp(prefix="syncline-")
-        with Wires(3 + 2 * (seed % 2), seed) as wires:
+        with tempfile.TemporaryDirectory(prefix="syncline-") as directory, \
+                Wires(3 + 2 * (seed % 2), seed) as wires:
             replicas = wired_replicas(wires, directory)
             try:
                 agreed, story = run(replicas, wires, seconds, seed)
@@ -464,7 +471,6 @@ def main():
                 for replica in replicas:
                     if replica.process is not None and replica.process.poll() is None:
                         replica.kill()
-        shutil.rmtree(directory)
         times.append(agreed)
         print(f"seed {seed}: {story}", flush=True)
     print(f"{runs} runs of {seconds} s: no divergence, nothing back, nothing lost; agreed "

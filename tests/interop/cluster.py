@@ -97,6 +97,17 @@ def write_secret(directory):
     return secret
 
 
+def member_options(addresses, index, secret):
+    """Those of one of the members whose peer ports are at these (host, port)."""
+    options = ["--peer-port", str(addresses[index][1]), "--peer-secret-file", secret]
+    for other, (host, port) in enumerate(addresses):
+        if other != index:
+            options += ["--peer", f"{host}:{port}"]
+    if index == 0:
+        options.append("--init")
+    return options
+
+
 class Cluster:
     """Replicas that know each other by a secret; a context manager."""
 
@@ -104,16 +115,12 @@ class Cluster:
         self.directory = tempfile.mkdtemp(prefix="syncline-")
         secret = write_secret(self.directory)
         ports = free_ports(2 * count)
+        addresses = [("127.0.0.1", port) for port in ports[count:]]
         self.replicas = []
         for index in range(count):
             more = list(options)
             if count > 1:
-                more += ["--peer-port", str(ports[count + index]), "--peer-secret-file", secret]
-                for other in range(count):
-                    if other != index:
-                        more += ["--peer", f"127.0.0.1:{ports[count + other]}"]
-                if index == 0:
-                    more.append("--init")
+                more += member_options(addresses, index, secret)
             self.replicas.append(
                 Replica(f"n{index + 1}", self.directory, more, ports[index]))
 

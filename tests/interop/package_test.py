@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 import unittest
 
-from cluster import Replica, free_ports
+from cluster import Replica, free_ports, write_secret
 
 BUILD = os.path.dirname(os.environ["SYNCLINE_BINARY"])
 EXAMPLES = os.path.join(os.environ["SYNCLINE_SOURCE"], "bindings", "examples")
@@ -38,10 +38,7 @@ class PackageTest(unittest.TestCase):
         run("cmake", "-S", EXAMPLES, "-B", cls.built, f"-DCMAKE_PREFIX_PATH={cls.prefix}",
             "-DCMAKE_BUILD_TYPE=Release", "-DCMAKE_CXX_FLAGS=-Wall -Wextra -Wpedantic -Werror")
         run("cmake", "--build", cls.built)
-        cls.secret = os.path.join(cls.scratch.name, "secret")
-        with open(os.open(cls.secret, os.O_CREAT | os.O_WRONLY, 0o600), "w",
-                  encoding="ascii") as file:
-            file.write(os.urandom(16).hex())
+        cls.secret = write_secret(cls.scratch.name)
 
     def directory(self):
         """A new data directory's path."""
