@@ -130,7 +130,7 @@ build release && suite release "${long[@]}"
 
 # With sanitizers a seed is slow and the house rules are known: less of the one, none of the other.
 # Demonstration and comparison run what other tests run, too, and for long.
-export SYNCLINE_SIM_SEEDS=20 SYNCLINE_KILLS=5
+export SYNCLINE_SIM_SEEDS=20 SYNCLINE_KILLS=5 SYNCLINE_FLIPS=3
 if build asan; then
     suite asan -LE 'slow|tidy|browser' -E '^interop_(demo|compare)$'
     fuzz "${SYNCLINE_FUZZ_SECONDS:-60}"
