@@ -87,38 +87,32 @@ class Side:
                 return connection.command("GET", "mark") == str(self.marks).encode()
         return wait_for(there, replica)
 
-    def moved(self, what):
-        """Does something that makes the replica equal which it returns: it, seconds, bytes."""
+    def moved(self, replica, what):
+        """Does something that makes the replica equal: seconds, bytes."""
         before = figure(self.old, self.bytes_figure)
-        replica = what()
+        what()
         seconds = self.wait_for_mark(replica)
-        return replica, seconds, figure(self.old, self.bytes_figure) - before
+        return seconds, figure(self.old, self.bytes_figure) - before
 
     def stream(self, replica, rows):
         """Bytes for each SET beyond key and value."""
         def more():
             self.write(self.generator.randrange(rows) for _ in range(STREAMED))
             self.mark()
-            return replica
-        return self.moved(more)[2] / STREAMED - KEY_BYTES - VALUE_BYTES
+        return self.moved(replica, more)[1] / STREAMED - KEY_BYTES - VALUE_BYTES
 
     def away(self, replica, keys):
         """Seconds, bytes."""
         replica.stop()
-        gone = self.position()
-        while self.remembered() <= gone:
+        gone = figure(self.old, self.end_figure)
+        while figure(self.old, self.begin_figure) <= gone:
             self.write(number % keys for number in range(AWAY_WRITES))
         self.mark()
+        return self.moved(replica, replica.start)
 
-        def back():
-            replica.start()
-            return replica
-        return self.moved(back)[1:]
-
-    def join(self, **how):
-        """A new replica, begun."""
+    def new(self, **how):
+        """A new replica; not started."""
         self.others.append(self.replica(**how))
-        self.others[-1].start()
         return self.others[-1]
 
     def end(self, replica):
@@ -137,14 +131,8 @@ class Side:
 class SynclineSide(Side):
     """Replicas of Syncline."""
     bytes_figure = "peer_bytes_out"
-
-    def position(self):
-        """In the log."""
-        return figure(self.old, "log_end")
-
-    def remembered(self):
-        """The first position that the log still has; what checkpoints have is cut off."""
-        return figure(self.old, "log_base")
+    begin_figure = "log_base"  # of what the log still has; what checkpoints have is cut off
+    end_figure = "log_end"
 
     def __init__(self, directory, values):
         self.directory = directory
@@ -175,14 +163,8 @@ class RedisServer(Replica):
 class RedisSide(Side):
     """Replicas of redis-server."""
     bytes_figure = "total_net_repl_output_bytes"
-
-    def position(self):
-        """In the stream."""
-        return figure(self.old, "master_repl_offset")
-
-    def remembered(self):
-        """The first position that the backlog still has."""
-        return figure(self.old, "repl_backlog_first_byte_offset")
+    begin_figure = "repl_backlog_first_byte_offset"
+    end_figure = "master_repl_offset"
 
     def __init__(self, directory, values):
         self.directory = directory
@@ -231,16 +213,15 @@ def joins(side, rounds, **how):
         if number > 0:
             side.end(replica)
         side.mark()
-        replica, *result = side.moved(lambda: side.join(**how))
-        results.append(result)
+        replica = side.new(**how)
+        results.append(side.moved(replica, replica.start))
     return replica, [statistics.median(column) for column in zip(*results)]
 
 
 def compare(ours, theirs, rows, rounds):
     """All of it, as a table."""
-    every = range(rows)
     for side in (theirs, ours):
-        side.write(every)
+        side.write(range(rows))
     line(f"{rows} rows of {KEY_BYTES} + {VALUE_BYTES} bytes", "syncline", "redis-server", "ratio")
     session, (session_seconds, session_bytes) = joins(ours, rounds, copy_rows=0)
     ours.end(session)

@@ -141,21 +141,21 @@ class Drill:
             for key in self.removed:
                 assert connection.command("GET", key) is None, key
 
-    def wait_checkpointed(self, seconds=WAIT_SECONDS):
-        """Until nothing waits for a checkpoint."""
-        deadline = time.monotonic() + seconds
-        with self.replica.connect(WAIT_SECONDS) as connection:
-            while b"\r\noverlay_bytes:0\r\n" not in connection.command("INFO"):
-                assert time.monotonic() < deadline
-                time.sleep(0.02)
-
-    def wait_noticed(self, seconds=WAIT_SECONDS):
-        """Until it knows that somebody else has taken the disk: it looks ten times a second, and
-        what it takes before may begin a checkpoint for which there is no room."""
-        deadline = time.monotonic() + seconds
-        while int(self.replica.info("all")["disk_free_bytes"]) > self.volume.free_bytes():
+    def wait_info(self, condition):
+        """Until what INFO says meets it."""
+        deadline = time.monotonic() + WAIT_SECONDS
+        while not condition(self.replica.info(timeout=WAIT_SECONDS)):
             assert time.monotonic() < deadline
             time.sleep(0.02)
+
+    def wait_checkpointed(self):
+        """Until nothing waits for a checkpoint."""
+        self.wait_info(lambda info: info["overlay_bytes"] == "0")
+
+    def wait_noticed(self):
+        """Until it knows that somebody else has taken the disk: it looks ten times a second, and
+        what it takes before may begin a checkpoint for which there is no room."""
+        self.wait_info(lambda info: int(info["disk_free_bytes"]) <= self.volume.free_bytes())
 
     def wait_writable(self, seconds=WAIT_SECONDS):
         """Until a write is taken again; the refusal if none is."""

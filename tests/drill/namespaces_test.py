@@ -36,7 +36,6 @@ DEADLINES_MS = (50, 1500)
 LAST_CUT_SECONDS_MIN = 4  # links are given up in it
 AGREE_SECONDS_MAX = 30   # fails beyond; what it takes is printed
 REPLY_SECONDS = 60
-KINDS = ("string", "text", "set", "hash", "zset", "list")
 
 
 class WiredReplica(Replica):
@@ -260,16 +259,6 @@ class Faults(threading.Thread):
         except Exception as error:  # told by run
             self.error = error
 
-    def living(self):
-        """The process of some replica, if it runs, and its index; it must not have ended."""
-        index = self.some(1)[0]
-        if index in self.stopped:
-            return None, index
-        replica = self.replicas[index]
-        if replica.process.poll() is not None:
-            raise RuntimeError(f"{replica.name} ended with {replica.process.returncode}")
-        return replica.process, index
-
     def strike(self, kind):
         """One more."""
         name = kind.__name__
@@ -325,29 +314,28 @@ class Faults(threading.Thread):
         self.change(self.around(self.some(1)[0]), delay=self.random.uniform(0.01, 0.15),
                     jitter=0.02)
 
-    def stop_one(self):
-        process, index = self.living()
-        if process is None:
+    def interrupt(self, most, halt, go_on):
+        """A replica that runs stands still for a while; it must not have ended."""
+        index = self.some(1)[0]
+        if index in self.stopped:
             return
-        process.send_signal(signal.SIGSTOP)
+        replica = self.replicas[index]
+        if replica.process.poll() is not None:
+            raise RuntimeError(f"{replica.name} ended with {replica.process.returncode}")
+        halt(replica)
         self.stopped.add(index)
 
-        def go_on():
-            process.send_signal(signal.SIGCONT)
+        def again():
+            go_on(replica)
             self.stopped.discard(index)
-        self.later(5, go_on)
+        self.later(most, again)
+
+    def stop_one(self):
+        self.interrupt(5, lambda replica: replica.process.send_signal(signal.SIGSTOP),
+                       lambda replica: replica.process.send_signal(signal.SIGCONT))
 
     def kill_one(self):
-        process, index = self.living()
-        if process is None:
-            return
-        self.replicas[index].kill()
-        self.stopped.add(index)
-
-        def start():
-            self.replicas[index].start()
-            self.stopped.discard(index)
-        self.later(2, start)
+        self.interrupt(2, lambda replica: replica.kill(), lambda replica: replica.start())
 
 
 def observe(connection, cells):

@@ -56,9 +56,9 @@ class Replica:
         """A new connection; OSError when nobody listens."""
         return Connection(self.port, timeout)
 
-    def info(self, section="default"):
+    def info(self, section="default", timeout=10):
         """INFO as a dict."""
-        with self.connect() as connection:
+        with self.connect(timeout) as connection:
             lines = connection.command("INFO", section).decode().splitlines()
         return dict(line.split(":", 1) for line in lines if ":" in line)
 
