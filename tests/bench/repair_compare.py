@@ -6,7 +6,7 @@ Usage: repair_compare.py [--rows N] [--values random|text] [--rounds R]
 Fills both with N keys of 64-byte values (10^6), of noise or of text. Then, for each of the two:
   new      a new replica joins, R times; of Syncline by a copy, and, with --copy-rows 0, by a Merkle
            session: the old one's log does not go back to the beginning.
-  stream   100,000 more SETs, pipelined, with a replica attached.
+  stream   100,000 more SETs, 2,000 at a time, and 5,000 one by one, with a replica attached.
   away     the replica is stopped, d keys are written again and again, far more often than log or
            backlog hold, and it comes back: Syncline repairs by a session, redis-server sends all.
 A replica is waited for until it answers reads with the last value. Bytes are those from the old
@@ -31,7 +31,7 @@ from cluster import Replica, ReplyError, free_ports, write_secret  # noqa: E402
 BATCH = 2000
 KEY_BYTES = len("key:00000000")
 VALUE_BYTES = 64
-STREAMED = 100000
+STREAMED = {2000: 100000, 1: 5000}  # at a time: in all
 AWAY_WRITES = 200000
 AWAY_KEYS = (1, 1000, 10000, 100000)
 COPY_ROWS = 1000
@@ -62,12 +62,12 @@ class Side:
         self.old.start()
         wait_for(lambda: figure(self.old, "loading") == 0, self.old)
 
-    def write(self, numbers):
-        """SETs of these keys, pipelined; waits for each batch."""
+    def write(self, numbers, batch=BATCH):
+        """SETs of these keys, so many at a time."""
         numbers = list(numbers)
         with self.old.connect(WAIT_SECONDS) as connection:
-            for first in range(0, len(numbers), BATCH):
-                part = numbers[first:first + BATCH]
+            for first in range(0, len(numbers), batch):
+                part = numbers[first:first + batch]
                 connection.socket.sendall(b"".join(
                     b"*3\r\n$3\r\nSET\r\n$12\r\nkey:%08d\r\n$64\r\n%b\r\n"
                     % (number, value_of(self.generator, self.values)) for number in part))
@@ -94,12 +94,14 @@ class Side:
         seconds = self.wait_for_mark(replica)
         return seconds, figure(self.old, self.bytes_figure) - before
 
-    def stream(self, replica, rows):
+    def stream(self, replica, rows, batch):
         """Bytes for each SET beyond key and value."""
+        count = STREAMED[batch]
+
         def more():
-            self.write(self.generator.randrange(rows) for _ in range(STREAMED))
+            self.write((self.generator.randrange(rows) for _ in range(count)), batch)
             self.mark()
-        return self.moved(replica, more)[1] / STREAMED - KEY_BYTES - VALUE_BYTES
+        return self.moved(replica, more)[1] / count - KEY_BYTES - VALUE_BYTES
 
     def away(self, replica, keys):
         """Seconds, bytes."""
@@ -234,9 +236,12 @@ def compare(ours, theirs, rows, rounds):
     line("new, by a Merkle session: seconds", f"{session_seconds:.2f}", "",
          f"{session_seconds / redis_seconds:.2f}")
     line("  bytes a row", f"{each[1]:.1f}", "", f"{each[1] / each[2]:.2f}")
-    streamed = [side.stream(replica, rows) for side, replica in ((ours, copy), (theirs, redis))]
-    line("a SET: bytes beyond key and value", *(f"{one:.1f}" for one in streamed),
-         f"{streamed[0] / streamed[1]:.2f}")
+    for batch in STREAMED:
+        our_bytes = ours.stream(copy, rows, batch)
+        their_bytes = theirs.stream(redis, rows, batch)
+        line(f"SETs, {batch} at a time")
+        line("  bytes of one beyond key and value", f"{our_bytes:.1f}", f"{their_bytes:.1f}",
+             f"{our_bytes / their_bytes:.2f}")
     for keys in AWAY_KEYS:
         if keys > rows:
             break

@@ -1,11 +1,9 @@
 #!/usr/bin/python3
-"""What replication costs, in one run on this machine: bytes for each write, and the time until it
-is seen elsewhere.
+"""How long until a write is seen elsewhere, at half of the load that a replica takes. (What it
+costs in bytes: repair_compare.py.)
 
-Usage: replication.py [--writes N] [--seconds S] [--rounds R]
+Usage: replication.py [--seconds S] [--rounds R]
 Three replicas; clients write random 64-byte values to one of them, pipelined.
-  bytes   what goes to one peer for each SET, beyond key and value, of 1,000 at a time and one by
-          one; without compression, which noise does not need.
   peak    acknowledged writes a second, for S seconds in each of R rounds.
   lag     at half of that: from the reply of a write at the first replica until it can be read at
           the last one (CRDT.TOKEN, CRDT.WAIT), of some 100 probes a second. What the probing
@@ -34,42 +32,19 @@ CONNECTIONS = 4
 PROBE_SECONDS = 0.01
 
 
-def sets(count, generator):
-    """`count` SETs of random keys, as one piece of bytes."""
+def sets(generator):
+    """SETs of random keys, as one piece of bytes."""
     return b"".join(b"*3\r\n$3\r\nSET\r\n$12\r\nkey:%08d\r\n$64\r\n%b\r\n"
                     % (generator.randrange(KEYS), generator.randbytes(VALUE_BYTES))
-                    for _ in range(count))
+                    for _ in range(BATCH))
 
 
-def exchange(connection, batch, count):
+def exchange(connection, batch):
     """Sends a batch and waits for its replies."""
     connection.socket.sendall(batch)
-    replies = connection.file.read(count * len(DONE))
-    if replies != DONE * count:
+    replies = connection.file.read(BATCH * len(DONE))
+    if replies != DONE * BATCH:
         raise RuntimeError(f"a write was refused: {replies[:200]!r}")
-
-
-def bytes_out(replica):
-    """To all of its peers."""
-    return int(replica.info("syncline")["peer_bytes_out"])
-
-
-def measure_bytes(cluster, writes):
-    """Bytes for each SET and peer beyond key and value."""
-    first = cluster.replicas[0]
-    generator = random.Random(1)
-    peers = len(cluster.replicas) - 1
-    for name, batch in (("batches of 1,000", 1000), ("one by one", 1)):
-        count = writes if batch > 1 else writes // 20
-        wait_converged(cluster.replicas, 60)
-        before = bytes_out(first)
-        with first.connect() as connection:
-            for _ in range(0, count, batch):
-                exchange(connection, sets(batch, generator), batch)
-        wait_converged(cluster.replicas, 60)
-        each = (bytes_out(first) - before) / peers / count
-        print(f"bytes for each SET, {name}: {each - 12 - VALUE_BYTES:.1f} beyond key and value "
-              f"({count} writes)", flush=True)
 
 
 class Load(multiprocessing.Process):
@@ -86,7 +61,7 @@ class Load(multiprocessing.Process):
 
     def run(self):
         generator = random.Random(self.seed)
-        batches = [sets(BATCH, generator) for _ in range(200)]
+        batches = [sets(generator) for _ in range(200)]
         with self.replica.connect() as connection:
             start = time.monotonic()
             count = 0
@@ -95,7 +70,7 @@ class Load(multiprocessing.Process):
                     ahead = count / self.rate - (time.monotonic() - start)
                     if ahead > 0:
                         time.sleep(ahead)
-                exchange(connection, batches[count // BATCH % len(batches)], BATCH)
+                exchange(connection, batches[count // BATCH % len(batches)])
                 count += BATCH
             self.count.value = count
 
@@ -152,12 +127,10 @@ def main():
     """Prints all of it."""
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--writes", type=int, default=100000)
     parser.add_argument("--seconds", type=float, default=10)
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
     with Cluster(3, ["--peer-compression", "no"]) as cluster:
-        measure_bytes(cluster, options.writes)
         rates = [peak(cluster, options.seconds) for _ in range(options.rounds)]
         rate = statistics.median(rates)
         print(f"peak: {rate:.0f} acknowledged writes a second at one of three replicas", flush=True)
