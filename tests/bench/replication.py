@@ -6,8 +6,8 @@ Usage: replication.py [--seconds S] [--rounds R]
 Three replicas; clients write random 64-byte values to one of them, pipelined.
   peak    acknowledged writes a second, for S seconds in each of R rounds.
   lag     at half of that: from the reply of a write at the first replica until it can be read at
-          the last one (CRDT.TOKEN, CRDT.WAIT), of some 100 probes a second. What the probing
-          client itself takes is in it.
+          the last one (CRDT.TOKEN, CRDT.WAIT), of some 100 probes a second. One trip from the
+          probing client to the last replica and back is in it.
 The binary is build/release/syncline unless SYNCLINE_BINARY says otherwise.
 """
 import argparse
@@ -114,10 +114,14 @@ def lags(cluster, seconds):
         number = 0
         while time.monotonic() < end:
             number += 1
-            writer.command("SET", "probe", number)
+            writer.send("SET", "probe", number)
+            writer.send("CRDT.TOKEN")
+            writer.receive()
             written = time.monotonic()
-            reader.command("CRDT.WAIT", writer.command("CRDT.TOKEN"), 10000)
-            assert int(reader.command("GET", "probe")) == number
+            reader.send("CRDT.WAIT", writer.receive(), 10000)
+            reader.send("GET", "probe")
+            reader.receive()
+            assert int(reader.receive()) == number
             found.append(1000 * (time.monotonic() - written))
             time.sleep(PROBE_SECONDS)
     return sorted(found)
