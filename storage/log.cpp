@@ -434,6 +434,10 @@ Result<void> Log::Flush::prepare_next() {
     return state_->next ? state_->next->prepare(state_->disk) : Result<void>{};
 }
 
+bool Log::Flush::prepares() const {
+    return state_->next != nullptr;
+}
+
 Position Log::Flush::end() const {
     return state_->end;
 }

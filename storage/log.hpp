@@ -31,7 +31,8 @@ struct LogOptions {
 /// for the disk calls write_buffered() at once, and flushes now and then.
 /// Each record's checksum covers log id, position, kind and payload, so that a torn tail, or a
 /// stale record of a recycled segment's former life, ends recovery and is never taken for data.
-/// Thread-safety: confined to one thread, except Flush::write and Flush::sync.
+/// Thread-safety: confined to one thread, except Flush::write and Flush::sync, of one
+/// flush at a time, and Flush::prepare_next.
 class Log {
 public:
     /// What the log thread works on: consecutive records of one segment.
@@ -42,8 +43,11 @@ public:
         Result<void> sync();
         /// After sync, off the waiting clients' path: makes the next segment ready when this one
         /// is more than half full. Optional; else the first write to it does the work. What fails
-        /// for want of space is tried again by the next flush, see short_of_space().
+        /// for want of space is tried again by a later flush, see short_of_space(). Later flushes
+        /// may begin and end on the log thread while another thread is in here.
         Result<void> prepare_next();
+        /// Whether prepare_next() has something to do.
+        [[nodiscard]] bool prepares() const;
         [[nodiscard]] Position end() const;
 
     private:

@@ -75,11 +75,14 @@ std::uint64_t record_checksum(const SegmentHeader& segment, const RecordFields& 
     return hash64(BytesView(covered.data(), covered.size()));
 }
 
+/// Synced piece by piece: while one of them is under way, records elsewhere wait for a sync of no
+/// more than that.
 Result<void> fill_with_zeros(File& file, std::uint64_t size) {
     const Bytes zeros(static_cast<std::size_t>(std::min<std::uint64_t>(size, fill_bytes)), '\0');
     for (std::uint64_t offset = 0; offset < size; offset += zeros.size()) {
         const std::uint64_t count = std::min<std::uint64_t>(zeros.size(), size - offset);
         SYNCLINE_CHECK(file.write_at(offset, BytesView(zeros).substr(0, count)));
+        SYNCLINE_CHECK(file.sync());
     }
     return {};
 }
@@ -149,6 +152,7 @@ std::optional<ParsedRecord> parse_record(BytesView bytes, const SegmentHeader& s
 }
 
 Result<void> Segment::prepare(Disk& disk) {
+    const std::lock_guard lock(preparing_);
     if (file) {
         in_hands = false;
         return {};

@@ -2,6 +2,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 
@@ -82,12 +83,14 @@ struct Segment {
         return position - header.base;
     }
     /// Fills a new file with zeros, writes the header, syncs file and name. Does nothing when that
-    /// has been done. Runs on the log thread. After no_space nothing is left of a new file, and it
-    /// may be tried again.
+    /// has been done. After no_space nothing is left of a new file, and it may be tried again.
+    /// Thread-safety: two threads may call it; who comes second waits for the first.
     Result<void> prepare(Disk& disk);
 
 private:
     Result<void> make_file(Disk& disk);
+
+    std::mutex preparing_;
 };
 
 }  // namespace syncline

@@ -52,9 +52,11 @@ void StorageJobs::start(Replica& replica) {
             if (result) result = flush.sync();
             const bool synced = result.has_value();
             report(flush_result_, std::move(result));
-            // Off the waiting clients' path. What fails here fails again at the first write to the
-            // next segment, and is reported then; want of space shows in Log::short_of_space().
-            if (synced) (void)flush.prepare_next();
+            // What fails there fails again at the first write to the next segment, and is reported
+            // then; want of space shows in Log::short_of_space().
+            if (synced && flush.prepares()) {
+                segment_worker_.post([flush]() mutable { (void)flush.prepare_next(); });
+            }
         });
     }
     if (!checkpoint_ && (checkpoint_ = replica.begin_checkpoint())) {

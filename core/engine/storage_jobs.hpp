@@ -13,7 +13,8 @@
 namespace syncline {
 
 /// Runs the storage jobs of a replica: flushes on the log thread, checkpoints on the checkpoint
-/// thread, one of each at a time. The server and the embedded database both use it.
+/// thread, one of each at a time; and makes log segments ready on a thread of its own, since a new
+/// file of zeros takes as long as many flushes. The server and the embedded database both use it.
 /// A job that finds no space waits on its thread and is tried again, until there is space or this
 /// is destroyed; meanwhile each try is told to the replica. Every other failure ends the replica.
 ///
@@ -55,7 +56,8 @@ private:
     std::condition_variable end_;
     std::function<void()> on_done_;
     // Last: their ends wait for the threads, which use everything above.
-    Worker log_worker_{"log"};
+    Worker segment_worker_{"segments"};
+    Worker log_worker_{"log"};  // its end comes first, since it gives work to the one above
     Worker checkpoint_worker_{"checkpoint"};
 };
 
