@@ -1,6 +1,8 @@
 #include "storage/worker.hpp"
 
 #include <pthread.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <condition_variable>
 #include <deque>
@@ -11,6 +13,17 @@
 #include "core/base/assert.hpp"
 
 namespace syncline {
+namespace {
+
+/// To the scheduler a thread with this much niceness weighs a tenth of one without.
+constexpr int gentle_niceness = 10;
+
+/// Of the calling thread; one that keeps its full share works as well.
+void run_gently() {
+    (void)::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), gentle_niceness);
+}
+
+}  // namespace
 
 struct Worker::Impl {
     std::mutex mutex;
@@ -35,10 +48,11 @@ struct Worker::Impl {
     }
 };
 
-Worker::Worker(const char* name) : impl_(std::make_unique<Impl>()) {
-    impl_->thread = std::thread([impl = impl_.get(), short_name = std::string(name).substr(0, 15)] {
+Worker::Worker(const char* name, Share share) : impl_(std::make_unique<Impl>()) {
+    impl_->thread = std::thread([impl = impl_.get(), share, thread_name = std::string(name)] {
         // The kernel keeps 15 characters. A thread without a name works as well.
-        (void)::pthread_setname_np(::pthread_self(), short_name.c_str());
+        (void)::pthread_setname_np(::pthread_self(), thread_name.substr(0, 15).c_str());
+        if (share == Share::gentle) run_gently();
         impl->run();
     });
 }

@@ -58,7 +58,7 @@ private:
     // Last: their ends wait for the threads, which use everything above.
     Worker segment_worker_{"segments"};
     Worker log_worker_{"log"};  // its end comes first, since it gives work to the one above
-    Worker checkpoint_worker_{"checkpoint"};
+    Worker checkpoint_worker_{"checkpoint", Share::gentle};
 };
 
 }  // namespace syncline
