@@ -31,8 +31,8 @@ struct LogOptions {
 /// for the disk calls write_buffered() at once, and flushes now and then.
 /// Each record's checksum covers log id, position, kind and payload, so that a torn tail, or a
 /// stale record of a recycled segment's former life, ends recovery and is never taken for data.
-/// Thread-safety: confined to one thread, except Flush::write and Flush::sync, of one
-/// flush at a time, and Flush::prepare_next.
+/// Thread-safety: confined to one thread, except Flush::write and Flush::sync, of one flush
+/// at a time, and Flush::prepare_next.
 class Log {
 public:
     /// What the log thread works on: consecutive records of one segment.

@@ -56,8 +56,8 @@ constexpr std::uint64_t log_retention_bytes = 1024 * mib;
 constexpr std::uint64_t log_retention_ms = std::uint64_t{24} * 3600 * 1000;
 /// How often it is looked whether the log has become too old, while nothing is written.
 constexpr std::uint64_t log_retention_look_ms = 1000;
-/// A checkpoint starts after this much log, or this much time with changes in the overlay; up to a
-/// quarter less of it, which differs from replica to replica.
+/// A checkpoint starts after this much log, or this much time with changes in the overlay; the
+/// time is up to a quarter less, which differs from replica to replica.
 constexpr std::uint64_t checkpoint_log_bytes = 64 * mib;
 constexpr std::uint64_t checkpoint_interval_ms = 5000;
 /// With `durability = interval` a power cut takes what was acknowledged for so long.

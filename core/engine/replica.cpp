@@ -9,6 +9,16 @@
 #include "core/protocol/link.hpp"
 
 namespace syncline {
+namespace {
+
+/// Up to a quarter less than the interval: replicas that began together, or that a load reaches at
+/// the same time, do not all write their checkpoints in the same moment.
+std::uint64_t staggered(std::uint64_t interval_ms, const Uuid& node) {
+    constexpr std::uint64_t steps = 64;
+    return interval_ms - interval_ms / (4 * steps) * (hash64(to_bytes(node)) % steps);
+}
+
+}  // namespace
 
 Replica::Replica(ReplicaOptions options, Env env, Base& base)
     : options_(std::move(options)),
@@ -21,6 +31,8 @@ Replica::Replica(ReplicaOptions options, Env env, Base& base)
       actor_{options_.identity.node_id, 1},
       stable_cut_(options_.replicas),
       space_(options_.space) {
+    options_.checkpoint_interval_ms =
+        staggered(options_.checkpoint_interval_ms, options_.identity.node);
     group_->set_policies(options_.policies);
 }
 

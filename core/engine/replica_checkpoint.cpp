@@ -34,13 +34,6 @@ std::uint64_t digest_of(const RowChanges& meta) {
     return digest;
 }
 
-/// Up to a quarter less than the interval: replicas that began together, or that a load reaches at
-/// the same time, do not all write their checkpoints in the same moment.
-std::uint64_t staggered(std::uint64_t interval_ms, const Uuid& node) {
-    constexpr std::uint64_t steps = 64;
-    return interval_ms - interval_ms / (4 * steps) * (hash64(to_bytes(node)) % steps);
-}
-
 }  // namespace
 
 bool Replica::checkpoint_due() const {
@@ -53,8 +46,7 @@ bool Replica::checkpoint_due() const {
     // Rows that backups have not confirmed stay in the overlay, where readers see their positions.
     if (primary_backup_->released() < log_->end()) return false;
     return !store_.overlay_empty() &&
-           env_.clock.steady_ms() - checkpoint_ms_ >=
-               staggered(options_.checkpoint_interval_ms, options_.identity.node);
+           env_.clock.steady_ms() - checkpoint_ms_ >= options_.checkpoint_interval_ms;
 }
 
 std::optional<Store::Checkpoint> Replica::begin_checkpoint() {
