@@ -289,11 +289,7 @@ void Replica::link_down(LinkId link) {
 
 void Replica::receive(LinkId link_id, std::uint8_t type, BytesView payload) {
     Link* const link = find(link_id);
-    if (link == nullptr || failure_) return;
-    // What comes in the turn in which the link is given up may rest on what was not taken in.
-    for (const auto& [closed, reason] : outbox_.closed) {
-        if (closed == link_id) return;
-    }
+    if (link == nullptr || link->given_up() || failure_) return;
     note_turn();
     const Result<Message> message = decode_message(type, payload);
     if (!message) return close(link_id, message.error());
@@ -337,6 +333,7 @@ void Replica::send(LinkId link, std::uint8_t type, Bytes payload) {
 void Replica::close(LinkId link, Error error) {
     syncline::log(LogLevel::warning, "peer.closed",
                   {{"reason", error.message}, {"code", std::string(code_name(error.code))}});
+    if (Link* const closed = find(link)) closed->give_up();
     outbox_.closed.emplace_back(link, std::move(error));
 }
 

@@ -33,6 +33,10 @@ public:
 
     [[nodiscard]] LinkId id() const { return id_; }
     [[nodiscard]] const Uuid& peer() const { return peer_; }
+    /// Whoever carries it closes it soon. What comes until then may rest on what was not taken in,
+    /// or be it once more, and what it is relative to has changed: nothing is read any more.
+    void give_up() { given_up_ = true; }
+    [[nodiscard]] bool given_up() const { return given_up_; }
     [[nodiscard]] bool ready() const { return hello_.has_value(); }
     /// Precondition: ready().
     [[nodiscard]] std::uint64_t peer_log_id() const { return hello_->log_id; }
@@ -96,6 +100,7 @@ private:
     std::uint64_t told_epoch_ = 0;  // what it was told last,
     std::uint64_t told_ms_ = 0;     // and when
     bool confirmed_ = false;        // the peer has our HELLO
+    bool given_up_ = false;
     std::uint64_t hello_ms_ = 0;
 
     // As sender.

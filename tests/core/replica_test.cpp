@@ -272,6 +272,36 @@ BOOST_AUTO_TEST_CASE(a_peer_that_breaks_causality_is_cut_off_and_changes_nothing
     BOOST_TEST(cluster.at(1)->log().end() == cluster.at(1)->log().base());
 }
 
+/// Whoever carries the link may have taken in more before it hears that it should close it.
+BOOST_AUTO_TEST_CASE(a_link_that_is_given_up_takes_nothing_more) {
+    TestCluster cluster(2);
+    Bytes last;
+    cluster.filter = [&](std::size_t from, std::size_t, std::uint8_t type, Bytes& payload) {
+        if (from != 0 || type != static_cast<std::uint8_t>(MessageType::batch)) return true;
+        LogBatch batch = std::get<LogBatch>(decode_message(type, payload).value());
+        last = payload;
+        batch.items.back().kind = 9;
+        payload = encode_message(batch);
+        return true;
+    };
+    cluster.connect(0, 1);
+    cluster.pump(200);
+    write_keys(cluster.at(0), "a", 1);
+    cluster.pump(50);
+    BOOST_TEST(cluster.closed.size() == 1U);
+    const LinkId link = cluster.at(1)->peers()[0].link;
+    cluster.at(1)->receive(link, static_cast<std::uint8_t>(MessageType::batch), last);
+    cluster.pump(50);
+    BOOST_TEST(cluster.closed.size() == 1U);
+    BOOST_TEST(cluster.at(1)->stats().events_applied == 0U);
+    cluster.disconnect(0, 1);
+    cluster.filter = nullptr;
+    cluster.closed.clear();
+    cluster.connect(0, 1);
+    cluster.pump();
+    BOOST_TEST(cluster.difference() == "");
+}
+
 BOOST_AUTO_TEST_CASE(a_peer_that_knows_more_of_me_makes_me_a_new_incarnation) {
     TestCluster cluster(2);
     const Actor before = cluster.at(0)->actor();
