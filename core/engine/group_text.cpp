@@ -43,6 +43,8 @@ Result<void> Group::edit_texts(const Event& event) {
         SYNCLINE_CHECK(verify_bucket(bucket_of(edit->key)));
         if (frozen(edit->key)) continue;
         texts_.discard();
+        // Rows of the base that the next checkpoint takes away. The event may come again after it.
+        SYNCLINE_CHECK(trust_bucket(bucket_of(edit->key)));
         return edited;
     }
     return {};

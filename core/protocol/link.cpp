@@ -255,7 +255,15 @@ Result<bool> Link::consume_event(BytesView shortened) {
              {"ahead_ms", std::to_string(event.hlc.ms() - now)}});
         return false;
     }
-    SYNCLINE_CHECK(replica_.apply_foreign(event, bytes));
+    const Result<void> applied = replica_.apply_foreign(event, bytes);
+    if (!applied && applied.error().code == Code::unavailable) {
+        log(LogLevel::info, "peer.waits",
+            {{"peer", to_string(peer_)},
+             {"event", to_string(dot)},
+             {"reason", applied.error().message}});
+        return false;
+    }
+    SYNCLINE_CHECK(applied);
     peer_vv_.add(dot);
     return true;
 }

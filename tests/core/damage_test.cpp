@@ -187,6 +187,47 @@ BOOST_AUTO_TEST_CASE(an_event_that_meets_a_damaged_row_is_neither_lost_nor_stops
     BOOST_TEST(three.cluster.at(2).get("key3").value() == "another one");
 }
 
+/// A peer's rows are in place, and the base has the damaged ones until a checkpoint: an edit that
+/// would have to read these comes again later.
+BOOST_AUTO_TEST_CASE(an_edit_waits_for_the_checkpoint_after_a_repair_and_loses_no_link) {
+    Three three;
+    TestCluster& cluster = three.cluster;
+    const auto insert = [&](std::size_t at, BytesView text) {
+        cluster.at(at).run([&](Transaction& txn) -> Result<void> {
+            SYNCLINE_CHECK(operations::text_insert(txn, "notes", 0, text));
+            return {};
+        });
+    };
+    three.connect_all();
+    insert(1, "a line to remember");
+    cluster.pump();
+    for (std::size_t i = 0; i < 3; ++i) {
+        cluster.at(i)->request_checkpoint();
+        cluster.at(i).settle();
+    }
+    cluster.restart(0, flip("a line to remember", 3));
+    TestReplica& replica = cluster.at(0);
+    BOOST_TEST((code_of(replica.try_get("notes")) == Code::corrupt));
+    BOOST_TEST(replica->group().damaged().size() == 1U);
+    replica.may_checkpoint = [&] { return !replica->group().damaged().empty(); };
+    cluster.connect(0, 1);
+    for (int i = 0; i < 100 && !replica->group().damaged().empty(); ++i) cluster.pump(50);
+    BOOST_TEST(replica->group().damaged().empty());
+
+    insert(1, "first, ");
+    const Actor writer = cluster.at(1)->actor();
+    const Dot edit{writer, cluster.at(1)->group().vv().counter(writer)};
+    cluster.pump(3000);
+    BOOST_TEST(cluster.closed.empty());
+    BOOST_TEST(!replica->group().vv().covers(edit));
+    replica.may_checkpoint = nullptr;
+    cluster.pump(5000);
+    BOOST_TEST(replica->group().vv().covers(edit));
+    cluster.connect(1, 2);
+    cluster.pump(5000);
+    BOOST_TEST(cluster.difference() == "");
+}
+
 BOOST_AUTO_TEST_CASE(without_a_peer_other_keys_are_served_and_the_damage_is_found_again) {
     Three three;
     three.cluster.restart(0, flip(value_of(17), 3));

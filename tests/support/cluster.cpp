@@ -94,6 +94,7 @@ void TestReplica::settle() {
             replica_->finish_flush(*flush, {});
             busy = true;
         }
+        if (may_checkpoint && !may_checkpoint()) continue;
         if (std::optional<Store::Checkpoint> checkpoint = replica_->begin_checkpoint()) {
             replica_->finish_checkpoint(checkpoint->commit());
             busy = true;

@@ -49,6 +49,8 @@ public:
 
     /// Flush and checkpoint until nothing waits.
     void settle();
+    /// False: settle() begins no checkpoint now.
+    std::function<bool()> may_checkpoint;
     /// Drops everything in memory, lets somebody do something to the directory, and recovers from
     /// disk.
     using Between = std::function<void(const std::filesystem::path& directory)>;
