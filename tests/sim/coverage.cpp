@@ -72,6 +72,7 @@ std::string missing_terms(const Coverage& c) {
 
 Coverage& Coverage::operator+=(const Coverage& other) {
     seeds += other.seeds;
+    steps += other.steps;
     operations += other.operations;
     refused += other.refused;
     replies += other.replies;
@@ -147,9 +148,11 @@ std::string to_text(const Coverage& c, double wall_seconds) {
         text += line("membership: %llu seeds, records %llu\n", wide(c.membership_seeds),
                      wide(c.memberships));
     }
-    text += line("%llu seeds in %.1f s: %.0f a minute, %.0f events/s, %.0f times real time\n",
-                 wide(c.seeds), wall_seconds, static_cast<double>(c.seeds) * 60 / wall,
-                 static_cast<double>(c.events + c.events_applied) / wall, virtual_seconds / wall);
+    text += line("%llu seeds in %.1f s: %.0f a minute, %.0f times real time\n", wide(c.seeds),
+                 wall_seconds, static_cast<double>(c.seeds) * 60 / wall, virtual_seconds / wall);
+    text += line("steps of simulation %llu, %.0f/s; of these database events %.0f/s\n",
+                 wide(c.steps), static_cast<double>(c.steps) / wall,
+                 static_cast<double>(c.events + c.events_applied) / wall);
     return text;
 }
 

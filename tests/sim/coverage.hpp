@@ -79,6 +79,7 @@ inline unsigned long long wide(std::uint64_t number) {
 /// What a run, or a batch of runs, did. Plain numbers, so that processes can hand it over.
 struct Coverage {
     std::uint64_t seeds = 0;
+    std::uint64_t steps = 0;       ///< of the timeline: frames, syncs, ticks, clients, faults
     std::uint64_t operations = 0;  ///< client transactions that ran
     std::uint64_t refused = 0;     ///< of these: wrong type, not a number, on purpose
     std::uint64_t replies = 0;

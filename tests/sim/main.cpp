@@ -34,6 +34,7 @@ constexpr char usage[] =
     "  --jobs J             processes (1)\n"
     "  --progress           prints a line for each seed\n"
     "  --resume FILE        notes in FILE what is done, and goes on where it ended\n"
+    "  --help               prints this\n"
 #ifdef SYNCLINE_MUTATIONS
     "  --mutation NAME      plants a bug: partial lww_prune no_defer no_barrier ctr_absent\n"
     "                       conflict_past conflict_ring term_late vote_twice ack_early no_fence\n"
@@ -57,6 +58,7 @@ struct CommandLine {
     std::string resume;
     std::string mutation;
     bool all_mutations = false;
+    bool help = false;
     std::uint64_t within = 200;
     std::string error;
 };
@@ -74,6 +76,7 @@ std::optional<std::uint64_t> number_in(const std::string& text) {
 /// Options without a value. False: not one of them.
 bool take_switch(CommandLine& line, const std::string& name) {
     if (name == "--trace") return line.batch.run.trace = true;
+    if (name == "--help") return line.help = true;
     if (name == "--idle") return line.batch.run.idle = true;
     if (name == "--check-determinism") return line.batch.check_determinism = true;
     if (name == "--until-failure") return line.batch.stop_at_failure = true;
@@ -271,6 +274,10 @@ int run(int count, char** arguments) {
     if (!line.error.empty()) {
         std::fprintf(stderr, "sim: %s\n%s", line.error.c_str(), usage);
         return 2;
+    }
+    if (line.help) {
+        std::printf("%s", usage);
+        return 0;
     }
     // Most of what replicas would log here is the faults' doing.
     configure_log(line.batch.run.trace ? LogLevel::debug : LogLevel::off, LogFormat::text, "sim");

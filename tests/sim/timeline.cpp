@@ -19,6 +19,7 @@ void Timeline::run_until(Micros end) {
         const Action next = std::move(queue_.back());
         queue_.pop_back();
         now_ = next.time;
+        ++steps_;
         next.run();
     }
     if (!failure_ && now_ < end) now_ = end;

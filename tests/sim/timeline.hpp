@@ -32,6 +32,8 @@ public:
     }
     [[nodiscard]] std::uint64_t hash() const { return hash_; }
     [[nodiscard]] std::uint64_t notes_count() const { return notes_; }
+    /// Actions that ran.
+    [[nodiscard]] std::uint64_t steps_count() const { return steps_; }
 
     /// The run has failed; the first sentence stands.
     void fail(std::string sentence);
@@ -59,6 +61,7 @@ private:
     std::vector<Action> queue_;  // a heap
     std::uint64_t hash_ = 0;
     std::uint64_t notes_ = 0;
+    std::uint64_t steps_ = 0;
     std::optional<std::string> failure_;
 };
 

@@ -94,6 +94,7 @@ SeedOutcome World::run() {
         }
     }
     coverage_.seeds = 1;
+    coverage_.steps = timeline_.steps_count();
     coverage_.virtual_time = timeline_.now();
     timeline_.note("end", Timeline::nobody, coverage_.frames);
     outcome.hash = timeline_.hash();
