@@ -2,8 +2,6 @@
 
 #include <set>
 
-#include "storage/tables.hpp"
-
 namespace syncline {
 namespace {
 
@@ -20,11 +18,6 @@ public:
 private:
     std::atomic<std::thread::id>& mark_;
 };
-
-bool lies_in(const ClearBuckets& buckets, BytesView key) {
-    const auto bucket = static_cast<std::uint16_t>(key_hash(key) >> 48U);
-    return buckets.first <= bucket && bucket <= buckets.last;
-}
 
 }  // namespace
 
@@ -65,12 +58,7 @@ void WatchList::note(const Event& event, bool local, Position position) {
             }
             continue;
         }
-        const auto* const cell = std::get_if<CellOp>(&op);
-        const auto* const edit = std::get_if<TextEdit>(&op);
-        const Bytes& key = cell != nullptr   ? cell->key
-                           : edit != nullptr ? edit->key
-                                             : std::get<ClearKey>(op).key;
-        const auto [first, last] = by_key_.equal_range(key);
+        const auto [first, last] = by_key_.equal_range(*key_of(op));
         for (auto it = first; it != last; ++it) touched.insert(it->second);
     }
     for (const std::uint64_t id : touched) {

@@ -137,6 +137,10 @@ Result<void> Server::open_replica() {
     options.serves_copies = true;
     SYNCLINE_TRY(options.new_incarnation, data_.begin_run(options.durability));
     SYNCLINE_TRY(replica_, data_.open_replica(std::move(options), env_));
+    replica_->on_applied = [this](const Event& event, BytesView) {
+        dispatcher_.interest().note(event);
+    };
+    replica_->on_adopted = [this](const VersionVector&) { dispatcher_.interest().note_all(); };
     copies_ = std::make_unique<CopyServer>(*replica_, env_, compressed_bytes_min());
     figures_.cluster = to_string(data_.identity.cluster);
     log(LogLevel::info, "replica.open",
@@ -266,6 +270,11 @@ void Server::kill(ClientState& client, bool at_once) {
     } else {
         found->second->end_gently();
     }
+}
+
+void Server::unblocked(ClientState& client) {
+    const auto found = sessions_.find(client.order.id);
+    if (found != sessions_.end()) touched(*found->second);
 }
 
 void Server::setting_changed(BytesView name, BytesView value) {

@@ -141,6 +141,7 @@ private:
     ConfigTable& config() override { return config_; }
     std::vector<ClientState*> clients() override;
     void kill(ClientState& client, bool at_once) override;
+    void unblocked(ClientState& client) override;
     std::vector<PeerView> peers() override;
     Health health() override;
     void setting_changed(BytesView name, BytesView value) override;

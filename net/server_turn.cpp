@@ -87,6 +87,7 @@ void Server::complete_comparisons() {
 /// So many at a time as to be looked at in each turn.
 void Server::resume_waits() {
     if (!replica_ || replica_->failure()) return;
+    dispatcher_.serve_blocked();
     for (auto at = waiting_.begin(); at != waiting_.end();) {
         const auto found = sessions_.find(*at);
         const bool gone = found == sessions_.end() || !found->second->state().wait;
@@ -98,7 +99,7 @@ void Server::resume_waits() {
 
 /// The next turn comes in time for the first of them.
 void Server::time_waits() {
-    std::optional<std::uint64_t> first;
+    std::optional<std::uint64_t> first = dispatcher_.interest().next_deadline();
     for (const std::uint64_t id : waiting_) {
         const auto found = sessions_.find(id);  // one that has gone is struck in the next turn
         if (found == sessions_.end() || !found->second->state().wait) continue;

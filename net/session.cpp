@@ -15,6 +15,9 @@ constexpr std::uint64_t unsent_bytes_pause = 1 * limits::mib;
 /// How long a sliced command may hold the loop in one turn.
 constexpr std::uint64_t slice_budget_ms = 20;
 constexpr unsigned keep_alive_s = 300;
+/// A client that is blocked in a pop is read on, so that its end is noticed: what it is given after
+/// that would be lost. Until it has sent so much.
+constexpr std::size_t blocked_input_bytes_max = 64 * 1024;
 
 }  // namespace
 
@@ -26,6 +29,10 @@ ClientSession::ClientSession(SessionOwner& owner, std::uint64_t id,
     state_.active_ms = now_ms;
     state_.address = connection_->remote_address();
     state_.local_address = connection_->local_address();
+}
+
+ClientSession::~ClientSession() {
+    owner_.dispatcher().interest().forget(state_);
 }
 
 void ClientSession::start() {
@@ -40,6 +47,7 @@ void ClientSession::start() {
     };
     events.on_close = [this](const std::optional<Error>&) {
         over_ = true;
+        owner_.dispatcher().interest().forget(state_);
         owner_.touched(*this);
     };
     // A client that sends its requests and closes its side still gets the replies.
@@ -85,6 +93,10 @@ std::uint64_t ClientSession::unsent_bytes() const {
 
 bool ClientSession::finish_turn() {
     if (over_) return false;
+    if (ended_ && state_.blocked) {  // nobody is there to take what it waits for
+        cut();
+        return false;
+    }
     if (!output_.empty()) connection_->send(std::exchange(output_, Bytes()));
     if (unsent_bytes() > limits::client_output_bytes_max) {
         log(LogLevel::warning, "client.output_limit",
@@ -99,7 +111,8 @@ bool ClientSession::finish_turn() {
         return false;
     }
     const bool can = may_run();
-    const bool reads = can && idle_ && !state_.sliced;
+    const bool listens = state_.blocked && parser_.buffered_bytes() < blocked_input_bytes_max;
+    const bool reads = (can && idle_ && !state_.sliced) || listens;
     if (reads && connection_->reading_paused()) connection_->resume_reading();
     if (!reads && !connection_->reading_paused()) connection_->pause_reading();
     return can && !reads;
@@ -113,6 +126,7 @@ void ClientSession::end_gently() {
 void ClientSession::cut() {
     connection_->close();
     over_ = true;
+    owner_.dispatcher().interest().forget(state_);
     owner_.touched(*this);
 }
 

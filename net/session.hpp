@@ -34,6 +34,7 @@ class ClientSession {
 public:
     ClientSession(SessionOwner& owner, std::uint64_t id, std::unique_ptr<TcpConnection> connection,
                   std::uint64_t now_ms);
+    ~ClientSession();
     ClientSession(const ClientSession&) = delete;
     ClientSession& operator=(const ClientSession&) = delete;
 

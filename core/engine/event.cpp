@@ -8,6 +8,7 @@
 #include "crdt/bounded_counter.hpp"
 #include "crdt/position.hpp"
 #include "crdt/text_rows.hpp"
+#include "storage/tables.hpp"
 
 namespace syncline {
 namespace {
@@ -222,6 +223,18 @@ Result<std::uint32_t> decode_incarnation(BytesView bytes) {
     const std::uint64_t incarnation = in.uint();
     if (!in.done() || incarnation > UINT32_MAX) return damaged_part("incarnation");
     return static_cast<std::uint32_t>(incarnation);
+}
+
+std::optional<BytesView> key_of(const Op& op) {
+    if (const auto* const cell = std::get_if<CellOp>(&op)) return cell->key;
+    if (const auto* const edit = std::get_if<TextEdit>(&op)) return edit->key;
+    if (const auto* const clear = std::get_if<ClearKey>(&op)) return clear->key;
+    return std::nullopt;
+}
+
+bool lies_in(const ClearBuckets& buckets, BytesView key) {
+    const auto bucket = static_cast<std::uint16_t>(key_hash(key) >> 48U);
+    return buckets.first <= bucket && bucket <= buckets.last;
 }
 
 }  // namespace syncline

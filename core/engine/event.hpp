@@ -47,6 +47,11 @@ struct TextEdit {
 
 using Op = std::variant<CellOp, ClearKey, ClearBuckets, TextEdit>;
 
+/// The key that an operation changes; nothing: it is a range of buckets. Valid as long as `op`.
+std::optional<BytesView> key_of(const Op& op);
+/// Whether the range holds this key.
+bool lies_in(const ClearBuckets& buckets, BytesView key);
+
 /// One transaction as all replicas see it: its name, what it had seen, when, and what it does.
 /// Decided once at the origin; applied everywhere, at the origin too. At most one CellOp per cell.
 struct Event {

@@ -77,17 +77,17 @@ std::optional<std::size_t> pop_count(CommandContext& context) {
     return std::nullopt;
 }
 
-std::optional<std::size_t> end_of_pop_keys(CommandContext& context) {
-    const std::optional<std::int64_t> keys = parse_integer(context.argument(1));
+std::optional<std::size_t> end_of_pop_keys(CommandContext& context, std::size_t number) {
+    const std::optional<std::int64_t> keys = parse_integer(context.argument(number));
     if (!keys || *keys < 1) {
         context.reply.error("ERR numkeys should be greater than 0");
         return std::nullopt;
     }
-    if (static_cast<std::uint64_t>(*keys) >= context.count() - 2) {
+    if (static_cast<std::uint64_t>(*keys) >= context.count() - number - 1) {
         context.reply.error(error_text::syntax);
         return std::nullopt;
     }
-    return static_cast<std::size_t>(*keys) + 2;
+    return static_cast<std::size_t>(*keys) + number + 1;
 }
 
 std::optional<std::size_t> pop_count_option(CommandContext& context, std::size_t index) {

@@ -29,9 +29,10 @@ Result<void> reply_decimal(RespWriter& reply, const Result<Bytes>& sum, BytesVie
 /// written: that is no number, or below 0.
 std::optional<std::size_t> pop_count(CommandContext& context);
 
-/// The index behind the keys of a pop from the first of several, `numkeys key... end [COUNT n]`.
-/// Nothing, and the error is written: the number is none, or no argument stands there.
-std::optional<std::size_t> end_of_pop_keys(CommandContext& context);
+/// The index behind the keys of a pop from the first of several, `numkeys key... end [COUNT n]`,
+/// whose number of keys stands at `number`. Nothing, and the error is written: the number is none,
+/// or no argument stands there.
+std::optional<std::size_t> end_of_pop_keys(CommandContext& context, std::size_t number = 1);
 /// The number behind its COUNT, which may stand at `index`. Nothing, and the error is written:
 /// something else stands there.
 std::optional<std::size_t> pop_count_option(CommandContext& context, std::size_t index);

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "net/commands/arguments.hpp"
+#include "net/commands/dispatcher.hpp"
 #include "net/commands/errors.hpp"
 #include "net/commands/table.hpp"
 
@@ -11,6 +12,14 @@ namespace flag = command_flag;
 
 /// The types Redis knows; all clients here are normal.
 constexpr BytesView client_types[] = {"normal", "master", "replica", "slave", "pubsub"};
+
+std::string flags_of(const ClientState& client) {
+    std::string flags;
+    if (client.in_multi) flags += 'x';
+    if (client.blocked) flags += 'b';
+    if (client.watch_lost) flags += 'd';
+    return flags.empty() ? "N" : flags;
+}
 
 /// One line of CLIENT LIST. Sizes of Redis's own buffers, which we do not have, read 0.
 std::string describe(const ClientState& client, std::uint64_t now_ms) {
@@ -23,7 +32,7 @@ std::string describe(const ClientState& client, std::uint64_t now_ms) {
     return "id=" + std::to_string(client.order.id) + " addr=" + client.address +
            " laddr=" + client.local_address + " fd=0 name=" + client.name +
            " age=" + seconds(client.created_ms) + " idle=" + seconds(client.active_ms) +
-           " flags=" + (client.in_multi ? "x" : "N") + " db=0 sub=0 psub=0 ssub=0 multi=" + multi +
+           " flags=" + flags_of(client) + " db=0 sub=0 psub=0 ssub=0 multi=" + multi +
            " qbuf=" + std::to_string(client.input_bytes) +
            " qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl=0 oll=0"
            " omem=" +
@@ -211,6 +220,33 @@ Result<void> kill_command(CommandContext& context) {
     return {};
 }
 
+/// CLIENT UNBLOCK id [TIMEOUT|ERROR].
+Result<void> unblock_command(CommandContext& context) {
+    const bool with_error = context.count() == 4 && equal_nocase(context.argument(3), "error");
+    const bool known =
+        context.count() == 3 || with_error || equal_nocase(context.argument(3), "timeout");
+    if (context.count() > 4 || !known) {
+        context.reply.error("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR");
+        return {};
+    }
+    SYNCLINE_TRY(const std::int64_t id, integer_argument(context.argument(2)));
+    for (ClientState* const client : context.dispatcher.interest().blocked()) {
+        if (static_cast<std::int64_t>(client->order.id) != id || client->blocked->reply) continue;
+        Bytes reply;
+        RespWriter writer(reply, client->protocol);
+        if (with_error) {
+            writer.error("UNBLOCKED client unblocked via CLIENT UNBLOCK");
+        } else {
+            writer.null_array();
+        }
+        context.dispatcher.interest().end(*client, std::move(reply));
+        context.reply.integer(1);
+        return {};
+    }
+    context.reply.integer(0);
+    return {};
+}
+
 constexpr BytesView group = "connection";
 constexpr unsigned plain = flag::loading;
 constexpr unsigned admin = flag::loading | flag::admin;
@@ -236,6 +272,8 @@ constexpr Command subcommands[] = {
      setinfo_command, {}},
     {"setname", 3, plain, {}, group, "2.6.9", "O(1)", "Names this connection", setname_command,
      {}},
+    {"unblock", -3, admin, {}, group, "5.0.0", "O(N) with N blocked connections",
+     "Ends the wait of a connection that is blocked in a pop", unblock_command, {}},
 };
 // clang-format on
 

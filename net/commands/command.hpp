@@ -1,5 +1,6 @@
 #pragma once
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -37,6 +38,7 @@ constexpr unsigned loading = 1U << 5U;   ///< runs without data, too: before the
 constexpr unsigned no_multi = 1U << 6U;  ///< not inside MULTI
 constexpr unsigned at_once = 1U << 7U;   ///< runs inside MULTI instead of being queued
 constexpr unsigned sliced = 1U << 8U;    ///< runs once for each of `slices_count` slices
+constexpr unsigned blocking = 1U << 9U;  ///< may wait for a key, see net/commands/blocking.cpp
 }  // namespace command_flag
 
 /// Pieces of a sliced command: each is a transaction of its own.
@@ -102,6 +104,16 @@ struct ClientState {
         Arguments request;  ///< runs when the token is there; empty: OK is all
     };
 
+    /// What a client waits for that is blocked in a pop; it is parked meanwhile.
+    struct Blocked {
+        CommandName name;
+        Arguments arguments;                       ///< run again when one of the keys has changed
+        std::vector<Bytes> keys;                   ///< each once
+        std::optional<std::uint64_t> deadline_ms;  ///< steady; nothing: for ever
+        std::uint64_t place = 0;                   ///< among those who are blocked: see KeyInterest
+        std::optional<Bytes> reply;                ///< somebody has ended the wait with it
+    };
+
     Client order;  ///< its place in the order of replies; order.id names the client
     int protocol = 2;
     Bytes name;
@@ -121,6 +133,10 @@ struct ClientState {
     bool awaits_decision = false;
     bool parked = false;       ///< its reply comes later, see Dispatcher::complete()
     std::optional<Wait> wait;  ///< while it is parked for other replicas' sake
+    std::optional<Blocked> blocked;
+    /// Keys that it watches, and whether they existed then as it saw them.
+    std::map<Bytes, bool, std::less<>> watched;
+    bool watch_lost = false;  ///< one of them has changed: the next EXEC runs nothing
     std::optional<CausalDemand> demand;
     Dot written;                     ///< its last transaction that wrote; counter 0: none
     std::uint64_t owed = 0;          ///< replies that are not out yet
@@ -187,6 +203,8 @@ public:
     virtual std::vector<ClientState*> clients() = 0;
     /// Ends the connection of a client, at once or after the replies it is owed.
     virtual void kill(ClientState& client, bool at_once) = 0;
+    /// A client that was blocked has its reply, in the turn of another.
+    virtual void unblocked(ClientState& /*client*/) {}
     virtual std::vector<PeerView> peers() = 0;
     /// How the replica is.
     virtual Health health() = 0;
@@ -228,6 +246,7 @@ struct CommandContext {
     Dispatcher& dispatcher;
     unsigned slice = 0;  ///< of a sliced command; the last one replies
     bool in_exec = false;
+    bool resumed = false;  ///< the client is blocked; without a reply it goes on waiting
 
     /// Precondition: the command has no flag `loading`.
     [[nodiscard]] Transaction& txn() const {

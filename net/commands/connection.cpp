@@ -1,4 +1,5 @@
 #include "net/commands/arguments.hpp"
+#include "net/commands/dispatcher.hpp"
 #include "net/commands/errors.hpp"
 #include "net/commands/table.hpp"
 
@@ -36,6 +37,7 @@ Result<void> quit_command(CommandContext& context) {
 
 Result<void> reset_command(CommandContext& context) {
     context.client.leave_multi();
+    context.dispatcher.interest().unwatch(context.client);
     context.client.demand.reset();
     context.client.name.clear();
     context.client.protocol = 2;

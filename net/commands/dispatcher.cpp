@@ -59,7 +59,30 @@ CommandName Dispatcher::look_up(const Arguments& arguments, Bytes& error) const 
     return name;
 }
 
+Bytes Dispatcher::reason_against(const ClientState& client, const CommandName& name) const {
+    if (client.in_multi && name.command->has(command_flag::no_multi)) {
+        return "ERR Command not allowed inside a transaction";
+    }
+    const Replica* const replica = host_.replica();
+    if (replica == nullptr) {
+        return name.command->has(command_flag::loading) ? Bytes() : Bytes(error_text::loading);
+    }
+    if (name.command->has(command_flag::write) && replica->primary_backup().read_only()) {
+        return error_reply(replica->primary_backup().read_only_error());
+    }
+    if (name.command->has(command_flag::denyoom)) {
+        const std::optional<Error> refused = replica->refuses_growth();
+        if (refused) return error_reply(*refused, replica);
+    }
+    return {};
+}
+
 void Dispatcher::run(ClientState& client, Arguments arguments) {
+    run_request(client, std::move(arguments));
+    serve_blocked();
+}
+
+void Dispatcher::run_request(ClientState& client, Arguments arguments) {
     SYNCLINE_ASSERT(!client.sliced && !client.parked && !arguments.empty());
     if (wait_for_demand(client, arguments)) return;
     if (client.counted) ++host_.figures().commands_processed;
@@ -68,18 +91,7 @@ void Dispatcher::run(ClientState& client, Arguments arguments) {
     const CommandName name = look_up(arguments, error);
     if (error.empty()) {
         client.last_command = name;
-        if (client.in_multi && name.command->has(command_flag::no_multi)) {
-            error = "ERR Command not allowed inside a transaction";
-        } else if (host_.replica() == nullptr && !name.command->has(command_flag::loading)) {
-            error = error_text::loading;
-        } else if (name.command->has(command_flag::write) &&
-                   host_.replica()->primary_backup().read_only()) {
-            error = error_reply(host_.replica()->primary_backup().read_only_error());
-        } else if (name.command->has(command_flag::denyoom)) {
-            if (const std::optional<Error> refused = host_.replica()->refuses_growth()) {
-                error = error_reply(*refused, host_.replica());
-            }
-        }
+        error = reason_against(client, name);
     }
     if (!error.empty()) {
         client.multi_failed = client.in_multi;
@@ -123,6 +135,58 @@ void Dispatcher::resume_decision(ClientState& client) {
 void Dispatcher::run_now(ClientState& client, const CommandName& name, const Arguments& arguments) {
     const Result<std::size_t> replied = execute(client, arguments, name.command->handler);
     if (!replied) refuse(client, error_reply(replied.error(), host_.replica()));
+    if (client.blocked && client.blocked->place == 0) {
+        client.blocked->name = name;
+        interest_.block(client);
+    }
+}
+
+void Dispatcher::serve_blocked() {
+    if (interest_.blocked_count() == 0) return;
+    if (host_.replica() != nullptr && host_.replica()->primary_backup().read_only()) {
+        for (ClientState* const client : interest_.blocked()) {
+            Bytes reply;
+            RespWriter(reply, client->protocol)
+                .error(
+                    "UNBLOCKED force unblock from blocking operation, this replica takes no "
+                    "writes any more");
+            end_blocked(*client, reply);
+        }
+    }
+    while (ClientState* const client = interest_.take_ready()) run_blocked(*client);
+    const std::uint64_t now_ms = host_.env().clock.steady_ms();
+    while (ClientState* const client = interest_.take_late(now_ms)) {
+        Bytes reply;
+        RespWriter(reply, client->protocol).null_array();
+        end_blocked(*client, reply);
+    }
+}
+
+/// Where it produces no reply it stays as it is.
+void Dispatcher::run_blocked(ClientState& client) {
+    const ClientState::Blocked& wait = *client.blocked;
+    if (wait.reply) return end_blocked(client, Bytes(*wait.reply));
+    Bytes error = reason_against(client, wait.name);
+    if (error.empty()) {
+        const auto body = [&](CommandContext& context) {
+            context.resumed = true;
+            return wait.name.command->handler(context);
+        };
+        const Result<std::size_t> replied = execute(client, wait.arguments, body);
+        if (replied && *replied == 0) return;
+        if (!replied) error = error_reply(replied.error(), host_.replica());
+    }
+    interest_.unblock(client);
+    client.parked = false;
+    if (!error.empty()) refuse(client, error);
+    host_.unblocked(client);
+}
+
+void Dispatcher::end_blocked(ClientState& client, const Bytes& reply) {
+    SYNCLINE_ASSERT(client.blocked && client.parked);
+    interest_.unblock(client);
+    complete(client, reply);
+    host_.unblocked(client);
 }
 
 void Dispatcher::enqueue(ClientState& client, const CommandName& name, Arguments arguments) {

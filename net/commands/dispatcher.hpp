@@ -1,5 +1,6 @@
 #pragma once
 #include "net/commands/command.hpp"
+#include "net/commands/key_interest.hpp"
 
 namespace syncline {
 
@@ -11,8 +12,9 @@ class Dispatcher {
 public:
     explicit Dispatcher(CommandHost& host) : host_(host) {}
 
-    /// Runs one request. Its reply comes out of the replica when it is durable. Precondition: no
-    /// sliced command of this client is under way.
+    /// Runs one request, and then what others are blocked in and can go on by it. Its reply comes
+    /// out of the replica when it is durable. Precondition: the client is not parked, and no sliced
+    /// command of it is under way.
     void run(ClientState& client, Arguments arguments);
     /// Goes on with a sliced command for at most about `budget_ms`.
     void resume(ClientState& client, std::uint64_t budget_ms);
@@ -21,6 +23,12 @@ public:
     /// Looks whether a client's wait for other replicas is over; then it is replied to, or its
     /// request runs. Precondition: it waits, and there is a replica.
     bool resume_wait(ClientState& client);
+    /// For the replica's events: see KeyInterest.
+    KeyInterest& interest() { return interest_; }
+    /// Runs again what clients are blocked in whose keys have changed, in the order in which they
+    /// came; ends the waits that are late; and all, with an error, when this replica takes no
+    /// writes any more. Cost: O(1) while there are none.
+    void serve_blocked();
     /// Sends an error in its place among the replies of the client; for protocol errors.
     void refuse(ClientState& client, BytesView error);
 
@@ -42,6 +50,11 @@ private:
     /// The row for a request, or the reason why there is none.
     [[nodiscard]] CommandName look_up(const Arguments& arguments, Bytes& error) const;
     bool wait_for_demand(ClientState& client, Arguments& arguments);
+    /// Why the command must not run now; empty: it may.
+    [[nodiscard]] Bytes reason_against(const ClientState& client, const CommandName& name) const;
+    void run_request(ClientState& client, Arguments arguments);
+    void run_blocked(ClientState& client);
+    void end_blocked(ClientState& client, const Bytes& reply);
     void enqueue(ClientState& client, const CommandName& name, Arguments arguments);
     /// The bytes of the reply; a command that is not finished with its slices has none yet.
     Result<std::size_t> execute(ClientState& client, const Arguments& arguments, const Body& body);
@@ -50,6 +63,7 @@ private:
 
     CommandHost& host_;
     std::vector<Reply> direct_;
+    KeyInterest interest_;
 };
 
 }  // namespace syncline

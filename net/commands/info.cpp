@@ -7,6 +7,7 @@
 #include <fstream>
 
 #include "net/commands/arguments.hpp"
+#include "net/commands/dispatcher.hpp"
 #include "net/commands/table.hpp"
 
 namespace syncline {
@@ -58,7 +59,7 @@ void clients_section(const CommandContext& context, InfoLines& lines) {
     lines.title("Clients");
     lines.add("connected_clients", context.host.clients().size());
     lines.add("maxclients", limits::clients_max);
-    lines.add("blocked_clients", 0);
+    lines.add("blocked_clients", context.dispatcher.interest().blocked_count());
 }
 
 void memory_section(const CommandContext& context, InfoLines& lines) {

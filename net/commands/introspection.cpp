@@ -16,7 +16,7 @@ struct FlagName {
 constexpr FlagName flag_names[] = {
     {flag::write, "write"},       {flag::readonly, "readonly"}, {flag::denyoom, "denyoom"},
     {flag::admin, "admin"},       {flag::loading, "loading"},   {flag::fast, "fast"},
-    {flag::no_multi, "no_multi"},
+    {flag::no_multi, "no_multi"}, {flag::blocking, "blocking"},
 };
 
 /// Redis's ACL categories, as far as they follow from flags and group.

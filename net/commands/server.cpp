@@ -54,11 +54,35 @@ Result<void> flush_command(CommandContext& context) {
     return {};
 }
 
+/// There are no functions; who begins with a clean server may say so.
+Result<void> function_flush_command(CommandContext& context) {
+    const bool known = context.count() == 2 || equal_nocase(context.argument(2), "async") ||
+                       equal_nocase(context.argument(2), "sync");
+    if (context.count() > 3 || !known) {
+        context.reply.error("ERR FUNCTION FLUSH only supports SYNC|ASYNC option");
+    } else {
+        context.reply.simple("OK");
+    }
+    return {};
+}
+
+Result<void> function_list_command(CommandContext& context) {
+    context.reply.array(0);
+    return {};
+}
+
 constexpr BytesView group = "server";
+constexpr BytesView scripting = "scripting";
 constexpr BytesView per_row = "O(N) with N rows";
 
 // A row is easier to read in few lines.
 // clang-format off
+constexpr Command function_subcommands[] = {
+    {"flush", -2, flag::loading, {}, scripting, "7.0.0", "O(1)", "Accepted; there are no functions",
+     function_flush_command, {}},
+    {"list", -2, flag::loading, {}, scripting, "7.0.0", "O(1)",
+     "Returns nothing: there are no functions", function_list_command, {}},
+};
 const Command commands[] = {
     {"command", -1, flag::loading, {}, group, "2.8.13", "O(N) with N commands",
      "Describes the commands", command_command, command_subcommands()},
@@ -70,6 +94,8 @@ const Command commands[] = {
      "Removes all keys that this replica sees, in 256 transactions", flush_command, {}},
     {"flushdb", -1, flag::write | flag::no_multi | flag::sliced, {}, group, "1.0.0", per_row,
      "The same as FLUSHALL: there is one database", flush_command, {}},
+    {"function", -2, flag::loading, {}, scripting, "7.0.0", "O(1)", "There are no functions",
+     nullptr, function_subcommands},
     {"info", -1, flag::loading, {}, group, "1.0.0", "O(1)",
      "Returns figures about the server, by section", info_command, {}},
     {"role", 1, flag::loading | flag::fast, {}, group, "2.8.12", "O(1)",

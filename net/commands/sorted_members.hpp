@@ -14,6 +14,10 @@ struct Member {
 };
 using Members = std::vector<Member>;
 
+/// Removes the first members of a sorted set in this order, `count` at most, and returns them.
+/// Errors: wrong_type, storage errors.
+Result<Members> take_members(Transaction& txn, BytesView key, WalkOrder walk, std::size_t count);
+
 /// An array of a member and its score.
 inline void reply_member(RespWriter& reply, const Member& member) {
     reply.array(2);

@@ -522,14 +522,6 @@ Result<void> remove_command(CommandContext& context) {
 
 // --- ZPOPMIN, ZPOPMAX, ZMPOP, ZRANDMEMBER, ZSCAN
 
-Result<Members> take_members(Transaction& txn, BytesView key, WalkOrder walk, std::size_t count) {
-    SYNCLINE_TRY(Members members, gather(txn, key, {}, walk, Window{0, count}));
-    for (const Member& member : members) {
-        SYNCLINE_CHECK(operations::sorted_remove(txn, key, member.name));
-    }
-    return members;
-}
-
 template <WalkOrder walk>
 Result<void> pop_command(CommandContext& context) {
     if (context.count() > 3) {
@@ -689,6 +681,14 @@ constexpr Command commands[] = {
 // clang-format on
 
 }  // namespace
+
+Result<Members> take_members(Transaction& txn, BytesView key, WalkOrder walk, std::size_t count) {
+    SYNCLINE_TRY(Members members, gather(txn, key, {}, walk, Window{0, count}));
+    for (const Member& member : members) {
+        SYNCLINE_CHECK(operations::sorted_remove(txn, key, member.name));
+    }
+    return members;
+}
 
 std::span<const Command> sorted_set_commands() {
     return commands;

@@ -25,6 +25,7 @@ constexpr Family families[] = {
     text_commands,
     sorted_set_commands,
     list_commands,
+    blocking_commands,
     expiry_commands,
     set_algebra_commands,
     sorted_set_algebra_commands,

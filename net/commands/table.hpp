@@ -22,6 +22,7 @@ std::span<const Command> set_algebra_commands();
 std::span<const Command> sorted_set_commands();
 std::span<const Command> sorted_set_algebra_commands();
 std::span<const Command> list_commands();
+std::span<const Command> blocking_commands();
 std::span<const Command> expiry_commands();
 std::span<const Command> transaction_commands();
 std::span<const Command> crdt_commands();

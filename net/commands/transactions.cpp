@@ -24,8 +24,40 @@ Result<void> discard_command(CommandContext& context) {
         return {};
     }
     context.client.leave_multi();
+    context.dispatcher.interest().unwatch(context.client);
     context.reply.simple("OK");
     return {};
+}
+
+Result<void> watch_command(CommandContext& context) {
+    if (context.client.in_multi) {
+        context.reply.error("ERR WATCH inside MULTI is not allowed");
+        return {};
+    }
+    for (std::size_t i = 1; i < context.count(); ++i) {
+        const Bytes& key = context.argument(i);
+        SYNCLINE_TRY(const std::optional<CellType> type, context.txn().visible_type(key));
+        context.dispatcher.interest().watch(context.client, key, type.has_value());
+    }
+    context.reply.simple("OK");
+    return {};
+}
+
+Result<void> unwatch_command(CommandContext& context) {
+    context.dispatcher.interest().unwatch(context.client);
+    context.reply.simple("OK");
+    return {};
+}
+
+/// Whether a key that the client watches has changed at this replica, or has expired.
+Result<bool> has_lost_watch(CommandContext& context) {
+    if (context.client.watch_lost) return true;
+    for (const auto& [key, visible] : context.client.watched) {
+        if (!visible) continue;
+        SYNCLINE_TRY(const std::optional<CellType> type, context.txn().visible_type(key));
+        if (!type) return true;
+    }
+    return false;
 }
 
 /// Runs what was queued inside the one transaction of this command: one event, or none. A command
@@ -39,8 +71,15 @@ Result<void> exec_command(CommandContext& context) {
     const bool failed = client.multi_failed;
     const std::vector<ClientState::Queued> queued = std::exchange(client.queued, {});
     client.leave_multi();
+    const Result<bool> lost = has_lost_watch(context);
+    context.dispatcher.interest().unwatch(client);
     if (failed) {
         context.reply.error("EXECABORT Transaction discarded because of previous errors.");
+        return {};
+    }
+    SYNCLINE_CHECK(lost);
+    if (*lost) {
+        context.reply.null_array();
         return {};
     }
     Bytes replies;
@@ -65,6 +104,11 @@ constexpr Command commands[] = {
      "Runs the queued commands as one transaction, atomic at every replica", exec_command, {}},
     {"multi", 1, controls, {}, group, "1.2.0", "O(1)", "Queues the commands that follow, for EXEC",
      multi_command, {}},
+    {"unwatch", 1, flag::fast | flag::loading, {}, group, "2.2.0", "O(N) with N watched keys",
+     "Forgets the watched keys", unwatch_command, {}},
+    {"watch", -2, flag::fast | flag::at_once, {1, -1, 1}, group, "2.2.0", "O(N) with N keys",
+     "Lets EXEC run only if the keys have not changed here, by clients or peers", watch_command,
+     {}},
 };
 // clang-format on
 

@@ -21,6 +21,21 @@ CommandBench::CommandBench() : replica_(scratch_.path() / "replica", some_cluste
     other.order.id = 2;
     other.address = "127.0.0.1:50002";
     figures_.node = "bench";
+    replica_->on_applied = [this](const Event& event, BytesView) {
+        dispatcher_.interest().note(event);
+    };
+    replica_->on_adopted = [this](const VersionVector&) { dispatcher_.interest().note_all(); };
+}
+
+std::string CommandBench::pass(std::uint64_t ms) {
+    clock.now_ms += ms;
+    dispatcher_.serve_blocked();
+    return take_replies();
+}
+
+std::string CommandBench::reply_to(const ClientState& state) const {
+    const auto found = replied_.find(state.order.id);
+    return found == replied_.end() ? std::string() : found->second;
 }
 
 std::string CommandBench::run(const std::string& line) {
@@ -56,8 +71,15 @@ Result<VersionVector> CommandBench::read_token(BytesView token) {
 std::string CommandBench::take_replies() {
     replica_.settle();
     std::string bytes;
-    for (const Reply& reply : dispatcher_.take_replies()) bytes += reply.bytes;
-    for (const Reply& reply : replica_->committed().replies) bytes += reply.bytes;
+    replied_.clear();
+    const auto take = [&](const std::vector<Reply>& replies) {
+        for (const Reply& reply : replies) {
+            bytes += reply.bytes;
+            replied_[reply.client] += reply.bytes;
+        }
+    };
+    take(dispatcher_.take_replies());
+    take(replica_->committed().replies);
     return bytes;
 }
 

@@ -1,4 +1,5 @@
 #pragma once
+#include <map>
 #include <string>
 #include <vector>
 
@@ -19,8 +20,15 @@ public:
     std::string run(Arguments arguments);
     /// The same for a second client.
     std::string run_other(const std::string& line);
+    /// The same for any client; it must be forgotten before it dies.
+    std::string run_as(ClientState& state, Arguments arguments);
+    void forget(ClientState& state) { dispatcher_.interest().forget(state); }
     /// Looks whether the first client's wait is over; what is replied then.
     std::string resume();
+    /// Time passes, and those who are blocked are looked at; what is replied then.
+    std::string pass(std::uint64_t ms);
+    /// What was replied to one client in the last call.
+    std::string reply_to(const ClientState& state) const;
     /// Without a replica, as before the cluster is known.
     void take_replica_away() { has_replica_ = false; }
     /// One turn of the backup under way, and of the replica. A turn without a write that ended does
@@ -57,7 +65,6 @@ public:
     Result<VersionVector> read_token(BytesView token) override;
 
 private:
-    std::string run_as(ClientState& state, Arguments arguments);
     std::string take_replies();
 
     ScratchDirectory scratch_;
@@ -65,6 +72,7 @@ private:
     TestReplica replica_;
     CausalTokens tokens_{Secret(Bytes(32, 's'))};
     bool has_replica_ = true;
+    std::map<std::uint64_t, std::string> replied_;  // in the last call, by client
     ServerFigures figures_;
     ConfigTable config_;
     Dispatcher dispatcher_{*this};
