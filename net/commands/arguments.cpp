@@ -44,15 +44,16 @@ Result<std::int64_t> integer_argument(BytesView text) {
     return Error{Code::invalid_argument, "an argument is not an integer"};
 }
 
-std::optional<Decimal> decimal_argument(RespWriter& reply, const Bytes& text) {
+std::optional<Decimal> decimal_argument(RespWriter& reply, const Bytes& text, BytesView infinite) {
     const std::optional<Decimal> decimal = Decimal::parse(text);
     if (decimal) return decimal;
     double number = 0;
     const char* const end = text.data() + text.size();
-    const auto [stop, error] = std::from_chars(text.data(), end, number);
+    const char* const begin = text.data() + (text.starts_with('+') ? 1 : 0);
+    const auto [stop, error] = std::from_chars(begin, end, number);
+    const bool is_number = stop == end && !text.empty() && !std::isnan(number);
     const bool finite = error == std::errc::result_out_of_range || std::isfinite(number);
-    reply.error(stop == end && !text.empty() && finite ? error_text::float_range
-                                                       : error_text::not_float);
+    reply.error(!is_number ? error_text::not_float : finite ? error_text::float_range : infinite);
     return std::nullopt;
 }
 

@@ -19,8 +19,9 @@ bool equal_nocase(BytesView a, BytesView b);
 /// is "value is not an integer or out of range".
 Result<std::int64_t> integer_argument(BytesView text);
 
-/// A number with decimals. Nothing, and the error is written: it is none, or is out of range.
-std::optional<Decimal> decimal_argument(RespWriter& reply, const Bytes& text);
+/// A number with decimals. Nothing, and the error is written: it is none, or is out of range;
+/// `infinite` for an infinite one.
+std::optional<Decimal> decimal_argument(RespWriter& reply, const Bytes& text, BytesView infinite);
 
 /// The sum of an increment with decimals, or the error: `not_a_number` for a value that is none.
 Result<void> reply_decimal(RespWriter& reply, const Result<Bytes>& sum, BytesView not_a_number);

@@ -11,6 +11,8 @@ constexpr std::string_view hash_not_integer = "ERR hash value is not an integer"
 constexpr std::string_view not_float = "ERR value is not a valid float";
 constexpr std::string_view hash_not_float = "ERR hash value is not a float";
 /// Redis goes further, and loses digits on the way.
+constexpr std::string_view float_infinite = "ERR increment would produce NaN or Infinity";
+constexpr std::string_view hash_float_infinite = "ERR value is NaN or Infinity";
 constexpr std::string_view float_range = "ERR value is out of range, decimals must be below 10^21";
 constexpr std::string_view not_positive = "ERR value is out of range, must be positive";
 constexpr std::string_view string_too_long =

@@ -168,7 +168,8 @@ Result<void> hincrby_command(CommandContext& context) {
 }
 
 Result<void> hincrbyfloat_command(CommandContext& context) {
-    const std::optional<Decimal> amount = decimal_argument(context.reply, context.argument(3));
+    const std::optional<Decimal> amount =
+        decimal_argument(context.reply, context.argument(3), error_text::hash_float_infinite);
     if (!amount) return {};
     const Result<Bytes> after = operations::hash_increment(context.txn(), context.argument(1),
                                                            context.argument(2), *amount);

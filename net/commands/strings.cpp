@@ -312,7 +312,8 @@ Result<void> decrby_command(CommandContext& context) {
 }
 
 Result<void> incrbyfloat_command(CommandContext& context) {
-    const std::optional<Decimal> amount = decimal_argument(context.reply, context.argument(2));
+    const std::optional<Decimal> amount =
+        decimal_argument(context.reply, context.argument(2), error_text::float_infinite);
     if (!amount) return {};
     const Result<Bytes> after =
         operations::string_increment(context.txn(), context.argument(1), *amount);
