@@ -4,7 +4,7 @@
 #include "tests/net/command_bench.hpp"
 
 namespace syncline {
-BOOST_AUTO_TEST_SUITE(blocking_commands)
+BOOST_AUTO_TEST_SUITE(blocking)
 namespace {
 
 std::string pair_of(const std::string& key, const std::string& value) {

@@ -16,13 +16,13 @@ namespace {
 
 using Type = RespValue::Type;
 
-struct Outcome {
+struct Answer {
     std::vector<RespValue> replies;
     std::string error;
-    bool operator==(const Outcome&) const = default;
+    bool operator==(const Answer&) const = default;
 };
 
-void drain(RespReplyParser& parser, Outcome& outcome) {
+void drain(RespReplyParser& parser, Answer& outcome) {
     while (true) {
         auto reply = parser.next();
         if (!reply) {
@@ -34,13 +34,13 @@ void drain(RespReplyParser& parser, Outcome& outcome) {
     }
 }
 
-Outcome parse(BytesView bytes, std::size_t bytes_max = limits::mib) {
-    Outcome whole;
+Answer parse(BytesView bytes, std::size_t bytes_max = limits::mib) {
+    Answer whole;
     RespReplyParser parser(bytes_max);
     parser.feed(bytes);
     drain(parser, whole);
 
-    Outcome bytewise;
+    Answer bytewise;
     RespReplyParser slow(bytes_max);
     for (const char byte : bytes) {
         slow.feed(BytesView(&byte, 1));
@@ -52,7 +52,7 @@ Outcome parse(BytesView bytes, std::size_t bytes_max = limits::mib) {
 
 /// All replies in some bytes, as text.
 std::string text_of(BytesView bytes) {
-    const Outcome outcome = parse(bytes);
+    const Answer outcome = parse(bytes);
     std::string text;
     for (const RespValue& reply : outcome.replies) text += to_string(reply) + ";";
     return text + outcome.error;
@@ -76,7 +76,7 @@ BOOST_AUTO_TEST_CASE(every_type) {
 }
 
 BOOST_AUTO_TEST_CASE(fields_of_values) {
-    const Outcome outcome = parse(",-1.25\r\n:9\r\n");
+    const Answer outcome = parse(",-1.25\r\n:9\r\n");
     BOOST_REQUIRE(outcome.replies.size() == 2U);
     BOOST_TEST(outcome.replies[0].number == -1.25);
     BOOST_TEST((outcome.replies[0].type == Type::real));
@@ -92,7 +92,7 @@ BOOST_AUTO_TEST_CASE(damaged_replies) {
           "$1\r\nab\r\n", "+a\rb\r\n", "#x\r\n",        "_x\r\n",         ",\r\n",   ",1x\r\n",
           "(1x\r\n",      "(-\r\n",    "=3\r\nabc\r\n", "=4\r\nabcd\r\n", "*-2\r\n", "%-1\r\n",
           "$-1x\r\n",     "$?\r\n",    "*?\r\n"}) {
-        const Outcome outcome = parse(bytes);
+        const Answer outcome = parse(bytes);
         BOOST_TEST(outcome.replies.empty(), bytes);
         BOOST_TEST(outcome.error != "", bytes);
     }
