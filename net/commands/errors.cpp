@@ -21,6 +21,7 @@ constexpr ErrorText error_texts[] = {
     {Code::unauthorized, "NOPERM ", true},
     {Code::no_rights, "NORIGHTS ", true},
     {Code::permanent, "ERR ", true},
+    {Code::conflict, "CONFLICT ", true},
     {Code::read_only, "READONLY ", true},
     {Code::io, "MISCONF storage failed: ", true},
     {Code::corrupt, "MISCONF stored data are damaged: ", true},

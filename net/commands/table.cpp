@@ -34,6 +34,7 @@ constexpr Family families[] = {
     scrub_commands,
     wait_commands,
     membership_commands,
+    resubmission_commands,
 };
 
 /// Longer names than any command has are not looked up.

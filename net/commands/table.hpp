@@ -36,6 +36,7 @@ std::span<const Command> backup_commands();
 std::span<const Command> scrub_commands();
 std::span<const Command> wait_commands();
 std::span<const Command> membership_commands();
+std::span<const Command> resubmission_commands();
 
 /// Lines "name:value" of INFO.
 class InfoLines {
