@@ -7,7 +7,6 @@
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
-#include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -18,6 +17,7 @@
 #include "tools/exit_codes.hpp"
 #include "tools/lost_events.hpp"
 #include "tools/reply.hpp"
+#include "tools/resubmit.hpp"
 
 namespace syncline {
 namespace {
@@ -204,13 +204,6 @@ Result<ClusterPlan> read_plan(const std::string& path) {
     return plan;
 }
 
-bool is_confirmed() {
-    fmt::print("Go on? [y/N] ");
-    (void)std::fflush(stdout);
-    std::string answer;
-    return std::getline(std::cin, answer) && (answer == "y" || answer == "yes");
-}
-
 Result<int> run_apply(const ClusterLine& line) {
     if (line.plan.empty() == line.step.empty()) {
         return cluster_usage(
@@ -291,7 +284,7 @@ Result<Rejoined> rejoin_directory(const ClusterLine& line) {
         const VersionVector own = replica->group().vv().of_node(identity.node_id);
         rejoined.events = events.size();
         rejoined.lost = known.lacks(own) - events.size();
-        SYNCLINE_CHECK(write_events(output, events));
+        SYNCLINE_CHECK(write_events(output, identity.cluster, events));
     }
     SYNCLINE_TRY(rejoined.aside, begin_anew(directory, ".former-", identity));
     return rejoined;
@@ -307,7 +300,37 @@ Result<int> run_rejoin(const ClusterLine& line) {
     fmt::print("the old directory is now {}; {} is a new, empty replica of the cluster\n",
                done.aside, line.data);
     fmt::print("start it, and let it in at a member: syncline cluster apply join NAME\n");
+    if (done.events > 0) {
+        fmt::print("then send them again: syncline cluster resubmit --input {}\n", line.output);
+    }
     return exit_ok;
+}
+
+CLI::App* add_resubmit(CLI::App& app, ResubmitOptions& options) {
+    CLI::App* const command = app.add_subcommand(
+        "resubmit", "Send what rejoin wrote to a member: each a new transaction, written now");
+    command->footer(
+        "Writes and additions happen as they were, removals to what is there now. They count as\n"
+        "written now: what somebody wrote since to the same keys is replaced. List elements and\n"
+        "characters of texts go beside those they stood beside. What cannot be done as things\n"
+        "are is told, and the rest goes on; another run tries it again. FILE.done remembers what\n"
+        "was taken: with a copy of FILE, or without FILE.done, counters would count twice.\n"
+        "Exit code 0 if all were taken, 1 if any was not.");
+    command->add_option("--input", options.input, "What rejoin --output wrote")
+        ->required()
+        ->type_name("FILE");
+    options.connect = "127.0.0.1:6379";
+    command->add_option("--connect", options.connect, "The client port of a member")
+        ->type_name("HOST:PORT")
+        ->capture_default_str();
+    command
+        ->add_option("--unanswered", options.unanswered,
+                     "What to do with the one that was sent and not answered: send or skip")
+        ->check(CLI::IsMember({"send", "skip"}))
+        ->type_name("HOW");
+    command->add_flag("--dry-run", options.dry_run, "Tell what would be sent, and send nothing");
+    command->add_flag("--yes", options.yes, "Do not ask");
+    return command;
 }
 
 int report_cluster(const Result<int>& done) {
@@ -349,7 +372,10 @@ std::function<int()> add_cluster(CLI::App& app) {
         ->type_name("FILE");
     again->add_flag("--force", line->force,
                     "Although it is not known which of them the members have");
+    auto sending = std::make_shared<ResubmitOptions>();  // as above
+    CLI::App* const resubmit = add_resubmit(app, *sending);
     return [=]() {
+        if (resubmit->parsed()) return report_cluster(resubmit_file(*sending));
         if (show->parsed()) return report_cluster(run_status(*line));
         if (preview->parsed()) return report_cluster(run_plan(*line));
         return report_cluster(change->parsed() ? run_apply(*line) : run_rejoin(*line));

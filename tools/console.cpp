@@ -6,7 +6,9 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdio>
 #include <cstdlib>
+#include <iostream>
 
 namespace syncline {
 namespace {
@@ -228,6 +230,13 @@ std::string TextTable::text(const ConsoleStyle& style) const {
         out += line + "\n";
     }
     return out;
+}
+
+bool is_confirmed() {
+    fmt::print("Go on? [y/N] ");
+    (void)std::fflush(stdout);
+    std::string answer;
+    return std::getline(std::cin, answer) && (answer == "y" || answer == "yes");
 }
 
 }  // namespace syncline

@@ -28,6 +28,9 @@ std::size_t columns(std::string_view text);
 /// The text, or as much of it as fits with "..." behind it.
 std::string fitted(std::string_view text, std::size_t columns_max);
 
+/// Asks whether to go on, and waits for a line of standard input: only "y" and "yes" are yes.
+bool is_confirmed();
+
 /// Bytes of a user in double quotes: what could move the cursor, reorder the line or is no UTF-8 is
 /// written as \n, \xNN or \u{NNNN}. What is longer than columns_max is cut, and its length told:
 /// "abc"... (120 bytes).

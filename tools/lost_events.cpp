@@ -41,7 +41,8 @@ Json json_of(const TextOp& op) {
     return json;
 }
 
-Json json_of(const Op& op) {
+/// `before`: what this replica had added to the counter, if that is known.
+Json json_of(const Op& op, const Amount* before) {
     Json json;
     if (const auto* const cell = std::get_if<CellOp>(&op)) {
         const bool counts = !cell->delta.counter.empty();
@@ -57,6 +58,7 @@ Json json_of(const Op& op) {
             const Amount& sum = cell->delta.counter.front().second.sum;
             json["sum"] = static_cast<std::int64_t>(sum.integer);
             if (!sum.decimal.is_zero()) json["sum_decimal"] = sum.decimal.text();
+            if (before != nullptr) json["added"] = to_string(sum - *before);
         }
     } else if (const auto* const clear = std::get_if<ClearKey>(&op)) {
         json["operation"] = "clear";
@@ -86,14 +88,21 @@ fs::path aside_path(const fs::path& data, const std::string& word) {
 }
 
 /// One line of JSON an event.
-Bytes event_lines(const std::vector<Event>& events) {
+Bytes event_lines(const Uuid& cluster, const std::vector<Event>& events) {
     Bytes lines;
+    AmountsBefore amounts;
     for (const Event& event : events) {
+        const LostTransaction lost{cluster, event, amounts.next(event)};
         Json json;
         json["event"] = to_string(event.dot);
         json["time_ms"] = event.hlc.ms();
         json["operations"] = Json::array();
-        for (const Op& op : event.ops) json["operations"].push_back(json_of(op));
+        for (std::size_t i = 0; i < event.ops.size(); ++i) {
+            const auto before = lost.before.find(i);
+            json["operations"].push_back(
+                json_of(event.ops[i], before == lost.before.end() ? nullptr : &before->second));
+        }
+        json["transaction"] = to_hex(encode_lost_transaction(lost));
         lines += json.dump() + "\n";
     }
     return lines;
@@ -109,11 +118,22 @@ Result<fs::path> existing_directory(const std::string& name) {
     return Error{Code::invalid_argument, "'" + name + "' is no data directory"};
 }
 
-Result<void> write_events(const fs::path& output, const std::vector<Event>& events) {
+Result<void> write_events(const fs::path& output, const Uuid& cluster,
+                          const std::vector<Event>& events) {
     std::error_code ignored;  // then the directory cannot be opened
     const fs::path path = fs::absolute(output, ignored);
     SYNCLINE_TRY(const std::unique_ptr<Disk> disk, open_posix_disk(path.parent_path().string()));
-    return replace_file(*disk, path.filename().string(), event_lines(events));
+    return replace_file(*disk, path.filename().string(), event_lines(cluster, events));
+}
+
+Result<LostTransaction> read_lost_line(const std::string& line) {
+    const Json json = Json::parse(line, nullptr, false);
+    const bool whole =
+        json.is_object() && json.contains("transaction") && json["transaction"].is_string();
+    std::optional<Bytes> bytes;
+    if (whole) bytes = from_hex(json["transaction"].get<std::string>());
+    if (bytes) return decode_lost_transaction(*bytes);
+    return Error{Code::corrupt, "it is none that syncline cluster rejoin writes"};
 }
 
 Result<std::string> begin_anew(const fs::path& directory, const std::string& word,

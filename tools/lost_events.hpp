@@ -5,6 +5,7 @@
 
 #include "core/engine/event.hpp"
 #include "core/engine/identity.hpp"
+#include "core/engine/resubmission.hpp"
 
 namespace syncline {
 
@@ -12,10 +13,15 @@ namespace syncline {
 Result<std::filesystem::path> existing_directory(const std::string& name);
 
 /// Writes transactions that only one replica has to a file, in place of what is there: lines of
-/// JSON, {"event": its dot, "time_ms": ..., "operations": [...]}. Bytes that are no text get the
-/// suffix _hex. Of counters an operation tells what this replica had added in all. Durable when it
+/// JSON, {"event": its dot, "time_ms": ..., "operations": [...], "transaction": hexadecimal}. Bytes
+/// that are no text get the suffix _hex. Of counters an operation tells what this replica had added
+/// in all, and by itself if that is known. The last field alone is read again. Durable when it
 /// returns. Errors: io, no_space.
-Result<void> write_events(const std::filesystem::path& output, const std::vector<Event>& events);
+Result<void> write_events(const std::filesystem::path& output, const Uuid& cluster,
+                          const std::vector<Event>& events);
+
+/// The transaction of such a line. Errors: corrupt; version.
+Result<LostTransaction> read_lost_line(const std::string& line);
 
 /// Moves a data directory aside, under its name with `word` and a number behind, and makes a new
 /// one in its place: of the same cluster and name, so that not even --init founds another; nothing

@@ -119,7 +119,8 @@ constexpr Subcommand subcommands[] = {
      "  syncline cluster apply init --yes\n"
      "  syncline cluster plan evict c --output plan.json && syncline cluster apply --plan "
      "plan.json\n"
-     "  syncline cluster rejoin --data /var/lib/syncline --output lost.jsonl",
+     "  syncline cluster rejoin --data /var/lib/syncline --output lost.jsonl\n"
+     "  syncline cluster resubmit --input lost.jsonl --connect host-a:7379",
      syncline::add_cluster},
     {"suffix", "Take writes out of an old primary that nobody else has",
      "Examples:\n"

@@ -64,7 +64,7 @@ Result<Exported> export_suffix(const SuffixLine& line) {
         SYNCLINE_TRY(const std::vector<Event> events,
                      read_suffix(data, Env{clock, random}, exported.listed));
         exported.events = events.size();
-        SYNCLINE_CHECK(write_events(line.output, events));
+        SYNCLINE_CHECK(write_events(line.output, identity.cluster, events));
     }
     exported.node = to_string(identity.node);
     SYNCLINE_TRY(exported.aside, begin_anew(directory, ".suffix-", identity));

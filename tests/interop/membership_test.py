@@ -111,6 +111,38 @@ def eviction(cluster, members, gone):
     for replica in [*members, gone]:
         assert command(replica, "GET", "lost") is None
         assert command(replica, "GET", "before") == b"joining"
+    return lost
+
+
+def resubmission(members, lost):
+    """What was lost comes back at all, once, and not where it cannot be."""
+    sending = ["resubmit", "--input", lost, *at(members[1])]
+    assert "2 to be sent" in tool(*sending, "--dry-run")
+    assert not os.path.exists(lost + ".done")
+    damaged = lost + "-damaged"
+    with open(lost, encoding="utf-8") as whole, open(damaged, "w", encoding="utf-8") as file:
+        lines = whole.read()
+        file.write(lines[:-4] + ("0" if lines[-4] != "0" else "1") + lines[-3:])  # a digit
+    assert "line 2 " in tool(*sending[:2], damaged, *sending[3:], "--yes", expected=2)
+    assert "say --yes" in tool(*sending, expected=2)
+    assert command(members[0], "GET", "lost") is None
+
+    # A tool that was killed when it had sent the first line, and was writing down more.
+    note = {"line": 1, "event": json.loads(lines.split("\n", maxsplit=1)[0])["event"]}
+    with open(lost + ".done", "w", encoding="utf-8") as file:
+        file.write(json.dumps({**note, "state": "sent"}) + '\n{"line": 1, "ev')
+    assert "line 1 was sent and no answer came" in tool(*sending, "--yes", expected=2)
+    sending += ["--unanswered", "send"]
+    assert command(members[1], "LPUSH", "counted", "no number") == 1
+    refused_one = tool(*sending, "--yes", expected=1)
+    assert "1 new transactions" in refused_one and "1 refused" in refused_one, refused_one
+    assert "not resubmitted: CONFLICT" in refused_one, refused_one
+    assert command(members[1], "DEL", "counted") == 1
+    assert command(members[1], "SET", "lost", "since") == "OK"
+    assert "1 new transactions" in tool(*sending, "--yes")
+    assert "0 to be sent" in tool(*sending, "--yes")
+    until("at all", lambda: all(command(one, "GET", "counted") == b"5" and
+                                command(one, "GET", "lost") == b"since" for one in members))
 
 
 def draining(members, leaving):
@@ -156,7 +188,8 @@ def main():
         founding(cluster.replicas)
         joining(cluster.replicas, newcomer)
         cluster.replicas.append(newcomer)
-        eviction(cluster, [first, second, newcomer], third)
+        lost = eviction(cluster, [first, second, newcomer], third)
+        resubmission([first, second, third, newcomer], lost)
         draining([first, second, third], newcomer)
         without_majority([first, second, third])
         try:
