@@ -214,6 +214,22 @@ BOOST_AUTO_TEST_CASE(an_amount_that_nobody_knows_is_refused) {
     BOOST_TEST(refused.error().message.find("its sum was 105") != std::string::npos);
 }
 
+BOOST_AUTO_TEST_CASE(an_event_that_resets_knows_what_it_added) {
+    Parted parted;
+    parted.shared(increment("n", 100));
+    parted.part();
+    parted.lost().run([](Transaction& txn) -> Result<void> {
+        SYNCLINE_CHECK(operations::string_set(txn, "n", "7"));
+        SYNCLINE_CHECK(operations::string_increment(txn, "n", 5));
+        return {};
+    });
+    parted.member().run(remove_key("n"));
+    LostTransaction lost = parted.transactions()[0];
+    std::get<CellOp>(lost.event.ops[0]).key = "never heard of";
+    must(parted.resubmit_one(lost));
+    BOOST_TEST((*parted.member().get("never heard of") == "12"));
+}
+
 BOOST_AUTO_TEST_CASE(members_fields_and_scores_come_back_and_go) {
     Parted parted;
     parted.shared(add_member("set", "both"));
@@ -485,6 +501,21 @@ BOOST_AUTO_TEST_CASE(a_lost_text_is_made_again_or_continues_one_that_is_there) {
     BOOST_TEST((*text(parted.member(), "there") == "words since, my lost words"));
 }
 
+BOOST_AUTO_TEST_CASE(edits_of_one_transaction_find_each_other) {
+    Parted parted;
+    parted.shared(insert_text("t", 0, "one"));
+    parted.part();
+    parted.lost().run([](Transaction& txn) -> Result<void> {
+        SYNCLINE_CHECK(operations::text_insert(txn, "t", 3, " abcd"));
+        SYNCLINE_CHECK(operations::text_insert(txn, "t", 5, "X"));
+        SYNCLINE_CHECK(operations::text_erase(txn, "t", 6, 2));
+        return {};
+    });
+    BOOST_TEST((*text(parted.lost(), "t") == "one aXd"));
+    BOOST_TEST(parted.resubmit_all() == 1U);
+    BOOST_TEST((*text(parted.member(), "t") == "one aXd"));
+}
+
 BOOST_AUTO_TEST_CASE(an_edit_of_a_text_that_is_no_more_is_refused) {
     Parted parted;
     parted.shared(insert_text("t", 0, "one"));
@@ -554,6 +585,18 @@ BOOST_AUTO_TEST_CASE(rights_are_made_and_used_by_the_member) {
     BOOST_TEST(rights(parted.member()) == 11);
     must(parted.resubmit_one(lost[0]));
     BOOST_TEST(rights(parted.member()) == 9);
+}
+
+BOOST_AUTO_TEST_CASE(rights_are_made_before_they_are_used) {
+    Parted parted;
+    parted.part();
+    parted.lost().run([](Transaction& txn) -> Result<void> {
+        SYNCLINE_CHECK(operations::bounded_increment(txn, "b", 3));
+        SYNCLINE_CHECK(operations::bounded_decrement(txn, "b", 2));
+        return {};
+    });
+    BOOST_TEST(parted.resubmit_all() == 1U);
+    BOOST_TEST(rights(parted.member()) == 1);
 }
 
 // --- Whole, once, and undamaged
