@@ -77,6 +77,12 @@ def eviction(cluster, members, gone):
         assert command(gone, "CRDT.LINK", other.name, "DOWN") == "OK"
     assert command(gone, "SET", "lost", "written alone") == "OK"
     assert command(gone, "INCRBY", "counted", "5") == 5
+    assert command(gone, "TEXT.INSERT", "note", "0", "lost") == 4
+    with gone.connect() as connection:
+        connection.command("MULTI")
+        connection.command("TEXT.APPEND", "note", " words")
+        connection.command("INCRBY", "counted", "2")
+        assert connection.command("EXEC") == [10, 7]
     plan = os.path.join(cluster.directory, "plan.json")
     until("link down", lambda: "was last heard" in tool("plan", "evict", gone.name,
                                                         *at(members[0])))
@@ -94,10 +100,10 @@ def eviction(cluster, members, gone):
     assert gone.stop() == 0
     lost = os.path.join(cluster.directory, "lost.jsonl")
     data = os.path.join(cluster.directory, gone.name)
-    assert "2 transactions that no member has" in tool("rejoin", "--data", data, "--output", lost)
+    assert "4 transactions that no member has" in tool("rejoin", "--data", data, "--output", lost)
     with open(lost, encoding="utf-8") as lines:
         operations = [json.loads(line)["operations"][0] for line in lines]
-    assert [one["key"] for one in operations] == ["lost", "counted"], operations
+    assert [one["key"] for one in operations[:2]] == ["lost", "counted"], operations
     assert operations[0]["value"] == "written alone" and operations[1]["sum"] == 5, operations
     # A second time it is an empty directory, which is nobody's former one.
     tool("rejoin", "--data", data, "--output", lost + "2", expected=2)
@@ -117,13 +123,13 @@ def eviction(cluster, members, gone):
 def resubmission(members, lost):
     """What was lost comes back at all, once, and not where it cannot be."""
     sending = ["resubmit", "--input", lost, *at(members[1])]
-    assert "2 to be sent" in tool(*sending, "--dry-run")
+    assert "4 to be sent" in tool(*sending, "--dry-run")
     assert not os.path.exists(lost + ".done")
     damaged = lost + "-damaged"
     with open(lost, encoding="utf-8") as whole, open(damaged, "w", encoding="utf-8") as file:
         lines = whole.read()
         file.write(lines[:-4] + ("0" if lines[-4] != "0" else "1") + lines[-3:])  # a digit
-    assert "line 2 " in tool(*sending[:2], damaged, *sending[3:], "--yes", expected=2)
+    assert "line 4 " in tool(*sending[:2], damaged, *sending[3:], "--yes", expected=2)
     assert "say --yes" in tool(*sending, expected=2)
     assert command(members[0], "GET", "lost") is None
 
@@ -135,14 +141,18 @@ def resubmission(members, lost):
     sending += ["--unanswered", "send"]
     assert command(members[1], "LPUSH", "counted", "no number") == 1
     refused_one = tool(*sending, "--yes", expected=1)
-    assert "1 new transactions" in refused_one and "1 refused" in refused_one, refused_one
+    assert "2 new transactions" in refused_one and "2 refused" in refused_one, refused_one
+    until("its text", lambda: command(members[0], "TEXT.GET", "note") == b"lost")
     assert "not resubmitted: CONFLICT" in refused_one, refused_one
     assert command(members[1], "DEL", "counted") == 1
     assert command(members[1], "SET", "lost", "since") == "OK"
-    assert "1 new transactions" in tool(*sending, "--yes")
+    # Where the words go is known from the first run.
+    assert "2 new transactions" in tool(*sending, "--yes")
     assert "0 to be sent" in tool(*sending, "--yes")
-    until("at all", lambda: all(command(one, "GET", "counted") == b"5" and
-                                command(one, "GET", "lost") == b"since" for one in members))
+    until("at all", lambda: all(command(one, "GET", "counted") == b"7" and
+                                command(one, "GET", "lost") == b"since" and
+                                command(one, "TEXT.GET", "note") == b"lost words"
+                                for one in members))
 
 
 def draining(members, leaving):
