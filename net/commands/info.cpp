@@ -8,6 +8,7 @@
 
 #include "net/commands/arguments.hpp"
 #include "net/commands/dispatcher.hpp"
+#include "net/commands/memory_use.hpp"
 #include "net/commands/table.hpp"
 
 namespace syncline {
@@ -63,17 +64,13 @@ void clients_section(const CommandContext& context, InfoLines& lines) {
 }
 
 void memory_section(const CommandContext& context, InfoLines& lines) {
-    const struct mallinfo2 heap = mallinfo2();
-    const std::uint64_t used = heap.uordblks + heap.hblkhd;
-    rusage usage{};
-    (void)getrusage(RUSAGE_SELF, &usage);  // cannot fail with a valid buffer
-    const std::uint64_t peak = static_cast<std::uint64_t>(usage.ru_maxrss) * limits::kib;
+    const MemoryUse use = memory_use();
     lines.title("Memory");
-    lines.add("used_memory", used);
-    lines.add("used_memory_human", human(used));
-    lines.add("used_memory_rss", resident_bytes());
-    lines.add("used_memory_peak", peak);
-    lines.add("used_memory_peak_human", human(peak));
+    lines.add("used_memory", use.used);
+    lines.add("used_memory_human", human(use.used));
+    lines.add("used_memory_rss", use.resident);
+    lines.add("used_memory_peak", use.peak);
+    lines.add("used_memory_peak_human", human(use.peak));
     lines.add("maxmemory", 0);
     lines.add("maxmemory_policy", "noeviction");
     if (Replica* const replica = context.host.replica(); replica != nullptr) {
@@ -289,6 +286,14 @@ bool wanted(const CommandContext& context, BytesView section) {
 }
 
 }  // namespace
+
+MemoryUse memory_use() {
+    const struct mallinfo2 heap = mallinfo2();
+    rusage usage{};
+    (void)getrusage(RUSAGE_SELF, &usage);  // cannot fail with a valid buffer
+    return MemoryUse{heap.uordblks + heap.hblkhd, resident_bytes(),
+                     static_cast<std::uint64_t>(usage.ru_maxrss) * limits::kib};
+}
 
 Result<void> info_command(CommandContext& context) {
     InfoLines lines;

@@ -13,6 +13,8 @@ constexpr Family families[] = {
     connection_commands,
     server_commands,
     key_commands,
+    key_value_commands,
+    object_commands,
     string_commands,
     hash_commands,
     set_commands,

@@ -15,6 +15,8 @@ std::span<const Command> server_commands();
 std::span<const Command> config_subcommands();
 std::span<const Command> command_subcommands();
 std::span<const Command> key_commands();
+std::span<const Command> key_value_commands();
+std::span<const Command> object_commands();
 std::span<const Command> string_commands();
 std::span<const Command> hash_commands();
 std::span<const Command> set_commands();

@@ -9,7 +9,10 @@ Differences by design, which commands and comparison stay clear of:
 - negative counts of SRANDMEMBER and its kin are bounded in Syncline: larger ones are not sent;
 - deadlines go by two clocks: only that there is one is compared;
 - in Syncline a collection that is emptied and filled again inside one MULTI keeps its deadline:
-  only strings get one."""
+  only strings get one, and they are renamed and copied among themselves only;
+- payloads of DUMP are each server's own: both restore what they dumped;
+- encodings are what is stored now in Syncline, and what was stored once in redis-server: only
+  those of fresh keys are compared."""
 
 import argparse
 import os
@@ -23,6 +26,7 @@ import time
 from cluster import Cluster, Connection, free_ports
 
 KEYS = ["s1", "s2", "s3", "z1", "z2", "z3", "h1", "h2", "l1", "l2", "str", "num", "none"]
+STRINGS = ["str", "num"]
 STORED = ["s1", "s2", "s3", "z1", "z2", "z3", "mixed"]
 MEMBERS = [*"abcdefgh", "1", "22", "\u00e4", ""]
 NUMBERS = ["0", "1", "2", "-1", "3", "-2", "5", "10", "x", "", "1.5", "9223372036854775807",
@@ -59,7 +63,8 @@ class Generator:
         self.dice = dice
         self.families = [(self.string, 2), (self.hash, 2), (self.set, 4), (self.sorted_set, 4),
                          (self.list, 2), (self.key_command, 1), (self.set_algebra, 7),
-                         (self.sorted_algebra, 9), (self.drawn, 3), (self.popped, 2)]
+                         (self.sorted_algebra, 9), (self.drawn, 3), (self.popped, 2),
+                         (self.key_value, 4)]
 
     def chance(self, probability):
         """True so often."""
@@ -163,9 +168,24 @@ class Generator:
 
     def key_command(self):
         """What is about keys, whatever their type."""
-        key, string = self.dice.choice([*KEYS, "mixed"]), self.dice.choice(["str", "num"])
+        key, string = self.dice.choice([*KEYS, "mixed"]), self.dice.choice(STRINGS)
         return self.dice.choice([["DEL", key], ["EXISTS", key], ["TYPE", key], ["TTL", key],
                                  ["EXPIRE", string, "1000"], ["PERSIST", string]])
+
+    def key_value(self):
+        """RENAME and its kin."""
+        kinds = self.dice.choice([STRINGS, KEYS[:-3]])
+        source, target = self.dice.choice([*kinds, "none"]), self.dice.choice(kinds)
+        database = self.dice.choice(["0", "0", "1", "-1", "x", "99999999999"])
+        return self.dice.choice([
+            ["RENAME", source, target], ["RENAME", source, target], ["RENAMENX", source, target],
+            ["COPY", source, target, *self.maybe(0.6, "REPLACE"),
+             *self.maybe(0.2, "DB", database)],
+            ["COPY", source, target, "REPLACE"], ["MOVE", source, database],
+            ["RESTORE", target, self.number(), "payload", *self.maybe(0.8, "REPLACE"),
+             *self.maybe(0.1, "IDLETIME", self.number()), *self.maybe(0.1, "FREQ", self.number())],
+            ["DUMP", source], ["MEMORY", "USAGE", source, *self.maybe(0.3, "SAMPLES", "3")],
+            ["OBJECT", "IDLETIME", source]])
 
     def set_algebra(self):
         """SINTER and its kin."""
@@ -232,8 +252,12 @@ def comparable(command, reply):
     name = command[0].upper()
     if kind in ("$", ",") and value == b"-0":
         return (kind, b"0")
-    if name == "TTL" and kind == ":" and int(value) > 0:
+    if name in ("TTL", "MEMORY") and kind == ":" and int(value) > 0:
         return (kind, b"positive")
+    if command[:2] == ["OBJECT", "IDLETIME"] and kind == ":":
+        return (kind, b"seconds")
+    if name == "DUMP" and value is not None and kind == "$":
+        return (kind, b"payload")
     if not isinstance(value, list):
         return reply
     value = [comparable(["element"], element) for element in value]
@@ -313,20 +337,69 @@ class Pair:
         for command, one, other in zip(commands, wanted[1], got[1]):
             self.compare(command, one, other)
 
+    def carry(self, source, target):
+        """Each server restores what it dumped itself."""
+        for server in self.servers:
+            payload = server.command("DUMP", source)[1]
+            if payload is None:
+                continue
+            reply = server.command("RESTORE", target, 0, payload, "REPLACE")
+            assert reply == ("+", b"OK"), (source, target, reply)
+            cut = server.command("RESTORE", target, 0, payload[:-1], "REPLACE")
+            assert cut == ("-", b"ERR DUMP payload version or checksum are wrong"), cut
+
     def state(self):
         """Everything that is stored, compared."""
         reads = {b"set": ["SMEMBERS"], b"hash": ["HGETALL"], b"list": ["LRANGE", "0", "-1"],
                  b"zset": ["ZRANGE", "0", "-1", "WITHSCORES"], b"string": ["GET"], b"none": []}
         for key in [*KEYS, "mixed"]:
             read = reads[self.run(["TYPE", key])[1]]
-            if read:
-                self.run([read[0], key, *read[1:]])
             self.run(["TTL", key])
+            self.carry(key, "carried")
+            for there in (key, "carried"):
+                if read:
+                    self.run([read[0], there, *read[1:]])
+            self.run(["DEL", "carried"])
         self.run(["DBSIZE"])
+
+
+FRESH = [
+    (["SET", "o", "12"], "int"), (["SET", "o", "012"], "embstr"), (["SET", "o", "x" * 45], "raw"),
+    (["SET", "o", "x" * 44], "embstr"), (["HSET", "o", "f", "v"], "listpack"),
+    (["HSET", "o", "f", "v" * 65], "hashtable"), (["HSET", "o", "f" * 65, "v"], "hashtable"),
+    (["SADD", "o", "1", "-2"], "intset"), (["SADD", "o", "1", "x"], "hashtable"),
+    (["SADD", "o", *map(str, range(512))], "intset"),
+    (["SADD", "o", *map(str, range(513))], "hashtable"),
+    (["ZADD", "o", "1", "m"], "listpack"), (["ZADD", "o", "1", "m" * 65], "skiplist"),
+    (["ZADD", "o", *(one for i in range(129) for one in (i, i))], "skiplist"),
+    (["RPUSH", "o", "1"], "quicklist")]
+
+
+def encodings(pair):
+    """OBJECT ENCODING of keys that were never anything else, and their restoring with an end."""
+    for command, encoding in FRESH:
+        pair.run(["DEL", "o"])
+        pair.run([str(argument) for argument in command])
+        reply = pair.run(["OBJECT", "ENCODING", "o"])
+        assert reply == ("$", encoding.encode()), (command, reply)
+        for server in pair.servers:
+            payload = server.command("DUMP", "o")[1]
+            for arguments, there in (([100000, payload], 1), ([1, payload, "ABSTTL"], 0),
+                                     ([0, payload], 1)):
+                assert server.command("RESTORE", "o", *arguments, "REPLACE") == ("+", b"OK")
+                assert server.command("EXISTS", "o") == (":", str(there).encode())
+    pair.run(["SET", "o", "some text"])
+    for command in (["OBJECT", "REFCOUNT", "o"], ["OBJECT", "IDLETIME", "o"],
+                    ["OBJECT", "FREQ", "o"], ["OBJECT", "FREQ", "none"], ["OBJECT", "FOO", "o"],
+                    ["OBJECT", "ENCODING"], ["OBJECT", "ENCODING", "none"], ["MEMORY", "FOO"],
+                    ["MEMORY", "USAGE", "o", "SAMPLES", "x"], ["MEMORY", "USAGE", "o", "FOO"],
+                    ["DEL", "o"]):
+        pair.run(command)
 
 
 def known_answers(pair):
     """What chance meets too rarely."""
+    encodings(pair)
     for command in (["COMMAND", "GETKEYS", "ZUNIONSTORE", "d", "2", "a", "b"],
                     ["COMMAND", "GETKEYS", "ZUNIONSTORE", "d", "7", "a", "b"],
                     ["COMMAND", "GETKEYS", "LMPOP", "2", "a", "b", "LEFT"],
@@ -363,7 +436,8 @@ def start_redis(directory, port):
     """redis-server without files of its own; the process."""
     process = subprocess.Popen(  # pylint: disable=consider-using-with
         ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "",
-         "--appendonly", "no", "--dir", directory], stdout=subprocess.DEVNULL)
+         "--appendonly", "no", "--databases", "1", "--dir", directory],
+        stdout=subprocess.DEVNULL, env={**os.environ, "LC_ALL": "C"})
     for _ in range(200):
         try:
             Client(port, 2).close()

@@ -13,7 +13,7 @@ def run(*command, stdin=None):
 
 
 def cli(port):
-    """One-shot commands, RESP3, --scan, --pipe, --bigkeys, INFO."""
+    """One-shot commands, RESP3, --scan, --pipe, --bigkeys, --memkeys, INFO."""
     def redis_cli(*arguments, stdin=None):
         return run("redis-cli", "-p", str(port), *arguments, stdin=stdin)
 
@@ -33,6 +33,9 @@ def cli(port):
     redis_cli("SADD", "members", *map(str, range(50)))
     biggest = redis_cli("--bigkeys")
     assert "has 50 members" in biggest and "10001 strings" in biggest, biggest
+    largest = redis_cli("--memkeys")
+    assert "Biggest    set found '\"members\"' has" in largest, largest
+    assert "10001 strings with" in largest, largest
     info = redis_cli("INFO")
     for wanted in ("redis_version:7.", "# Syncline", "db0:keys=10003", "role:master"):
         assert wanted in info, (wanted, info)
