@@ -12,7 +12,8 @@ Differences by design, which commands and comparison stay clear of:
   only strings get one, and they are renamed and copied among themselves only;
 - payloads of DUMP are each server's own: both restore what they dumped;
 - encodings are what is stored now in Syncline, and what was stored once in redis-server: only
-  those of fresh keys are compared."""
+  those of fresh keys are compared;
+- a SET of BITFIELD to the smallest number saturates as too large in redis-server."""
 
 import argparse
 import os
@@ -25,14 +26,18 @@ import time
 
 from cluster import Cluster, Connection, free_ports
 
-KEYS = ["s1", "s2", "s3", "z1", "z2", "z3", "h1", "h2", "l1", "l2", "str", "num", "none"]
-STRINGS = ["str", "num"]
+KEYS = ["s1", "s2", "s3", "z1", "z2", "z3", "h1", "h2", "l1", "l2", "str", "num", "b1", "b2",
+        "none"]
+STRINGS = ["str", "num", "b1", "b2"]
 STORED = ["s1", "s2", "s3", "z1", "z2", "z3", "mixed"]
 MEMBERS = [*"abcdefgh", "1", "22", "\u00e4", ""]
 NUMBERS = ["0", "1", "2", "-1", "3", "-2", "5", "10", "x", "", "1.5", "9223372036854775807",
            "-9223372036854775808", "9223372036854775808", "01"]
 SCORES = ["0", "1", "2", "-1", "3", "0.25", "-1.5", "1e3", "0x10", "inf", "-inf", "+inf", "nan",
           "x"]
+OFFSETS = ["0", "1", "7", "8", "9", "31", "64", "100", "1000", "-1", "x", "4294967296", "#1", ""]
+FIELD_TYPES = ["u1", "i1", "u8", "i8", "i5", "u31", "u63", "i64", "u64", "i65", "x", "u0"]
+FIELD_NUMBERS = ["0", "1", "-1", "127", "-128", "300", "-300", "9223372036854775807", "x"]
 UNORDERED = {"SMEMBERS", "SINTER", "SUNION", "SDIFF", "HKEYS", "HVALS"}
 DRAWN = {"SRANDMEMBER": ("SMEMBERS",), "HRANDFIELD": ("HGETALL",),
          "ZRANDMEMBER": ("ZRANGE", "0", "-1", "WITHSCORES")}
@@ -64,7 +69,7 @@ class Generator:
         self.families = [(self.string, 2), (self.hash, 2), (self.set, 4), (self.sorted_set, 4),
                          (self.list, 2), (self.key_command, 1), (self.set_algebra, 7),
                          (self.sorted_algebra, 9), (self.drawn, 3), (self.popped, 2),
-                         (self.key_value, 4)]
+                         (self.key_value, 4), (self.bits, 5), (self.bit_field, 3)]
 
     def chance(self, probability):
         """True so often."""
@@ -174,7 +179,7 @@ class Generator:
 
     def key_value(self):
         """RENAME and its kin."""
-        kinds = self.dice.choice([STRINGS, KEYS[:-3]])
+        kinds = self.dice.choice([STRINGS, KEYS[:-5]])
         source, target = self.dice.choice([*kinds, "none"]), self.dice.choice(kinds)
         database = self.dice.choice(["0", "0", "1", "-1", "x", "99999999999"])
         return self.dice.choice([
@@ -186,6 +191,41 @@ class Generator:
              *self.maybe(0.1, "IDLETIME", self.number()), *self.maybe(0.1, "FREQ", self.number())],
             ["DUMP", source], ["MEMORY", "USAGE", source, *self.maybe(0.3, "SAMPLES", "3")],
             ["OBJECT", "IDLETIME", source]])
+
+    def bits(self):
+        """SETBIT and its kin, and LCS."""
+        key, sources = self.key("b"), [self.dice.choice(STRINGS) for _ in range(3)]
+        unit = self.maybe(0.5, self.dice.choice(["BYTE", "BIT", "BIT", "bit", "x"]))
+        start = self.maybe(0.8, self.number())
+        end = self.maybe(0.8, self.number()) if start else []
+        span = [*start, *end, *(unit if end else [])]
+        name = self.dice.choice(["AND", "OR", "XOR", "XOR"])
+        options = [*self.maybe(0.4, "LEN"), *self.maybe(0.4, "IDX"),
+                   *self.maybe(0.3, "MINMATCHLEN", self.number()), *self.maybe(0.3, "WITHMATCHLEN")]
+        return self.dice.choice([
+            ["SETBIT", key, self.dice.choice(OFFSETS), self.dice.choice(["0", "1", "1", "2"])],
+            ["SETBIT", key, self.dice.choice(OFFSETS[:9]), "1"],
+            ["GETBIT", key, self.dice.choice(OFFSETS)], ["BITCOUNT", key, *span],
+            ["BITPOS", key, self.dice.choice(["0", "0", "1", "1", "2"]), *span],
+            ["BITOP", name, key, *sources[:self.dice.choice([1, 2, 3])]],
+            ["BITOP", "NOT", key, *sources[:self.dice.choice([1, 1, 1, 2])]],
+            ["LCS", sources[0], sources[1], *options]])
+
+    def bit_field(self):
+        """BITFIELD."""
+        command = [self.dice.choice(["BITFIELD", "BITFIELD", "BITFIELD", "BITFIELD_RO"]),
+                   self.key("b")]
+        rare = self.chance(0.2)
+        types, numbers = (FIELD_TYPES, FIELD_NUMBERS) if rare else (FIELD_TYPES[:8],
+                                                                    FIELD_NUMBERS[:8])
+        for _ in range(self.dice.choice([1, 2, 3])):
+            place = [self.dice.choice(types),
+                     self.dice.choice(OFFSETS if rare else OFFSETS[:9] + ["#1", "#2"])]
+            command += self.dice.choice([
+                ["GET", *place], ["SET", *place, self.dice.choice(numbers)],
+                ["INCRBY", *place, self.dice.choice(numbers)],
+                ["OVERFLOW", self.dice.choice(["WRAP", "SAT", "FAIL", "fail"])]])
+        return command
 
     def set_algebra(self):
         """SINTER and its kin."""
