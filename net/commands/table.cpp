@@ -19,6 +19,7 @@ constexpr Family families[] = {
     bit_commands,
     bit_field_commands,
     lcs_commands,
+    sort_commands,
     hash_commands,
     set_commands,
     transaction_commands,

@@ -21,6 +21,7 @@ std::span<const Command> string_commands();
 std::span<const Command> bit_commands();
 std::span<const Command> bit_field_commands();
 std::span<const Command> lcs_commands();
+std::span<const Command> sort_commands();
 std::span<const Command> hash_commands();
 std::span<const Command> set_commands();
 std::span<const Command> set_algebra_commands();

@@ -11,6 +11,7 @@ Differences by design, which commands and comparison stay clear of:
 - in Syncline a collection that is emptied and filled again inside one MULTI keeps its deadline:
   only strings get one, and they are renamed and copied among themselves only;
 - payloads of DUMP are each server's own: both restore what they dumped;
+- SORT with BY and ALPHA leaves the order of elements of equal weight open in redis-server;
 - encodings are what is stored now in Syncline, and what was stored once in redis-server: only
   those of fresh keys are compared;
 - a SET of BITFIELD to the smallest number saturates as too large in redis-server."""
@@ -26,8 +27,8 @@ import time
 
 from cluster import Cluster, Connection, free_ports
 
-KEYS = ["s1", "s2", "s3", "z1", "z2", "z3", "h1", "h2", "l1", "l2", "str", "num", "b1", "b2",
-        "none"]
+KEYS = ["s1", "s2", "s3", "z1", "z2", "z3", "h1", "h2", "l1", "l2", "q1", "q2", "str", "num", "b1",
+        "b2", "none"]
 STRINGS = ["str", "num", "b1", "b2"]
 STORED = ["s1", "s2", "s3", "z1", "z2", "z3", "mixed"]
 MEMBERS = [*"abcdefgh", "1", "22", "\u00e4", ""]
@@ -38,6 +39,7 @@ SCORES = ["0", "1", "2", "-1", "3", "0.25", "-1.5", "1e3", "0x10", "inf", "-inf"
 OFFSETS = ["0", "1", "7", "8", "9", "31", "64", "100", "1000", "-1", "x", "4294967296", "#1", ""]
 FIELD_TYPES = ["u1", "i1", "u8", "i8", "i5", "u31", "u63", "i64", "u64", "i65", "x", "u0"]
 FIELD_NUMBERS = ["0", "1", "-1", "127", "-128", "300", "-300", "9223372036854775807", "x"]
+PATTERNS = ["w:*", "w:*", "v:*->f", "v:*->none", "nosort", "*", "v:*->", "none:*"]
 UNORDERED = {"SMEMBERS", "SINTER", "SUNION", "SDIFF", "HKEYS", "HVALS"}
 DRAWN = {"SRANDMEMBER": ("SMEMBERS",), "HRANDFIELD": ("HGETALL",),
          "ZRANDMEMBER": ("ZRANGE", "0", "-1", "WITHSCORES")}
@@ -69,7 +71,8 @@ class Generator:
         self.families = [(self.string, 2), (self.hash, 2), (self.set, 4), (self.sorted_set, 4),
                          (self.list, 2), (self.key_command, 1), (self.set_algebra, 7),
                          (self.sorted_algebra, 9), (self.drawn, 3), (self.popped, 2),
-                         (self.key_value, 4), (self.bits, 5), (self.bit_field, 3)]
+                         (self.key_value, 4), (self.bits, 5), (self.bit_field, 3),
+                         (self.sorted_elements, 5)]
 
     def chance(self, probability):
         """True so often."""
@@ -227,6 +230,25 @@ class Generator:
                 ["OVERFLOW", self.dice.choice(["WRAP", "SAT", "FAIL", "fail"])]])
         return command
 
+    def sorted_elements(self):
+        """SORT, and what it sorts by."""
+        key = self.key(self.dice.choice(["q", "q", "lszm"]))
+        by = self.maybe(0.4, "BY", self.dice.choice(PATTERNS))
+        gets = [one for _ in range(self.dice.choice([0, 0, 1, 2]))
+                for one in ("GET", self.dice.choice(["#", *PATTERNS]))]
+        options = [by, gets, self.maybe(0.4, "DESC"), self.maybe(0.3, "ALPHA")]
+        if "nosort" not in by and not (by and ["ALPHA"] in options):
+            options.append(self.maybe(0.4, "LIMIT", self.number(), self.number()))
+            options.append(self.maybe(0.2, "STORE", self.dice.choice(["q1", "q2"])))
+        self.dice.shuffle(options)
+        return self.dice.choice([
+            [self.dice.choice(["SORT", "SORT", "SORT_RO"]), key, *sum(options, [])],
+            ["SORT", key, *sum(options, [])],
+            ["RPUSH", self.key("q"), self.number(), self.dice.choice(SCORES)],
+            ["RPUSH", self.key("q"), self.number(), self.number()],
+            ["SET", "w:" + self.number(), self.score()],
+            ["HSET", "v:" + self.number(), "f", self.score()]])
+
     def set_algebra(self):
         """SINTER and its kin."""
         keys = self.keys("sm")
@@ -303,6 +325,8 @@ def comparable(command, reply):
     value = [comparable(["element"], element) for element in value]
     if name == "HGETALL":
         value = sorted(zip(value[::2], value[1::2]))
+    if name in ("SORT", "SORT_RO") and ("nosort" in command or "ALPHA" in command):
+        value = sorted(value, key=repr)
     return (kind, sorted(value) if name in UNORDERED else value)
 
 
