@@ -73,6 +73,7 @@ Result<void> Replica::recover(Disk& disk) {
     }
     SYNCLINE_CHECK(open_membership(disk));
     checkpoint_ms_ = readers_checked_ms_ = env_.clock.steady_ms();
+    stats_.last_checkpoint_ms = env_.clock.wall_ms();
     store_.end_turn();
     look_at_space();
     return {};

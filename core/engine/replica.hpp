@@ -127,6 +127,7 @@ struct ReplicaStats {
         0;  ///< payload bytes of sessions, both ways, without rows
     std::uint64_t session_messages = 0;
     std::uint64_t checkpoints = 0;
+    std::uint64_t last_checkpoint_ms = 0;  ///< wall time of the last, or of the start
     std::uint64_t divergence_alarms = 0;
     std::uint64_t causality_errors = 0;
     std::uint64_t clock_pauses = 0;

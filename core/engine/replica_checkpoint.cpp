@@ -105,6 +105,7 @@ std::shared_ptr<const void> Replica::finish_checkpoint(const Result<void>& resul
     std::shared_ptr<const void> flushed = store_.finish_checkpoint();
     look_at_space();
     ++stats_.checkpoints;
+    stats_.last_checkpoint_ms = env_.clock.wall_ms();
     distrust_purged();
     if (std::exchange(purging_, false)) group_->purged();
     base_position_ = checkpoint_position_ = checkpointing_->position;

@@ -12,6 +12,7 @@ using Family = std::span<const Command> (*)();
 constexpr Family families[] = {
     connection_commands,
     server_commands,
+    compatible_commands,
     key_commands,
     key_value_commands,
     object_commands,

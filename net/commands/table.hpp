@@ -12,6 +12,7 @@ constexpr BytesView redis_version = "7.0.15";
 std::span<const Command> connection_commands();
 std::span<const Command> client_subcommands();
 std::span<const Command> server_commands();
+std::span<const Command> compatible_commands();
 std::span<const Command> config_subcommands();
 std::span<const Command> command_subcommands();
 std::span<const Command> key_commands();

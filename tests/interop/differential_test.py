@@ -193,7 +193,7 @@ class Generator:
             ["RESTORE", target, self.number(), "payload", *self.maybe(0.8, "REPLACE"),
              *self.maybe(0.1, "IDLETIME", self.number()), *self.maybe(0.1, "FREQ", self.number())],
             ["DUMP", source], ["MEMORY", "USAGE", source, *self.maybe(0.3, "SAMPLES", "3")],
-            ["OBJECT", "IDLETIME", source]])
+            ["OBJECT", "IDLETIME", source], ["SWAPDB", database, database]])
 
     def bits(self):
         """SETBIT and its kin, and LCS."""
@@ -457,7 +457,8 @@ def encodings(pair):
                     ["OBJECT", "FREQ", "o"], ["OBJECT", "FREQ", "none"], ["OBJECT", "FOO", "o"],
                     ["OBJECT", "ENCODING"], ["OBJECT", "ENCODING", "none"], ["MEMORY", "FOO"],
                     ["MEMORY", "USAGE", "o", "SAMPLES", "x"], ["MEMORY", "USAGE", "o", "FOO"],
-                    ["DEL", "o"]):
+                    ["MODULE", "LIST"], ["CLUSTER", "INFO"], ["CLUSTER", "FOO"], ["CLUSTER"],
+                    ["SWAPDB", "x", "0"], ["SWAPDB", "0", "x"], ["BGSAVE", "FOO"], ["DEL", "o"]):
         pair.run(command)
 
 
