@@ -111,6 +111,13 @@ constexpr std::size_t compressed_bytes_min = 4 * kib;
 /// Longer ones are sent as they are, so that no few bytes can ask a peer for more memory than this.
 constexpr std::size_t compressed_bytes_max = 16 * mib;
 constexpr std::uint64_t heartbeat_ms = 500;
+/// Messages of publish/subscribe for a peer are dropped while more than this waits on its
+/// connection, so that no publisher fills the memory: the window of a log, and as much again.
+constexpr std::size_t publication_backlog_bytes_max = 2 * link_window_bytes;
+/// Links that such a message passes at most: as many as a chain of all members has.
+constexpr std::uint64_t publication_hops_max = members_max;
+/// Runs of replicas whose latest message is remembered; the one unheard for longest goes.
+constexpr std::size_t publication_runs_max = 1024;
 /// A transaction whose clock is further ahead pauses the link.
 constexpr std::uint64_t clock_offset_ms_max = 10000;
 /// How long after its deadline a key is removed: twice what clocks may differ, and some time for a
@@ -159,5 +166,11 @@ constexpr std::size_t request_arguments_max = std::size_t{1024} * 1024;
 constexpr std::size_t request_bytes_max = value_bytes_max + 16 * mib;
 constexpr std::size_t inline_bytes_max = 64 * kib;
 constexpr std::size_t client_output_bytes_max = 256 * mib;
+/// Channels and patterns of one connection, whose names take memory until it ends.
+constexpr std::size_t subscriptions_max = 65536;
+/// Unread output of a subscriber: it is cut above the first at once, above the second after a time.
+constexpr std::uint64_t subscriber_output_bytes_max = 32 * mib;
+constexpr std::uint64_t subscriber_output_bytes_soft = 8 * mib;
+constexpr std::uint64_t subscriber_output_soft_s = 60;
 
 }  // namespace syncline::limits

@@ -268,6 +268,8 @@ Committed Replica::committed() {
             syncline::log(LogLevel::warning, "turn.long", {{"ms", std::to_string(took_ms)}});
         }
     }
+    for (auto& [id, link] : links_) link->end_turn();
+    publications_.clear();
     Committed out;
     std::swap(out, outbox_);
     return out;

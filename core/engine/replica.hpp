@@ -20,6 +20,7 @@
 #include "core/protocol/membership.hpp"
 #include "core/protocol/message.hpp"
 #include "core/protocol/primary_backup.hpp"
+#include "core/protocol/seen_publications.hpp"
 #include "storage/log.hpp"
 #include "storage/store.hpp"
 
@@ -141,6 +142,10 @@ struct ReplicaStats {
     std::uint64_t turn_ms_max = 0;     ///< the longest turn: no read view of the base lived longer
     std::uint64_t turns_long = 0;      ///< turns longer than limits::turn_ms_max
     std::uint64_t readers_freed = 0;   ///< of the base, left behind by dead processes
+    std::uint64_t publications_sent = 0;  ///< to peers; one for each
+    std::uint64_t publications_received = 0;
+    std::uint64_t publications_duplicate = 0;
+    std::uint64_t publications_dropped = 0;  ///< too many for a peer in one turn
 };
 
 struct PeerStatus {
@@ -206,6 +211,14 @@ public:
     void tick();
     /// Starts a Merkle session with this peer as soon as possible, whatever the log could do.
     void request_session(LinkId link);
+
+    /// Sends a message of publish/subscribe to all peers that take them, and they to theirs.
+    /// Nothing is kept, and nobody answers. Cost: O(size) for each peer.
+    /// core/engine/replica_publications.cpp
+    void publish(bool sharded, BytesView channel, BytesView message);
+    /// What was published elsewhere in this turn; each message once, and those of one run in order.
+    /// committed() drops what nobody takes.
+    std::vector<Publication> take_publications();
 
     // Primary-backup mode: core/engine/replica_term.cpp
     [[nodiscard]] const PrimaryBackup& primary_backup() const { return *primary_backup_; }
@@ -392,6 +405,8 @@ private:
     void note_turn();
     void send(LinkId link, std::uint8_t type, Bytes payload);
     void close(LinkId link, Error error);
+    void take_publication(LinkId from, const Publication& publication);
+    void hand_on(const Publication& publication, std::optional<LinkId> except);
     Link* find(LinkId link);
     /// A peer that has seen more of this actor than it knows itself: history was rolled back here.
     void check_rollback(const VersionVector& peer_vv);
@@ -588,6 +603,11 @@ private:
     bool purging_ = false;  // with the checkpoint under way
     LinkId repair_link_ = 0;
     std::uint64_t repair_retry_ms_ = 0;
+
+    SeenPublications seen_publications_;
+    std::vector<Publication> publications_;
+    std::uint64_t publication_run_ = 0;  // 0: nothing was published yet
+    std::uint64_t publication_number_ = 0;
 
     ReplicaStats stats_;
 };

@@ -53,6 +53,7 @@ void Link::send_hello() {
     hello.policies = replica_.options_.policies;
     hello.cut = replica_.stable_cut_.cut();
     hello.epoch = replica_.membership_->epoch();
+    hello.takes_publications = carrier_ == Carrier::connection;
     const Membership::Standing standing = replica_.membership_->standing();
     const bool trusted =
         standing != Membership::Standing::former && standing != Membership::Standing::applicant;
@@ -102,6 +103,10 @@ Result<void> Link::receive(const Message& message) {
             hello_->base_vv = needed->base_vv;
             pull();
         }
+        return {};
+    }
+    if (const auto* publication = std::get_if<Publication>(&message)) {
+        if (takes_publications()) replica_.take_publication(id_, *publication);
         return {};
     }
     return on_membership_message(message);
@@ -374,6 +379,21 @@ void Link::tick() {
     if (replica_.session_active() || !admitted()) return;
     const bool behind = !replica_.group_->vv().covers(peer_durable_vv_);
     if (paused_ ? now - paused_ms_ > stall_ms : behind && now - progress_ms_ > stall_ms) pull();
+}
+
+// --- Publications
+
+/// Terms are no matter: they say who may write.
+bool Link::takes_publications() const {
+    return ready() && !given_up_ && carrier_ == Carrier::connection && hello_->takes_publications &&
+           replica_.membership_->admits(peer_);
+}
+
+bool Link::offer_publication(const Bytes& payload) {
+    if (publications_bytes_ > limits::publication_backlog_bytes_max) return false;
+    publications_bytes_ += payload.size();
+    replica_.send(id_, static_cast<std::uint8_t>(MessageType::publication), payload);
+    return true;
 }
 
 // --- Terms

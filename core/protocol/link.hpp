@@ -52,6 +52,11 @@ public:
     void request_vote(const Term& wanted);
     /// The peer is in the own term, and both are members: events may go both ways.
     [[nodiscard]] bool admitted() const;
+    /// The peer knows publications, and both are members.
+    [[nodiscard]] bool takes_publications() const;
+    /// Sends an encoded Publication. False: the peer was sent enough of them in this turn.
+    [[nodiscard]] bool offer_publication(const Bytes& payload);
+    void end_turn() { publications_bytes_ = 0; }
     /// Before a message goes out, if the peer takes it so.
     void compress(WireMessage& message);
     [[nodiscard]] PeerStatus status() const;
@@ -109,6 +114,7 @@ private:
     std::optional<Stream> stream_;
     std::uint64_t pulled_ = 0;  // the last generation: each has one stream at most
     Compressor compressor_;
+    std::size_t publications_bytes_ = 0;  // that were sent in this turn
 
     // As consumer.
     std::uint64_t generation_ = 0;

@@ -10,9 +10,11 @@ namespace {
 
 /// Hashes travel with 5 bytes: see core/merkle/README.md.
 constexpr std::size_t wire_hash_bytes = 5;
-/// Of a HELLO of the oldest version, with which an epoch of 0 goes, and of this one.
+/// Of a HELLO of the oldest version, with which an epoch of 0 goes, of one that takes no
+/// publications, and of this one.
 constexpr std::size_t hello_fields_oldest = 22;
-constexpr std::size_t hello_fields = 23;
+constexpr std::size_t hello_fields_epoch = 23;
+constexpr std::size_t hello_fields = 24;
 
 /// A name for people, or an address.
 constexpr std::size_t shown_text_bytes_max = 256;
@@ -134,6 +136,7 @@ void encode(Packer& out, const Hello& hello) {
     out.uint(hello.copied_rows);
     out.uint(hello.copied_bytes);
     out.uint(hello.epoch);
+    out.boolean(hello.takes_publications);
 }
 
 void decode(Unpacker& in, Hello& hello) {
@@ -160,7 +163,8 @@ void decode(Unpacker& in, Hello& hello) {
     hello.takes_compressed = in.boolean();
     hello.copied_rows = in.uint();
     hello.copied_bytes = in.uint();
-    if (fields >= hello_fields) hello.epoch = in.uint();
+    if (fields >= hello_fields_epoch) hello.epoch = in.uint();
+    if (fields >= hello_fields) hello.takes_publications = in.boolean();
     for (std::size_t i = hello_fields; i < fields && in.ok(); ++i) in.skip();
 }
 
@@ -351,6 +355,29 @@ void decode(Unpacker& in, CopyEnd& end) {
     in.array_of(2);
     end.nonce = in.uint();
     end.manifest = Bytes(in.bin());
+}
+
+void encode(Packer& out, const Publication& publication) {
+    out.array(7);
+    pack(out, publication.origin);
+    out.uint(publication.run);
+    out.uint(publication.number);
+    out.uint(publication.hops);
+    out.boolean(publication.sharded);
+    out.bin(publication.channel);
+    out.bin(publication.message);
+}
+
+void decode(Unpacker& in, Publication& publication) {
+    in.array_of(7);
+    publication.origin = unpack_uuid(in);
+    publication.run = in.uint();
+    publication.number = in.uint();
+    publication.hops = in.uint_at_most(limits::publication_hops_max);
+    publication.sharded = in.boolean();
+    publication.channel = in.text(limits::key_bytes_max);
+    publication.message = in.text(limits::value_bytes_max);
+    if (publication.number == 0) in.fail();
 }
 
 void encode(Packer& out, const SessionOpen& open) {
@@ -623,6 +650,7 @@ MessageType message_type(const Message& message) {
         MessageType::promise,
         MessageType::accept,
         MessageType::accepted,
+        MessageType::publication,
     };
     static_assert(std::size(types) == std::variant_size_v<Message>);
     return types[message.index()];
@@ -689,6 +717,8 @@ Result<Message> decode_message(std::uint8_t type, BytesView payload) {
             return decode_as<Accept>(payload);
         case MessageType::accepted:
             return decode_as<Accepted>(payload);
+        case MessageType::publication:
+            return decode_as<Publication>(payload);
         case MessageType::compressed: {
             SYNCLINE_TRY(const WireMessage inner, decompress_message(payload));
             return decode_message(inner.type, inner.payload);

@@ -52,6 +52,7 @@ enum class MessageType : std::uint8_t {
     promise = 42,
     accept = 43,
     accepted = 44,
+    publication = 48,  ///< only for peers whose HELLO takes it
 };
 
 /// First message on a link, both ways; repeated until the peer's HELLO came.
@@ -75,9 +76,10 @@ struct Hello {
     VersionVector cut;           ///< stable
     KeyPolicies policies;
     bool takes_compressed = true;
-    std::uint64_t copied_rows = 0;   ///< a new replica may copy so many rows; 0: none
-    std::uint64_t copied_bytes = 0;  ///< of them, about
-    std::uint64_t epoch = 0;         ///< of the membership record; 0: none. From version 7 on
+    std::uint64_t copied_rows = 0;    ///< a new replica may copy so many rows; 0: none
+    std::uint64_t copied_bytes = 0;   ///< of them, about
+    std::uint64_t epoch = 0;          ///< of the membership record; 0: none. From version 7 on
+    bool takes_publications = false;  ///< and passes them on; peers before it do not know them
 
     bool operator==(const Hello&) const = default;
 };
@@ -350,11 +352,25 @@ struct Accepted {
     bool operator==(const Accepted&) const = default;
 };
 
+/// A message of publish/subscribe, on its way from link to link to every replica. It is kept
+/// nowhere: one that is lost is lost.
+struct Publication {
+    Uuid origin;               ///< the node where it was published
+    std::uint64_t run = 0;     ///< of that node's process, drawn at random
+    std::uint64_t number = 0;  ///< in that run, from 1 on
+    std::uint64_t hops = 0;    ///< links that it may still pass after this one
+    bool sharded = false;      ///< of SPUBLISH, whose channels are others
+    Bytes channel;
+    Bytes message;
+
+    bool operator==(const Publication&) const = default;
+};
+
 using Message =
     std::variant<Hello, Pull, LogBatch, Ack, SyncNeeded, TermNotice, VoteRequest, Vote, CopyOpen,
                  CopyOpened, CopyNext, CopyPiece, CopyEnd, SessionOpen, SessionOpened, SessionLevel,
                  SessionTagsRequest, SessionTags, SessionRowsRequest, SessionRows, SessionClose,
-                 MembershipNotice, Prepare, Promise, Accept, Accepted>;
+                 MembershipNotice, Prepare, Promise, Accept, Accepted, Publication>;
 
 MessageType message_type(const Message& message);
 /// The frame's payload.

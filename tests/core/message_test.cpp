@@ -76,7 +76,8 @@ std::vector<Message> samples() {
               true,
               1000,
               120000,
-              4},
+              4,
+              true},
         Pull{3, 99, 4096},
         LogBatch{some_term().id, 3, 4096, 5000, {{1, "event bytes"}, {2, "barrier bytes"}}},
         Ack{TermId{}, 3, 5000, some_vv(), true, some_vv(), root.sum, root.count, hlc},
@@ -112,6 +113,7 @@ std::vector<Message> samples() {
         Promise{some_ballot(), false, 4, some_ballot(), {}, {}},
         Accept{some_ballot(), some_record(), next_record()},
         Accepted{some_ballot(), false, 4, some_ballot(), "a replica was left out"},
+        Publication{some_uuid(2), 0x1122334455667788, 3, 64, true, "news", "it rains"},
     };
 }
 
@@ -188,8 +190,8 @@ BOOST_AUTO_TEST_CASE(hello_of_a_later_version_is_understood) {
     Hello hello = std::get<Hello>(samples()[0]);
     hello.version = protocol_version + 1;
     Bytes bytes = encode_message(hello);
-    BOOST_REQUIRE((bytes[0] == '\xdc' && bytes[1] == 0 && bytes[2] == 23));
-    bytes[2] = 25;
+    BOOST_REQUIRE((bytes[0] == '\xdc' && bytes[1] == 0 && bytes[2] == 24));
+    bytes[2] = 26;
     Packer later(bytes);
     later.uint(1);
     later.array(2);
@@ -204,13 +206,47 @@ BOOST_AUTO_TEST_CASE(version_6_is_understood_and_answered) {
     Hello hello = std::get<Hello>(samples()[0]);
     hello.version = 6;
     hello.epoch = 0;
+    hello.takes_publications = false;
     Bytes bytes = encode_message(hello);
-    BOOST_REQUIRE((bytes[2] == 23 && bytes.back() == 0));
+    BOOST_REQUIRE((bytes[2] == 24 && to_hex(bytes.substr(bytes.size() - 2)) == "00c2"));
     bytes[2] = 22;
-    bytes.pop_back();
+    bytes.resize(bytes.size() - 2);
     BOOST_TEST((decode_message(16, bytes).value() == Message(hello)));
     BOOST_TEST(to_hex(encode_message(samples()[3])).substr(0, 8) == "9b00c400");
     BOOST_TEST(std::get<Ack>(decode_message(19, encode_message(samples()[3])).value()).epoch == 0U);
+}
+
+/// Version 7 began without publications: who does not say that it takes them does not.
+BOOST_AUTO_TEST_CASE(hello_without_publications_is_understood) {
+    Hello hello = std::get<Hello>(samples()[0]);
+    Bytes bytes = encode_message(hello);
+    BOOST_REQUIRE((bytes[2] == 24 && to_hex(bytes.substr(bytes.size() - 2)) == "04c3"));
+    bytes[2] = 23;
+    bytes.pop_back();
+    hello.takes_publications = false;
+    BOOST_TEST((decode_message(16, bytes).value() == Message(hello)));
+}
+
+BOOST_AUTO_TEST_CASE(publications_have_bounds) {
+    const auto understood = [](const Publication& publication) {
+        return decode_message(48, encode_message(publication)).has_value();
+    };
+    Publication publication{some_uuid(2), 1, 1, limits::publication_hops_max, false, "c", "m"};
+    BOOST_TEST(understood(publication));
+    publication.channel = Bytes(limits::key_bytes_max, 'c');
+    publication.message = Bytes(limits::value_bytes_max, 'm');
+    BOOST_TEST(understood(publication));
+    publication.message += 'm';
+    BOOST_TEST(!understood(publication));
+    publication.message = {};
+    publication.channel += 'c';
+    BOOST_TEST(!understood(publication));
+    publication.channel = {};
+    ++publication.hops;
+    BOOST_TEST(!understood(publication));
+    publication.hops = 0;
+    publication.number = 0;
+    BOOST_TEST(!understood(publication));
 }
 
 /// Bytes of version 6 on the wire: a change here is a change of the protocol.
@@ -224,6 +260,11 @@ BOOST_AUTO_TEST_CASE(golden_bytes) {
     BOOST_TEST(hex(16) == "11");
     BOOST_TEST(hex(7) == "9303c410050000000000000000000000000000eec3");
     BOOST_TEST((decode_message(17, *from_hex("930363cd1000")).value() == samples()[1]));
+    BOOST_TEST(
+        to_hex(encode_message(samples().back())) ==
+        "97c410020000000000000000000000000000eecf11223344556677880340c3c4046e657773c408697420"
+        "7261696e73");
+    BOOST_TEST(static_cast<int>(type_of(samples().back())) == 48);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -193,6 +193,9 @@ void TestCluster::pump(std::uint64_t ms) {
         bool quiet = true;
         for (std::size_t i = 0; i < replicas_.size(); ++i) {
             at(i).settle();
+            for (const Publication& publication : at(i)->take_publications()) {
+                if (on_publication) on_publication(i, publication);
+            }
             Committed out = at(i)->committed();
             for (auto& [link, error] : out.closed) closed.push_back(error);
             for (const Reply& reply : out.replies) {

@@ -110,6 +110,8 @@ public:
     std::function<bool(std::size_t from, std::size_t to, std::uint8_t type, Bytes& payload)> filter;
     /// Sees each reply as it leaves.
     std::function<void(std::size_t from, const Reply& reply)> on_reply;
+    /// Sees each publication that comes out at a replica.
+    std::function<void(std::size_t at, const Publication& publication)> on_publication;
     std::uint64_t payload_bytes = 0;
 
 private:
