@@ -96,6 +96,11 @@ void PeerLink::begin_proofs() {
 
 void PeerLink::send(std::uint8_t type, BytesView payload) {
     if (!ready()) return;
+    if (type == static_cast<std::uint8_t>(MessageType::publication) &&
+        queued_bytes() > limits::publication_backlog_bytes_max) {
+        ++dropped_;
+        return;
+    }
     if (payload.size() > limits::message_bytes_max) {
         return fail(Error{Code::limit, "a message of " + std::to_string(payload.size()) +
                                            " bytes for the peer, " +

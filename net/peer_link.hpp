@@ -67,7 +67,8 @@ public:
     PeerLink& operator=(const PeerLink&) = delete;
 
     void start();
-    /// Ignored before on_ready and after the end.
+    /// Ignored before on_ready and after the end. A publication is dropped while the peer does not
+    /// take what was sent before: it may be lost, and the memory of this replica is not its store.
     void send(std::uint8_t type, BytesView payload);
     /// Ends it without a callback.
     void close();
@@ -87,6 +88,10 @@ public:
     [[nodiscard]] const std::string& address() const { return address_; }
     [[nodiscard]] std::uint64_t bytes_in() const { return bytes_in_; }
     [[nodiscard]] std::uint64_t bytes_out() const { return bytes_out_; }
+    /// That were sent and that the system has not taken yet.
+    [[nodiscard]] std::size_t queued_bytes() const { return connection_->queued_bytes(); }
+    /// Publications that were not sent, because too much was queued.
+    [[nodiscard]] std::uint64_t dropped() const { return dropped_; }
     [[nodiscard]] std::uint64_t since_ms() const { return since_ms_; }
     /// When bytes last came, in the loop's time.
     [[nodiscard]] std::uint64_t heard_ms() const { return heard_ms_; }
@@ -126,6 +131,7 @@ private:
     std::string peer_name_;
     std::uint64_t bytes_in_ = 0;
     std::uint64_t bytes_out_ = 0;
+    std::uint64_t dropped_ = 0;
     std::uint64_t bytes_in_seen_ = 0;   // at the last look
     std::uint64_t bytes_out_seen_ = 0;  // likewise
     unsigned silent_looks_ = 0;

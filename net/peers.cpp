@@ -171,6 +171,7 @@ void Peers::drop(PeerLink& link, LogLevel level, const std::string& reason) {
         Known& known = known_[link.peer().node];
         known.bytes_in += link.bytes_in();
         known.bytes_out += link.bytes_out();
+        known.dropped += link.dropped();
         known.heard_ms = link.heard_ms();
     }
     Target* const target = target_of(link.id());
@@ -358,12 +359,14 @@ PeerView Peers::view_of(const Uuid& uuid, const Known& known) const {
     view.blocked = is_blocked(names_of(uuid));
     view.bytes_in = known.bytes_in;
     view.bytes_out = known.bytes_out;
+    view.publications_dropped = known.dropped;
     view.silent_ms = loop_.now_ms() - known.heard_ms;
     if (const PeerLink* const link = live_link(uuid); link != nullptr) {
         view.connected = true;
         view.outgoing = link->outgoing();
         view.bytes_in += link->bytes_in();
         view.bytes_out += link->bytes_out();
+        view.publications_dropped += link->dropped();
         view.connected_ms = loop_.now_ms() - link->since_ms();
         view.silent_ms = loop_.now_ms() - link->heard_ms();
         view.link = link->id();

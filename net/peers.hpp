@@ -70,6 +70,7 @@ private:
         std::uint32_t node_id = 0;
         std::uint64_t bytes_in = 0;  // of ended links
         std::uint64_t bytes_out = 0;
+        std::uint64_t dropped = 0;   // publications, by ended links
         std::uint64_t heard_ms = 0;  // by ended links
     };
 

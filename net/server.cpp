@@ -277,6 +277,13 @@ void Server::unblocked(ClientState& client) {
     if (found != sessions_.end()) touched(*found->second);
 }
 
+void Server::push(ClientState& client, const Bytes& bytes) {
+    const auto found = sessions_.find(client.order.id);
+    if (found == sessions_.end()) return;
+    if (client.owed == 0) figures_.bytes_out += bytes.size();  // else they count as replies
+    found->second->push(bytes);
+}
+
 void Server::setting_changed(BytesView name, BytesView value) {
     if (name != "map-bytes") return;
     options_.space.map_bytes = parse_memory(value).value_or(options_.space.map_bytes);

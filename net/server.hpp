@@ -142,6 +142,7 @@ private:
     std::vector<ClientState*> clients() override;
     void kill(ClientState& client, bool at_once) override;
     void unblocked(ClientState& client) override;
+    void push(ClientState& client, const Bytes& bytes) override;
     std::vector<PeerView> peers() override;
     Health health() override;
     void setting_changed(BytesView name, BytesView value) override;
@@ -161,6 +162,11 @@ private:
     bool may_run() override;
     void touched(ClientSession& session) override;
     void received(std::size_t bytes) override { figures_.bytes_in += bytes; }
+    [[nodiscard]] const OutputLimit& subscriber_limit() const override {
+        return config_.output_limits().pubsub;
+    }
+    [[nodiscard]] std::uint64_t now_ms() const override { return env_.clock.steady_ms(); }
+    void cut_for_output() override { ++figures_.clients_cut; }
     // PeerOwner
     PeerLink::Self self() override;
     bool admit(const PeerIdentity& peer) override;

@@ -56,6 +56,13 @@ void Server::turn_end() {
     resume_waits();
     run_sessions();
     time_waits();
+    if (replica_) {
+        for (Publication& heard : replica_->take_publications()) {
+            dispatcher_.deliver(
+                {heard.sharded, std::move(heard.channel), std::move(heard.message)});
+        }
+    }
+    dispatcher_.release_messages();
     for (const Reply& reply : dispatcher_.take_replies()) deliver(reply);
     if (replica_) {
         backup_.turn(env_.clock.steady_ms());
@@ -174,6 +181,7 @@ void Server::finish_sessions() {
         session.listed = false;
         const bool more = session.finish_turn();
         if (session.over()) {
+            pubsub().forget(session.state());
             sessions_.erase(found);
         } else if (more) {
             touched(session);

@@ -87,6 +87,39 @@ void ClientSession::deliver(const Bytes& bytes, std::size_t produced) {
     output_ += bytes;
 }
 
+void ClientSession::push(const Bytes& bytes) {
+    if (over_) return;
+    const std::uint64_t unsent = unsent_bytes() + bytes.size();
+    if (exceeds(unsent)) return cut_for_output(unsent);
+    if (state_.owed > 0) {
+        owner_.dispatcher().send(state_, bytes);
+    } else {
+        output_ += bytes;
+    }
+    owner_.touched(*this);
+}
+
+bool ClientSession::exceeds(std::uint64_t unsent) {
+    if (unsent > limits::client_output_bytes_max) return true;
+    const OutputLimit& limit = owner_.subscriber_limit();
+    const bool bounded = state_.subscriptions.count() > 0;
+    if (bounded && limit.hard_bytes > 0 && unsent > limit.hard_bytes) return true;
+    if (!bounded || limit.soft_bytes == 0 || unsent <= limit.soft_bytes) {
+        above_soft_ms_.reset();
+        return false;
+    }
+    if (!above_soft_ms_) above_soft_ms_ = owner_.now_ms();
+    return owner_.now_ms() - *above_soft_ms_ > limit.soft_s * 1000;
+}
+
+void ClientSession::cut_for_output(std::uint64_t unsent) {
+    log(LogLevel::warning, "client.output_limit",
+        {{"client", std::to_string(state_.order.id)}, {"bytes", std::to_string(unsent)}});
+    output_.clear();
+    cut();
+    owner_.cut_for_output();
+}
+
 std::uint64_t ClientSession::unsent_bytes() const {
     return state_.output_bytes + output_.size() + connection_->queued_bytes();
 }
@@ -98,11 +131,8 @@ bool ClientSession::finish_turn() {
         return false;
     }
     if (!output_.empty()) connection_->send(std::exchange(output_, Bytes()));
-    if (unsent_bytes() > limits::client_output_bytes_max) {
-        log(LogLevel::warning, "client.output_limit",
-            {{"client", std::to_string(state_.order.id)},
-             {"bytes", std::to_string(unsent_bytes())}});
-        cut();
+    if (exceeds(unsent_bytes())) {
+        cut_for_output(unsent_bytes());
         return false;
     }
     const bool done = state_.closing || (ended_ && idle_ && !state_.sliced && !state_.parked);

@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "net/commands/dispatcher.hpp"
+#include "net/output_limit.hpp"
 #include "net/resp.hpp"
 #include "net/tcp.hpp"
 
@@ -20,6 +21,11 @@ public:
     /// The session wants finish_turn() at the end of this turn.
     virtual void touched(ClientSession& session) = 0;
     virtual void received(std::size_t bytes) = 0;
+    /// How much subscribers may leave unread.
+    [[nodiscard]] virtual const OutputLimit& subscriber_limit() const = 0;
+    [[nodiscard]] virtual std::uint64_t now_ms() const = 0;
+    /// A client was cut because it left too much unread.
+    virtual void cut_for_output() = 0;
 };
 
 /// One connection of a client: bytes to requests, replies to bytes, and the bounds on both.
@@ -45,6 +51,9 @@ public:
     /// A reply from the replica.
     /// `produced`: bytes of the reply as the command wrote it, when another takes its place.
     void deliver(const Bytes& bytes, std::size_t produced);
+    /// What is no reply; goes out at once, or behind the replies that are owed. A client that
+    /// leaves too much unread is cut instead.
+    void push(const Bytes& bytes);
     /// Sends the output of the turn; pauses, resumes or ends reading. True: requests are left that
     /// could run, so another turn should follow.
     bool finish_turn();
@@ -62,14 +71,18 @@ public:
 
 private:
     [[nodiscard]] bool may_run() const;
+    /// Whether so much unread output is too much, and what the log calls it.
+    [[nodiscard]] bool exceeds(std::uint64_t unsent);
+    void cut_for_output(std::uint64_t unsent);
 
     SessionOwner& owner_;
     std::unique_ptr<TcpConnection> connection_;
     RespParser parser_;
     ClientState state_;
     Bytes output_;
-    bool idle_ = true;    // the parser holds no whole request
-    bool ended_ = false;  // the client sends no more
+    std::optional<std::uint64_t> above_soft_ms_;  // since when a subscriber is above that limit
+    bool idle_ = true;                            // the parser holds no whole request
+    bool ended_ = false;                          // the client sends no more
     bool over_ = false;
 };
 

@@ -10,11 +10,16 @@ namespace {
 
 namespace flag = command_flag;
 
-/// The types Redis knows; all clients here are normal.
+/// The types Redis knows; clients here are normal or subscribers.
 constexpr BytesView client_types[] = {"normal", "master", "replica", "slave", "pubsub"};
+
+BytesView type_of(const ClientState& client) {
+    return client.subscriptions.count() > 0 ? "pubsub" : "normal";
+}
 
 std::string flags_of(const ClientState& client) {
     std::string flags;
+    if (client.subscriptions.count() > 0) flags += 'P';
     if (client.in_multi) flags += 'x';
     if (client.blocked) flags += 'b';
     if (client.watch_lost) flags += 'd';
@@ -29,10 +34,15 @@ std::string describe(const ClientState& client, std::uint64_t now_ms) {
     const std::string multi =
         client.in_multi ? std::to_string(client.queued.size()) : std::string("-1");
     const Bytes command = client.last_command.full_name();
+    const auto subscribed = [&](ChannelSpace space) {
+        return std::to_string(client.subscriptions.count(space));
+    };
     return "id=" + std::to_string(client.order.id) + " addr=" + client.address +
            " laddr=" + client.local_address + " fd=0 name=" + client.name +
            " age=" + seconds(client.created_ms) + " idle=" + seconds(client.active_ms) +
-           " flags=" + flags_of(client) + " db=0 sub=0 psub=0 ssub=0 multi=" + multi +
+           " flags=" + flags_of(client) + " db=0 sub=" + subscribed(ChannelSpace::plain) +
+           " psub=" + subscribed(ChannelSpace::pattern) +
+           " ssub=" + subscribed(ChannelSpace::shard) + " multi=" + multi +
            " qbuf=" + std::to_string(client.input_bytes) +
            " qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl=0 oll=0"
            " omem=" +
@@ -65,7 +75,8 @@ Result<void> list_command(CommandContext& context) {
             context.reply.error("ERR Unknown client type '" + context.argument(3) + "'");
             return {};
         }
-        if (!has(3, "normal")) clients.clear();
+        std::erase_if(clients,
+                      [&](const ClientState* client) { return !has(3, type_of(*client)); });
     } else if (context.count() > 3 && has(2, "id")) {
         std::vector<std::uint64_t> wanted;
         for (std::size_t i = 3; i < context.count(); ++i) {
@@ -152,11 +163,11 @@ struct KillFilter {
     std::optional<std::uint64_t> id;
     std::optional<Bytes> address;
     std::optional<Bytes> local_address;
-    bool none = false;        // a type or user that no client here has
+    std::optional<Bytes> type;
     bool others_only = true;  // SKIPME
 
     [[nodiscard]] bool matches(const ClientState& client, const ClientState& self) const {
-        return !none && (!id || *id == client.order.id) &&
+        return (!type || equal_nocase(*type, type_of(client))) && (!id || *id == client.order.id) &&
                (!address || *address == client.address) &&
                (!local_address || *local_address == client.local_address) &&
                !(others_only && &client == &self);
@@ -177,7 +188,7 @@ Bytes add_filter(KillFilter& filter, const Bytes& option, const Bytes& value) {
     } else if (equal_nocase(option, "type")) {
         const bool known = std::any_of(std::begin(client_types), std::end(client_types), is_it);
         if (!known) return "ERR Unknown client type '" + value + "'";
-        filter.none = filter.none || !is_it("normal");
+        filter.type = value;
     } else if (equal_nocase(option, "user")) {
         if (!is_it("default")) return "ERR No such user '" + value + "'";
     } else if (equal_nocase(option, "skipme") && (is_it("yes") || is_it("no"))) {

@@ -11,6 +11,7 @@
 #include "core/engine/replica.hpp"
 #include "net/commands/config.hpp"
 #include "net/health.hpp"
+#include "net/pubsub.hpp"
 #include "net/replication.hpp"
 #include "net/resp.hpp"
 
@@ -39,6 +40,8 @@ constexpr unsigned no_multi = 1U << 6U;  ///< not inside MULTI
 constexpr unsigned at_once = 1U << 7U;   ///< runs inside MULTI instead of being queued
 constexpr unsigned sliced = 1U << 8U;    ///< runs once for each of `slices_count` slices
 constexpr unsigned blocking = 1U << 9U;  ///< may wait for a key, see net/commands/blocking.cpp
+constexpr unsigned pubsub = 1U << 16U;
+constexpr unsigned while_subscribed = 1U << 17U;  ///< runs for subscribers in RESP2, too
 }  // namespace command_flag
 
 /// Pieces of a sliced command: each is a transaction of its own.
@@ -138,6 +141,7 @@ struct ClientState {
     std::map<Bytes, bool, std::less<>> watched;
     bool watch_lost = false;  ///< one of them has changed: the next EXEC runs nothing
     std::optional<CausalDemand> demand;
+    Subscriptions subscriptions;
     Dot written;                     ///< its last transaction that wrote; counter 0: none
     std::uint64_t owed = 0;          ///< replies that are not out yet
     bool counted = true;             ///< its requests count as commands processed
@@ -160,7 +164,8 @@ struct PeerView {
     bool blocked = false;   ///< CRDT.LINK down
     std::uint64_t bytes_in = 0;
     std::uint64_t bytes_out = 0;
-    std::uint64_t connected_ms = 0;  ///< for how long
+    std::uint64_t publications_dropped = 0;  ///< because its connection was backed up
+    std::uint64_t connected_ms = 0;          ///< for how long
     /// Since anything was heard; nothing: never.
     std::optional<std::uint64_t> silent_ms;
     std::optional<LinkId> link;  ///< while it is connected
@@ -186,8 +191,9 @@ struct ServerFigures {
     std::uint64_t bytes_in = 0;
     std::uint64_t bytes_out = 0;
     std::uint64_t commands_per_second = 0;
-    std::uint64_t flushes = 0;     ///< syncs of the log
-    std::uint64_t base_bytes = 0;  ///< size of the base's file
+    std::uint64_t clients_cut = 0;  ///< because they left too much unread
+    std::uint64_t flushes = 0;      ///< syncs of the log
+    std::uint64_t base_bytes = 0;   ///< size of the base's file
 };
 
 /// What commands may ask of the server they run in. Implemented by Server, and by a stand-in in
@@ -200,11 +206,15 @@ public:
     virtual Replica* replica() = 0;
     virtual ServerFigures& figures() = 0;
     virtual ConfigTable& config() = 0;
+    PubSub& pubsub() { return pubsub_; }
     virtual std::vector<ClientState*> clients() = 0;
     /// Ends the connection of a client, at once or after the replies it is owed.
     virtual void kill(ClientState& client, bool at_once) = 0;
     /// A client that was blocked has its reply, in the turn of another.
     virtual void unblocked(ClientState& /*client*/) {}
+    /// Sends what is no reply, behind the replies that a client is owed; or ends the connection of
+    /// one that leaves too much unread.
+    virtual void push(ClientState& /*client*/, const Bytes& /*bytes*/) {}
     virtual std::vector<PeerView> peers() = 0;
     /// How the replica is.
     virtual Health health() = 0;
@@ -232,6 +242,9 @@ public:
     virtual Result<void> cancel_backup();
     /// How far the copy of a peer's rows is that this replica begins with; nothing: none is made.
     virtual std::optional<CopyProgress> copying() { return std::nullopt; }
+
+private:
+    PubSub pubsub_;
 };
 
 /// One run of one command.

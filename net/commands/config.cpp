@@ -30,6 +30,7 @@ constexpr Default defaults[] = {
     {"appendfsync", Kind::fixed, "always"},
     {"appendonly", Kind::fixed, "yes"},
     {"bind", Kind::fixed, ""},
+    {"client-output-buffer-limit", Kind::output_limits, ""},
     {"client-query-buffer-limit", Kind::memory, "1073741824"},
     {"databases", Kind::fixed, "1"},
     {"dir", Kind::fixed, ""},
@@ -139,6 +140,7 @@ Result<void> resetstat_command(CommandContext& context) {
     figures.keyspace_misses = 0;
     figures.bytes_in = 0;
     figures.bytes_out = 0;
+    figures.clients_cut = 0;
     context.reply.simple("OK");
     return {};
 }
@@ -154,7 +156,7 @@ constexpr Command subcommands[] = {
     {"resetstat", 2, admin, {}, group, "2.0.0", "O(1)", "Sets counters of INFO to zero",
      resetstat_command, {}},
     {"set", -4, admin, {}, group, "2.0.0", "O(N) with N settings",
-     "Notes settings of Redis, and changes map-bytes", set_command, {}},
+     "Notes settings of Redis; some of them change what the server does", set_command, {}},
 };
 // clang-format on
 
@@ -182,6 +184,7 @@ ConfigTable::ConfigTable() {
     for (const Default& entry : defaults) {
         entries_.push_back(Entry{entry.name, entry.kind, std::string(entry.value)});
     }
+    set("client-output-buffer-limit", {});
 }
 
 const ConfigTable::Entry* ConfigTable::find(BytesView name) const {
@@ -199,6 +202,8 @@ std::string ConfigTable::refusal(const Entry& entry, BytesView value) {
             return is_number(value) ? "" : "argument couldn't be parsed into an integer";
         case Kind::memory:
             return parse_memory(value) ? "" : "argument must be a memory value";
+        case Kind::output_limits:
+            return OutputLimits().parse(value);
         case Kind::text:
             break;
     }
@@ -207,7 +212,13 @@ std::string ConfigTable::refusal(const Entry& entry, BytesView value) {
 
 void ConfigTable::set(BytesView name, std::string value) {
     for (Entry& entry : entries_) {
-        if (equal_nocase(entry.name, name)) entry.value = std::move(value);
+        if (!equal_nocase(entry.name, name)) continue;
+        if (entry.kind == Kind::output_limits) {
+            (void)output_limits_.parse(value);  // it was not refused
+            value = to_string(output_limits_);
+        }
+        entry.value = std::move(value);
+        return;
     }
 }
 

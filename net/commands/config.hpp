@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "core/base/bytes.hpp"
+#include "net/output_limit.hpp"
 
 namespace syncline {
 
@@ -12,12 +13,12 @@ namespace syncline {
 std::optional<std::uint64_t> parse_memory(BytesView text);
 
 /// What CONFIG GET and CONFIG SET show: the settings of Redis that clients and tools ask for, and
-/// our own. Those that may be set are remembered and reported; of them map-bytes alone changes what
-/// the server does.
+/// our own. Those that may be set are remembered and reported; map-bytes, and the limit
+/// of subscribers in client-output-buffer-limit, change what the server does.
 /// Thread-safety: confined to one thread.
 class ConfigTable {
 public:
-    enum class Kind { text, number, memory, fixed };
+    enum class Kind { text, number, memory, fixed, output_limits };
     struct Entry {
         BytesView name;
         Kind kind;
@@ -31,11 +32,13 @@ public:
     [[nodiscard]] const Entry* find(BytesView name) const;
     /// What is wrong with the value in Redis's words, empty if nothing is.
     [[nodiscard]] static std::string refusal(const Entry& entry, BytesView value);
-    /// Precondition: the setting exists.
+    /// Precondition: the setting exists, and the value is not refused.
     void set(BytesView name, std::string value);
+    [[nodiscard]] const OutputLimits& output_limits() const { return output_limits_; }
 
 private:
     std::vector<Entry> entries_;
+    OutputLimits output_limits_;
 };
 
 }  // namespace syncline

@@ -16,6 +16,10 @@ constexpr BytesView bad_name =
 Result<void> ping_command(CommandContext& context) {
     if (context.count() > 2) {
         reply_wrong_arity(context.reply, "ping");
+    } else if (context.client.subscriptions.count() > 0 && !context.reply.resp3()) {
+        context.reply.array(2);
+        context.reply.bulk("pong");
+        context.reply.bulk(context.count() == 2 ? context.argument(1) : Bytes());
     } else if (context.count() == 2) {
         context.reply.bulk(context.argument(1));
     } else {
@@ -39,6 +43,7 @@ Result<void> reset_command(CommandContext& context) {
     context.client.leave_multi();
     context.dispatcher.interest().unwatch(context.client);
     context.client.demand.reset();
+    context.host.pubsub().forget(context.client);
     context.client.name.clear();
     context.client.protocol = 2;
     context.reply.simple("RESET");
@@ -156,11 +161,11 @@ const Command commands[] = {
     {"echo", 2, plain, {}, group, "1.0.0", "O(1)", "Returns its argument", echo_command, {}},
     {"hello", -1, plain, {}, group, "6.0.0", "O(1)", "Chooses the protocol: RESP2 or RESP3",
      hello_command, {}},
-    {"ping", -1, plain, {}, group, "1.0.0", "O(1)", "Answers PONG, or its argument", ping_command,
-     {}},
-    {"quit", -1, plain | flag::at_once, {}, group, "1.0.0", "O(1)",
+    {"ping", -1, plain | flag::while_subscribed, {}, group, "1.0.0", "O(1)",
+     "Answers PONG, or its argument", ping_command, {}},
+    {"quit", -1, plain | flag::at_once | flag::while_subscribed, {}, group, "1.0.0", "O(1)",
      "Ends the connection after the replies it is owed", quit_command, {}},
-    {"reset", 1, plain | flag::at_once, {}, group, "6.2.0", "O(1)",
+    {"reset", 1, plain | flag::at_once | flag::while_subscribed, {}, group, "6.2.0", "O(1)",
      "Puts the connection back into its first state", reset_command, {}},
     {"select", 2, plain, {}, group, "1.0.0", "O(1)", "Selects the database; there is only 0",
      select_command, {}},

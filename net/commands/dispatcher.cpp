@@ -91,7 +91,12 @@ void Dispatcher::run_request(ClientState& client, Arguments arguments) {
     const CommandName name = look_up(arguments, error);
     if (error.empty()) {
         client.last_command = name;
-        error = reason_against(client, name);
+        error = refusal_while_listening(client, name);
+        if (error.empty()) {
+            error = reason_against(client, name);
+        } else if (name.command->name == "exec") {
+            client.leave_multi();
+        }
     }
     if (!error.empty()) {
         client.multi_failed = client.in_multi;
@@ -133,8 +138,13 @@ void Dispatcher::resume_decision(ClientState& client) {
 }
 
 void Dispatcher::run_now(ClientState& client, const CommandName& name, const Arguments& arguments) {
+    const std::size_t staged = host_.pubsub().staged_count();
     const Result<std::size_t> replied = execute(client, arguments, name.command->handler);
-    if (!replied) refuse(client, error_reply(replied.error(), host_.replica()));
+    if (!replied) {
+        host_.pubsub().unstage(staged);
+        refuse(client, error_reply(replied.error(), host_.replica()));
+    }
+    release_messages();
     if (client.blocked && client.blocked->place == 0) {
         client.blocked->name = name;
         interest_.block(client);

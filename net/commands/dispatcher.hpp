@@ -36,6 +36,16 @@ public:
     /// may run again. Precondition: it is parked.
     void complete(ClientState& client, const Bytes& reply);
 
+    /// Sends bytes that depend on no data, in their place behind the replies of the client; it is
+    /// owed one more of them.
+    void send(ClientState& client, const Bytes& bytes);
+
+    /// What was staged in PubSub goes to its subscribers, and to the peers. Not from inside a
+    /// command. net/commands/pubsub.cpp
+    void release_messages();
+    /// A message goes to its subscribers here.
+    void deliver(const StagedMessage& message);
+
     /// Replies that did not need the replica, because there is none yet.
     std::vector<Reply> take_replies();
 
@@ -59,7 +69,6 @@ private:
     /// The bytes of the reply; a command that is not finished with its slices has none yet.
     Result<std::size_t> execute(ClientState& client, const Arguments& arguments, const Body& body);
     void run_now(ClientState& client, const CommandName& name, const Arguments& arguments);
-    void send(ClientState& client, const Bytes& bytes);
 
     CommandHost& host_;
     std::vector<Reply> direct_;

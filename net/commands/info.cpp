@@ -154,7 +154,11 @@ void stats_section(const CommandContext& context, InfoLines& lines) {
     lines.add("evicted_keys", 0);
     lines.add("keyspace_hits", figures.keyspace_hits);
     lines.add("keyspace_misses", figures.keyspace_misses);
+    lines.add("pubsub_channels", context.host.pubsub().names_count(ChannelSpace::plain));
+    lines.add("pubsub_patterns", context.host.pubsub().names_count(ChannelSpace::pattern));
+    lines.add("pubsubshard_channels", context.host.pubsub().names_count(ChannelSpace::shard));
     lines.add("total_error_replies", figures.errors_replied);
+    lines.add("client_output_buffer_limit_disconnections", figures.clients_cut);
 }
 
 void cpu_section(const CommandContext& /*context*/, InfoLines& lines) {
@@ -208,6 +212,9 @@ void add_replica(const Replica& replica, Group& group, InfoLines& lines) {
         {"divergence_alarms", stats.divergence_alarms},
         {"causality_errors", stats.causality_errors},
         {"clock_pauses", stats.clock_pauses},
+        {"publications_sent", stats.publications_sent},
+        {"publications_received", stats.publications_received},
+        {"publications_duplicate", stats.publications_duplicate},
     };
     for (const auto& [name, value] : counters) lines.add(name, value);
 }
@@ -224,15 +231,17 @@ void syncline_section(const CommandContext& context, InfoLines& lines) {
                                      [](const PeerView& peer) { return peer.connected; })));
     std::uint64_t bytes_in = 0;
     std::uint64_t bytes_out = 0;
+    Replica* const replica = context.host.replica();
+    std::uint64_t dropped = replica == nullptr ? 0 : replica->stats().publications_dropped;
     for (const PeerView& peer : peers) {
+        dropped += peer.publications_dropped;
         bytes_in += peer.bytes_in;
         bytes_out += peer.bytes_out;
     }
     lines.add("peer_bytes_in", bytes_in);
     lines.add("peer_bytes_out", bytes_out);
-    if (Replica* const replica = context.host.replica(); replica != nullptr) {
-        add_replica(*replica, replica->group(), lines);
-    }
+    if (replica != nullptr) add_replica(*replica, replica->group(), lines);
+    lines.add("publications_dropped", dropped);
     for (std::size_t i = 0; i < peers.size(); ++i) {
         const PeerView& peer = peers[i];
         lines.add("peer" + std::to_string(i), "name=" + peer.name + ",address=" + peer.address +

@@ -16,7 +16,7 @@ struct FlagName {
 constexpr FlagName flag_names[] = {
     {flag::write, "write"},       {flag::readonly, "readonly"}, {flag::denyoom, "denyoom"},
     {flag::admin, "admin"},       {flag::loading, "loading"},   {flag::fast, "fast"},
-    {flag::no_multi, "no_multi"}, {flag::blocking, "blocking"},
+    {flag::no_multi, "no_multi"}, {flag::blocking, "blocking"}, {flag::pubsub, "pubsub"},
 };
 
 /// Redis's ACL categories, as far as they follow from flags and group.
@@ -33,6 +33,7 @@ std::vector<Bytes> categories(const Command& command) {
     add(command.group == "generic", "keyspace");
     add(command.group == "connection", "connection");
     add(command.group == "transactions", "transaction");
+    add(command.has(flag::pubsub), "pubsub");
     add(command.has(flag::fast), "fast");
     add(!command.has(flag::fast), "slow");
     return names;

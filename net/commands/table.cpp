@@ -42,6 +42,7 @@ constexpr Family families[] = {
     wait_commands,
     membership_commands,
     resubmission_commands,
+    pubsub_commands,
 };
 
 /// Longer names than any command has are not looked up.

@@ -44,6 +44,7 @@ std::span<const Command> scrub_commands();
 std::span<const Command> wait_commands();
 std::span<const Command> membership_commands();
 std::span<const Command> resubmission_commands();
+std::span<const Command> pubsub_commands();
 
 /// Lines "name:value" of INFO.
 class InfoLines {
@@ -72,6 +73,9 @@ Result<void> diff_command(CommandContext& context);
 
 /// The reply of CRDT.DIFF, when its comparison is done.
 void reply_comparison(RespWriter& reply, const Result<Difference>& difference);
+
+/// Why a client that is subscribed in RESP2 may not run a command now; empty: it may.
+Bytes refusal_while_listening(const ClientState& client, const CommandName& name);
 
 /// All commands, in order of their names.
 const std::vector<const Command*>& all_commands();

@@ -44,7 +44,8 @@ public:
     ManualClock clock;
     std::vector<std::string> links;  ///< what set_link and request_session were called with
     std::vector<std::uint64_t> killed;
-    Condition condition;  ///< what CRDT.HEALTH judges
+    std::map<std::uint64_t, std::string> pushed;  ///< to each client, by its number
+    Condition condition;                          ///< what CRDT.HEALTH judges
     ReplicationView view;
 
     Env env() override { return Env{clock, random_}; }
@@ -53,6 +54,7 @@ public:
     ConfigTable& config() override { return config_; }
     std::vector<ClientState*> clients() override { return {&client, &other}; }
     void kill(ClientState& state, bool at_once) override;
+    void push(ClientState& state, const Bytes& bytes) override { pushed[state.order.id] += bytes; }
     std::vector<PeerView> peers() override { return {}; }
     Health health() override { return assess(condition); }
     ReplicationView replication() override { return view; }
