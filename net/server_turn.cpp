@@ -70,6 +70,10 @@ void Server::turn_end() {
         jobs_.start(*replica_);
         Committed committed = replica_->committed();
         if (replica_->failure()) return fail(*replica_->failure());
+        const std::uint64_t turn_ms = replica_->stats().turn_ms;
+        if (observation().latency.takes(turn_ms)) {
+            observation().latency.note("turn", turn_ms, env_.clock.wall_ms() / 1000);
+        }
         route(std::move(committed));
     }
     finish_sessions();
@@ -181,7 +185,7 @@ void Server::finish_sessions() {
         session.listed = false;
         const bool more = session.finish_turn();
         if (session.over()) {
-            pubsub().forget(session.state());
+            CommandHost::forget(session.state());
             sessions_.erase(found);
         } else if (more) {
             touched(session);

@@ -102,7 +102,7 @@ void ClientSession::push(const Bytes& bytes) {
 bool ClientSession::exceeds(std::uint64_t unsent) {
     if (unsent > limits::client_output_bytes_max) return true;
     const OutputLimit& limit = owner_.subscriber_limit();
-    const bool bounded = state_.subscriptions.count() > 0;
+    const bool bounded = state_.subscriptions.count() > 0 || state_.monitors;
     if (bounded && limit.hard_bytes > 0 && unsent > limit.hard_bytes) return true;
     if (!bounded || limit.soft_bytes == 0 || unsent <= limit.soft_bytes) {
         above_soft_ms_.reset();

@@ -12,11 +12,10 @@ namespace syncline {
 
 namespace {
 
-template <typename SomeClock>
-std::uint64_t now_ms() {
+template <typename SomeClock, typename Unit>
+std::uint64_t now() {
     const auto since_start = SomeClock::now().time_since_epoch();
-    return static_cast<std::uint64_t>(
-        std::chrono::duration_cast<std::chrono::milliseconds>(since_start).count());
+    return static_cast<std::uint64_t>(std::chrono::duration_cast<Unit>(since_start).count());
 }
 
 /// A few numbers from the kernel at a time. One per thread, so that no lock is needed.
@@ -41,10 +40,16 @@ struct RandomBuffer {
 }  // namespace
 
 std::uint64_t SystemClock::wall_ms() {
-    return now_ms<std::chrono::system_clock>();
+    return now<std::chrono::system_clock, std::chrono::milliseconds>();
 }
 std::uint64_t SystemClock::steady_ms() {
-    return now_ms<std::chrono::steady_clock>();
+    return now<std::chrono::steady_clock, std::chrono::milliseconds>();
+}
+std::uint64_t SystemClock::wall_us() {
+    return now<std::chrono::system_clock, std::chrono::microseconds>();
+}
+std::uint64_t SystemClock::steady_us() {
+    return now<std::chrono::steady_clock, std::chrono::microseconds>();
 }
 
 std::uint64_t SystemRandom::next() {

@@ -11,6 +11,9 @@ public:
     virtual std::uint64_t wall_ms() = 0;
     /// Milliseconds since some start; never goes back.
     virtual std::uint64_t steady_ms() = 0;
+    /// The same two in microseconds, as exactly as the clock has them.
+    virtual std::uint64_t wall_us() { return wall_ms() * 1000; }
+    virtual std::uint64_t steady_us() { return steady_ms() * 1000; }
 };
 
 /// The only door to chance.
@@ -33,6 +36,8 @@ class SystemClock final : public Clock {
 public:
     std::uint64_t wall_ms() override;
     std::uint64_t steady_ms() override;
+    std::uint64_t wall_us() override;
+    std::uint64_t steady_us() override;
 };
 
 /// The kernel's generator (getrandom). Thread-safe.

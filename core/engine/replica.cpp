@@ -262,6 +262,7 @@ Committed Replica::committed() {
     if (turn_began_ms_) {
         const std::uint64_t took_ms = env_.clock.steady_ms() - *turn_began_ms_;
         turn_began_ms_.reset();
+        stats_.turn_ms = took_ms;
         stats_.turn_ms_max = std::max(stats_.turn_ms_max, took_ms);
         if (took_ms > limits::turn_ms_max) {
             ++stats_.turns_long;

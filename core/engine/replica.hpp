@@ -139,6 +139,7 @@ struct ReplicaStats {
     std::uint64_t keys_expired = 0;    ///< removed by this replica because their time had come
     std::uint64_t writes_refused = 0;  ///< for want of space
     std::uint64_t storage_waits = 0;   ///< attempts of flushes and checkpoints that found no space
+    std::uint64_t turn_ms = 0;         ///< the latest turn
     std::uint64_t turn_ms_max = 0;     ///< the longest turn: no read view of the base lived longer
     std::uint64_t turns_long = 0;      ///< turns longer than limits::turn_ms_max
     std::uint64_t readers_freed = 0;   ///< of the base, left behind by dead processes

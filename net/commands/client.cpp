@@ -14,11 +14,12 @@ namespace flag = command_flag;
 constexpr BytesView client_types[] = {"normal", "master", "replica", "slave", "pubsub"};
 
 BytesView type_of(const ClientState& client) {
-    return client.subscriptions.count() > 0 ? "pubsub" : "normal";
+    return client.subscriptions.count() > 0 && !client.monitors ? "pubsub" : "normal";
 }
 
 std::string flags_of(const ClientState& client) {
     std::string flags;
+    if (client.monitors) flags += 'O';
     if (client.subscriptions.count() > 0) flags += 'P';
     if (client.in_multi) flags += 'x';
     if (client.blocked) flags += 'b';

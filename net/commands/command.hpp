@@ -11,6 +11,7 @@
 #include "core/engine/replica.hpp"
 #include "net/commands/config.hpp"
 #include "net/health.hpp"
+#include "net/observation.hpp"
 #include "net/pubsub.hpp"
 #include "net/replication.hpp"
 #include "net/resp.hpp"
@@ -98,6 +99,7 @@ struct ClientState {
         CommandName name;
         Arguments arguments;
         unsigned next = 0;
+        std::uint64_t took_us = 0;  ///< until now
     };
     /// What a parked client waits for: see net/commands/waits.cpp.
     struct Wait {
@@ -142,6 +144,7 @@ struct ClientState {
     bool watch_lost = false;  ///< one of them has changed: the next EXEC runs nothing
     std::optional<CausalDemand> demand;
     Subscriptions subscriptions;
+    bool monitors = false;           ///< shown what others run, see MONITOR
     Dot written;                     ///< its last transaction that wrote; counter 0: none
     std::uint64_t owed = 0;          ///< replies that are not out yet
     bool counted = true;             ///< its requests count as commands processed
@@ -207,6 +210,9 @@ public:
     virtual ServerFigures& figures() = 0;
     virtual ConfigTable& config() = 0;
     PubSub& pubsub() { return pubsub_; }
+    Observation& observation() { return observation_; }
+    /// Ends what a client listens to. Needed before it goes.
+    void forget(ClientState& client);
     virtual std::vector<ClientState*> clients() = 0;
     /// Ends the connection of a client, at once or after the replies it is owed.
     virtual void kill(ClientState& client, bool at_once) = 0;
@@ -245,6 +251,7 @@ public:
 
 private:
     PubSub pubsub_;
+    Observation observation_;
 };
 
 /// One run of one command.

@@ -21,6 +21,7 @@ struct Default {
     BytesView name;
     Kind kind;
     BytesView value;
+    std::int64_t number_min = 0;
 };
 
 /// Settings of Redis that clients and tools read, with what is true here. `fixed`: CONFIG SET
@@ -59,7 +60,7 @@ constexpr Default defaults[] = {
     {"save", Kind::text, ""},
     {"set-max-intset-entries", Kind::number, "512"},
     {"set-max-listpack-entries", Kind::number, "128"},
-    {"slowlog-log-slower-than", Kind::number, "10000"},
+    {"slowlog-log-slower-than", Kind::number, "10000", -1},
     {"slowlog-max-len", Kind::number, "128"},
     {"space-stop", Kind::fixed, "85"},
     {"tcp-keepalive", Kind::fixed, "300"},
@@ -70,8 +71,25 @@ constexpr Default defaults[] = {
     {"zset-max-ziplist-value", Kind::number, "64"},
 };
 
-bool is_number(BytesView text) {
-    return text == "-1" || (parse_integer(text).has_value() && text[0] != '-');
+std::string number_refusal(std::int64_t min, BytesView text) {
+    const std::optional<std::int64_t> number = parse_integer(text);
+    if (!number) return "argument couldn't be parsed into an integer";
+    if (*number >= min) return {};
+    return "argument must be between " + std::to_string(min) + " and 9223372036854775807 inclusive";
+}
+
+/// What is slow. Precondition: the setting is a number.
+void apply_threshold(CommandHost& host, BytesView name) {
+    const std::int64_t value = parse_integer(host.config().find(name)->value).value_or(0);
+    const auto number = static_cast<std::uint64_t>(value);
+    Observation& observation = host.observation();
+    if (equal_nocase(name, "slowlog-log-slower-than")) {
+        observation.slow_log.set_slower_than(value < 0 ? std::nullopt : std::optional(number));
+    } else if (equal_nocase(name, "slowlog-max-len")) {
+        observation.slow_log.set_length_max(number);
+    } else if (equal_nocase(name, "latency-monitor-threshold")) {
+        observation.latency.set_threshold(number);
+    }
 }
 
 Result<void> get_command(CommandContext& context) {
@@ -125,6 +143,7 @@ Result<void> set_command(CommandContext& context) {
         context.host.config().set(context.argument(i), context.argument(i + 1));
         context.host.setting_changed(context.host.config().find(context.argument(i))->name,
                                      context.argument(i + 1));
+        apply_threshold(context.host, context.argument(i));
     }
     context.reply.simple("OK");
     return {};
@@ -141,6 +160,7 @@ Result<void> resetstat_command(CommandContext& context) {
     figures.bytes_in = 0;
     figures.bytes_out = 0;
     figures.clients_cut = 0;
+    context.host.observation().statistics.reset();
     context.reply.simple("OK");
     return {};
 }
@@ -182,7 +202,8 @@ std::optional<std::uint64_t> parse_memory(BytesView text) {
 
 ConfigTable::ConfigTable() {
     for (const Default& entry : defaults) {
-        entries_.push_back(Entry{entry.name, entry.kind, std::string(entry.value)});
+        entries_.push_back(
+            Entry{entry.name, entry.kind, std::string(entry.value), entry.number_min});
     }
     set("client-output-buffer-limit", {});
 }
@@ -199,7 +220,7 @@ std::string ConfigTable::refusal(const Entry& entry, BytesView value) {
         case Kind::fixed:
             return "can't set immutable config";
         case Kind::number:
-            return is_number(value) ? "" : "argument couldn't be parsed into an integer";
+            return number_refusal(entry.number_min, value);
         case Kind::memory:
             return parse_memory(value) ? "" : "argument must be a memory value";
         case Kind::output_limits:

@@ -43,7 +43,7 @@ Result<void> reset_command(CommandContext& context) {
     context.client.leave_multi();
     context.dispatcher.interest().unwatch(context.client);
     context.client.demand.reset();
-    context.host.pubsub().forget(context.client);
+    context.host.forget(context.client);
     context.client.name.clear();
     context.client.protocol = 2;
     context.reply.simple("RESET");

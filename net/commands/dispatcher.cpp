@@ -86,7 +86,8 @@ void Dispatcher::run_request(ClientState& client, Arguments arguments) {
     SYNCLINE_ASSERT(!client.sliced && !client.parked && !arguments.empty());
     if (wait_for_demand(client, arguments)) return;
     if (client.counted) ++host_.figures().commands_processed;
-    client.active_ms = host_.env().clock.steady_ms();
+    const std::uint64_t start_us = host_.env().clock.steady_us();
+    client.active_ms = start_us / 1000;
     Bytes error;
     const CommandName name = look_up(arguments, error);
     if (error.empty()) {
@@ -100,6 +101,7 @@ void Dispatcher::run_request(ClientState& client, Arguments arguments) {
     }
     if (!error.empty()) {
         client.multi_failed = client.in_multi;
+        if (client.counted) host_.observation().statistics.reject(name);
         refuse(client, error);
     } else if (client.in_multi && !name.command->has(command_flag::at_once)) {
         enqueue(client, name, std::move(arguments));
@@ -107,14 +109,15 @@ void Dispatcher::run_request(ClientState& client, Arguments arguments) {
         client.sliced = ClientState::Sliced{name, std::move(arguments), 0};
         resume(client, slices_first_ms);
     } else {
-        run_now(client, name, arguments);
+        run_now(client, name, arguments, start_us);
     }
 }
 
 void Dispatcher::resume(ClientState& client, std::uint64_t budget_ms) {
-    const std::uint64_t start_ms = host_.env().clock.steady_ms();
+    Clock& clock = host_.env().clock;
+    const std::uint64_t start_us = clock.steady_us();
     while (client.sliced) {
-        const ClientState::Sliced& sliced = *client.sliced;
+        ClientState::Sliced& sliced = *client.sliced;
         const auto body = [&](CommandContext& context) {
             context.slice = sliced.next;
             return sliced.name.command->handler(context);
@@ -122,9 +125,14 @@ void Dispatcher::resume(ClientState& client, std::uint64_t budget_ms) {
         const Result<std::size_t> replied = execute(client, sliced.arguments, body);
         const bool over = !replied || *replied > 0;
         if (!replied) refuse(client, error_reply(replied.error(), host_.replica()));
-        if (over || ++client.sliced->next == slices_count) {
+        const std::uint64_t took_us = clock.steady_us() - start_us;
+        if (over || ++sliced.next == slices_count) {
+            note_call(client, sliced.name, sliced.arguments, sliced.took_us + took_us,
+                      !replied || failed_);
             client.sliced.reset();
-        } else if (host_.env().clock.steady_ms() - start_ms >= budget_ms) {
+            release_messages();
+        } else if (took_us >= budget_ms * 1000) {
+            sliced.took_us += took_us;
             return;
         }
     }
@@ -134,16 +142,20 @@ void Dispatcher::resume_decision(ClientState& client) {
     const Replica* const replica = host_.replica();
     if (replica == nullptr) return;
     if (replica->primary_backup().standing() || replica->membership().deciding()) return;
-    run_now(client, client.last_command, {client.last_command.full_name()});
+    run_now(client, client.last_command, {client.last_command.full_name()},
+            host_.env().clock.steady_us());
 }
 
-void Dispatcher::run_now(ClientState& client, const CommandName& name, const Arguments& arguments) {
+void Dispatcher::run_now(ClientState& client, const CommandName& name, const Arguments& arguments,
+                         std::uint64_t start_us) {
     const std::size_t staged = host_.pubsub().staged_count();
     const Result<std::size_t> replied = execute(client, arguments, name.command->handler);
     if (!replied) {
         host_.pubsub().unstage(staged);
         refuse(client, error_reply(replied.error(), host_.replica()));
     }
+    note_call(client, name, arguments, host_.env().clock.steady_us() - start_us,
+              !replied || failed_);
     release_messages();
     if (client.blocked && client.blocked->place == 0) {
         client.blocked->name = name;
@@ -211,7 +223,7 @@ void Dispatcher::enqueue(ClientState& client, const CommandName& name, Arguments
 }
 
 void Dispatcher::refuse(ClientState& client, BytesView error) {
-    ++host_.figures().errors_replied;
+    note_error(error);
     Bytes bytes;
     RespWriter(bytes, client.protocol).error(error);
     send(client, bytes);
@@ -244,7 +256,8 @@ Result<std::size_t> Dispatcher::execute(ClientState& client, const Arguments& ar
             bytes.clear();
             reply.error(error_reply(done.error()));
         }
-        if (!bytes.empty() && bytes[0] == '-') ++host_.figures().errors_replied;
+        failed_ = !bytes.empty() && bytes[0] == '-';
+        if (failed_) note_error(bytes);
         produced = bytes.size();
         return bytes;
     };
@@ -271,6 +284,7 @@ Result<void> Dispatcher::run_inside(const CommandName& name, const CommandContex
     RespWriter reply(bytes, outer.client.protocol);
     CommandContext context{arguments, outer.client, host_, reply, bytes, outer.transaction, *this};
     context.in_exec = true;
+    const std::uint64_t start_us = host_.env().clock.steady_us();
     const Result<void> done = name.command->handler(context);
     if (!done) {
         const Code code = done.error().code;
@@ -278,6 +292,9 @@ Result<void> Dispatcher::run_inside(const CommandName& name, const CommandContex
         bytes.clear();
         RespWriter(bytes, outer.client.protocol).error(error_reply(done.error()));
     }
+    const bool failed = !bytes.empty() && bytes[0] == '-';
+    if (failed) note_error(bytes);
+    note_call(outer.client, name, arguments, host_.env().clock.steady_us() - start_us, failed);
     out += bytes;
     return {};
 }
@@ -285,7 +302,7 @@ Result<void> Dispatcher::run_inside(const CommandName& name, const CommandContex
 void Dispatcher::complete(ClientState& client, const Bytes& reply) {
     SYNCLINE_ASSERT(client.parked);
     client.parked = false;
-    if (!reply.empty() && reply[0] == '-') ++host_.figures().errors_replied;
+    if (!reply.empty() && reply[0] == '-') note_error(reply);
     send(client, reply);
 }
 

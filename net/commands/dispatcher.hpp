@@ -65,14 +65,21 @@ private:
     void run_request(ClientState& client, Arguments arguments);
     void run_blocked(ClientState& client);
     void end_blocked(ClientState& client, const Bytes& reply);
+    void note_error(BytesView reply);
+    /// For statistics, slow log, latency and monitors. net/commands/monitor.cpp
+    void note_call(const ClientState& client, const CommandName& name, const Arguments& arguments,
+                   std::uint64_t us, bool failed);
+    void release_monitor_lines();
     void enqueue(ClientState& client, const CommandName& name, Arguments arguments);
     /// The bytes of the reply; a command that is not finished with its slices has none yet.
     Result<std::size_t> execute(ClientState& client, const Arguments& arguments, const Body& body);
-    void run_now(ClientState& client, const CommandName& name, const Arguments& arguments);
+    void run_now(ClientState& client, const CommandName& name, const Arguments& arguments,
+                 std::uint64_t start_us);
 
     CommandHost& host_;
     std::vector<Reply> direct_;
     KeyInterest interest_;
+    bool failed_ = false;  // the latest execute() replied with an error
 };
 
 }  // namespace syncline

@@ -269,29 +269,80 @@ void conflicts_section(const CommandContext& context, InfoLines& lines) {
     }
 }
 
+std::string decimal(double value, int digits) {
+    char text[64];
+    (void)std::snprintf(text, sizeof text, "%.*f", digits, value);  // always fits
+    return text;
+}
+
+void errorstats_section(const CommandContext& context, InfoLines& lines) {
+    lines.title("Errorstats");
+    for (const auto& [code, count] : context.host.observation().statistics.errors()) {
+        lines.add("errorstat_" + code, "count=" + std::to_string(count));
+    }
+}
+
+void commandstats_section(const CommandContext& context, InfoLines& lines) {
+    lines.title("Commandstats");
+    for (const CallFigures* const figures : context.host.observation().statistics.commands()) {
+        const double per_call = figures->calls == 0 ? 0
+                                                    : static_cast<double>(figures->us) /
+                                                          static_cast<double>(figures->calls);
+        lines.add("cmdstat_" + figures->full_name,
+                  "calls=" + std::to_string(figures->calls) + ",usec=" +
+                      std::to_string(figures->us) + ",usec_per_call=" + decimal(per_call, 2) +
+                      ",rejected_calls=" + std::to_string(figures->rejected) +
+                      ",failed_calls=" + std::to_string(figures->failed));
+    }
+}
+
+void latencystats_section(const CommandContext& context, InfoLines& lines) {
+    lines.title("Latencystats");
+    for (const CallFigures* const figures : context.host.observation().statistics.commands()) {
+        if (!figures->durations) continue;
+        const auto percentile = [&](double percent) {
+            return decimal(static_cast<double>(figures->durations->percentile(percent)), 3);
+        };
+        lines.add(
+            "latency_percentiles_usec_" + figures->full_name,
+            "p50=" + percentile(50) + ",p99=" + percentile(99) + ",p99.9=" + percentile(99.9));
+    }
+}
+
 struct Section {
     BytesView name;
     void (*write)(const CommandContext&, InfoLines&);
+    bool by_default = true;
 };
 constexpr Section sections[] = {
-    {"server", server_section},     {"clients", clients_section},
-    {"memory", memory_section},     {"persistence", persistence_section},
-    {"stats", stats_section},       {"replication", replication_section},
-    {"cpu", cpu_section},           {"keyspace", keyspace_section},
-    {"syncline", syncline_section}, {"conflicts", conflicts_section},
+    {"server", server_section},
+    {"clients", clients_section},
+    {"memory", memory_section},
+    {"persistence", persistence_section},
+    {"stats", stats_section},
+    {"replication", replication_section},
+    {"cpu", cpu_section},
+    {"keyspace", keyspace_section},
+    {"syncline", syncline_section},
+    {"conflicts", conflicts_section},
+    {"errorstats", errorstats_section},
+    {"commandstats", commandstats_section, false},
+    {"latencystats", latencystats_section, false},
 };
-/// Names that stand for all sections.
-constexpr BytesView all_names[] = {"all", "default", "everything"};
+/// Names that stand for all sections, and for those that are shown without a name.
+constexpr BytesView all_names[] = {"all", "everything"};
+constexpr BytesView default_name = "default";
 
-bool wanted(const CommandContext& context, BytesView section) {
+bool wanted(const CommandContext& context, const Section& section) {
     for (std::size_t i = 1; i < context.count(); ++i) {
         const Bytes& name = context.argument(i);
-        if (equal_nocase(name, section)) return true;
+        if (equal_nocase(name, section.name)) return true;
+        if (section.by_default && equal_nocase(name, default_name)) return true;
         for (const BytesView all : all_names) {
             if (equal_nocase(name, all)) return true;
         }
     }
-    return context.count() == 1;
+    return section.by_default && context.count() == 1;
 }
 
 }  // namespace
@@ -307,7 +358,7 @@ MemoryUse memory_use() {
 Result<void> info_command(CommandContext& context) {
     InfoLines lines;
     for (const Section& section : sections) {
-        if (wanted(context, section.name)) section.write(context, lines);
+        if (wanted(context, section)) section.write(context, lines);
     }
     context.reply.verbatim(lines.text());
     return {};

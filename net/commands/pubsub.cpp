@@ -240,8 +240,11 @@ std::span<const Command> pubsub_commands() {
     return commands;
 }
 
-/// In RESP2 a reply could not be told from a message. Empty: the command may run.
+/// In RESP2 a reply could not be told from a message; to Redis a client that monitors is a replica.
+/// Empty: the command may run.
 Bytes refusal_while_listening(const ClientState& client, const CommandName& name) {
+    const bool needs_data = name.command->has(flag::write) || name.command->has(flag::readonly);
+    if (client.monitors && needs_data) return "ERR Replica can't interact with the keyspace";
     const bool may_run = client.protocol >= 3 || client.subscriptions.count() == 0 ||
                          name.command->has(flag::while_subscribed);
     if (may_run) return {};
@@ -271,6 +274,7 @@ void Dispatcher::deliver(const StagedMessage& message) {
 }
 
 void Dispatcher::release_messages() {
+    release_monitor_lines();
     if (host_.pubsub().staged_count() == 0) return;
     for (const StagedMessage& message : host_.pubsub().take_staged()) {
         deliver(message);

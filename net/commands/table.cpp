@@ -43,6 +43,9 @@ constexpr Family families[] = {
     membership_commands,
     resubmission_commands,
     pubsub_commands,
+    monitor_commands,
+    slowlog_commands,
+    latency_commands,
 };
 
 /// Longer names than any command has are not looked up.

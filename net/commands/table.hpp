@@ -45,6 +45,9 @@ std::span<const Command> wait_commands();
 std::span<const Command> membership_commands();
 std::span<const Command> resubmission_commands();
 std::span<const Command> pubsub_commands();
+std::span<const Command> monitor_commands();
+std::span<const Command> slowlog_commands();
+std::span<const Command> latency_commands();
 
 /// Lines "name:value" of INFO.
 class InfoLines {
@@ -74,7 +77,7 @@ Result<void> diff_command(CommandContext& context);
 /// The reply of CRDT.DIFF, when its comparison is done.
 void reply_comparison(RespWriter& reply, const Result<Difference>& difference);
 
-/// Why a client that is subscribed in RESP2 may not run a command now; empty: it may.
+/// Why a client that is subscribed in RESP2, or monitors, may not run a command now; empty: it may.
 Bytes refusal_while_listening(const ClientState& client, const CommandName& name);
 
 /// All commands, in order of their names.

@@ -132,11 +132,39 @@ def whole(client):
     assert client.flushall() and client.dbsize() == 0
 
 
+def observed(client):
+    """What is slow, how often commands ran, and a monitor."""
+    assert client.config_set("slowlog-log-slower-than", 0) and client.slowlog_reset()
+    assert client.set("seen", "x" * 200)
+    assert client.config_set("slowlog-log-slower-than", 10000)
+    slow = [entry for entry in client.slowlog_get() if entry["command"].startswith(b"SET seen x")]
+    assert len(slow) == 1 and slow[0]["duration"] < 10_000_000, slow
+    assert slow[0]["command"].endswith(b"... (72 more bytes)") and client.slowlog_len() >= 2
+    calls = client.info("commandstats")["cmdstat_set"]
+    assert calls["calls"] > 1000 and calls["usec"] > 0 and calls["failed_calls"] == 1, calls
+    percentiles = client.info("latencystats")["latency_percentiles_usec_set"]
+    assert set(percentiles) == {"p50", "p99", "p99.9"}, percentiles
+    errors = client.info("errorstats")["errorstat_ERR"]  # this client reads it as a string
+    assert errors.startswith("count=") and int(errors[6:]) >= 3, errors
+    assert client.execute_command("LATENCY", "HISTORY", "command") == []
+    assert client.execute_command("LATENCY", "LATEST") == []
+    assert client.config_set("latency-monitor-threshold", 1)
+    histogram = dict(zip(*[iter(client.execute_command("LATENCY", "HISTOGRAM", "set"))] * 2))
+    assert histogram["set"][1] == calls["calls"], histogram
+    assert client.config_set("latency-monitor-threshold", 0)
+    with client.monitor() as monitor:
+        client.set("seen", 'a "quoted" one')
+        seen = monitor.next_command()
+        assert seen["command"] == 'SET seen a "quoted" one', seen
+        assert abs(seen["time"] - time.time()) < 60 and seen["client_type"] == "tcp"
+    assert client.delete("seen") == 1
+
+
 def main():
     """All of it, on one replica."""
     with Cluster(1) as cluster:
         client = redis.Redis(port=cluster.replicas[0].port, decode_responses=True)
-        for step in (strings, hashes, sets, ordered, pipelines, whole):
+        for step in (strings, hashes, sets, ordered, pipelines, observed, whole):
             step(client)
             print(f"{step.__name__}: ok")
         raw = redis.Redis(port=cluster.replicas[0].port)
