@@ -38,7 +38,7 @@ private:
     std::array<std::set<Bytes>, channel_spaces_count> names_;
 };
 
-/// A message that a command has published.
+/// A message that a command has published, or a key's change.
 struct StagedMessage {
     bool sharded = false;
     Bytes channel;

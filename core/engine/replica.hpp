@@ -350,8 +350,8 @@ public:
     [[nodiscard]] std::vector<PeerStatus> peers() const;
     [[nodiscard]] bool session_active() const { return pulling_.has_value(); }
 
-    /// Called for each event as it is applied, local ones too: (event, its encoded bytes). For
-    /// tests and the simulator.
+    /// Called for each event as it is applied, local ones too: (event, its encoded bytes). It must
+    /// not call the replica.
     std::function<void(const Event&, BytesView)> on_applied;
     /// Called when the version vector grew by a whole snapshot. For tests and the simulator.
     std::function<void(const VersionVector&)> on_adopted;

@@ -52,7 +52,7 @@ constexpr Default defaults[] = {
     {"maxmemory", Kind::memory, "0"},
     {"maxmemory-policy", Kind::text, "noeviction"},
     {"maxmemory-samples", Kind::number, "5"},
-    {"notify-keyspace-events", Kind::text, ""},
+    {"notify-keyspace-events", Kind::keyspace_events, ""},
     {"port", Kind::fixed, "0"},
     {"protected-mode", Kind::fixed, "yes"},
     {"proto-max-bulk-len", Kind::fixed, "8388608"},
@@ -225,6 +225,8 @@ std::string ConfigTable::refusal(const Entry& entry, BytesView value) {
             return parse_memory(value) ? "" : "argument must be a memory value";
         case Kind::output_limits:
             return OutputLimits().parse(value);
+        case Kind::keyspace_events:
+            return KeyspaceEvents().parse(value);
         case Kind::text:
             break;
     }
@@ -237,6 +239,9 @@ void ConfigTable::set(BytesView name, std::string value) {
         if (entry.kind == Kind::output_limits) {
             (void)output_limits_.parse(value);  // it was not refused
             value = to_string(output_limits_);
+        } else if (entry.kind == Kind::keyspace_events) {
+            (void)keyspace_events_.parse(value);  // likewise
+            value = keyspace_events_.text();
         }
         entry.value = std::move(value);
         return;

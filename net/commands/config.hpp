@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "core/base/bytes.hpp"
+#include "net/keyspace_events.hpp"
 #include "net/output_limit.hpp"
 
 namespace syncline {
@@ -18,7 +19,7 @@ std::optional<std::uint64_t> parse_memory(BytesView text);
 /// Thread-safety: confined to one thread.
 class ConfigTable {
 public:
-    enum class Kind { text, number, memory, fixed, output_limits };
+    enum class Kind { text, number, memory, fixed, output_limits, keyspace_events };
     struct Entry {
         BytesView name;
         Kind kind;
@@ -36,10 +37,12 @@ public:
     /// Precondition: the setting exists, and the value is not refused.
     void set(BytesView name, std::string value);
     [[nodiscard]] const OutputLimits& output_limits() const { return output_limits_; }
+    [[nodiscard]] const KeyspaceEvents& keyspace_events() const { return keyspace_events_; }
 
 private:
     std::vector<Entry> entries_;
     OutputLimits output_limits_;
+    KeyspaceEvents keyspace_events_;
 };
 
 }  // namespace syncline

@@ -194,9 +194,14 @@ void Dispatcher::run_blocked(ClientState& client) {
             context.resumed = true;
             return wait.name.command->handler(context);
         };
+        const std::size_t staged = host_.pubsub().staged_count();
         const Result<std::size_t> replied = execute(client, wait.arguments, body);
         if (replied && *replied == 0) return;
-        if (!replied) error = error_reply(replied.error(), host_.replica());
+        if (!replied) {
+            host_.pubsub().unstage(staged);
+            error = error_reply(replied.error(), host_.replica());
+        }
+        release_messages();
     }
     interest_.unblock(client);
     client.parked = false;

@@ -288,6 +288,21 @@ def closed_clients(a, _, c):
     until(lambda: figure(c, "pubsub_channels") == 0, "the closed one is forgotten")
 
 
+def keyspace_events(a, _, c):
+    """What is written at one replica is told by another."""
+    with c.connect() as admin:
+        assert admin.command("CONFIG", "SET", "notify-keyspace-events", "KEA") == "OK"
+        listener = Subscriber(c, ("PSUBSCRIBE", "__key*__:*"))
+        with a.connect() as writer:
+            writer.command("HSET", "told", "f", "v")
+            writer.command("DEL", "told")
+        for name in (b"hset", b"del"):
+            assert listener.next()[2:] == [b"__keyspace@0__:told", name]
+            assert listener.next()[2:] == [b"__keyevent@0__:" + name, b"told"]
+        listener.close()
+        assert admin.command("CONFIG", "SET", "notify-keyspace-events", "") == "OK"
+
+
 def c_list(replica):
     """CLIENT LIST."""
     with replica.connect() as connection:
@@ -299,7 +314,7 @@ def main():
     with Chain() as cluster:
         linked(*cluster.replicas)
         for step in (spreads, keeps_order, redis_py, redis_cli, slow_subscriber, backed_up_peer,
-                     closed_clients, survives_a_restart):
+                     closed_clients, keyspace_events, survives_a_restart):
             began = time.monotonic()
             step(*cluster.replicas)
             print(f"{step.__name__}: ok, {time.monotonic() - began:.1f} s")
