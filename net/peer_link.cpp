@@ -15,7 +15,6 @@ constexpr std::size_t name_bytes_max = 64;
 constexpr std::uint64_t look_ms = 500;
 constexpr unsigned silent_looks_max = 6;
 constexpr unsigned patient_looks_max = limits::copy_silence_ms_max / look_ms;
-constexpr unsigned keep_alive_s = 15;
 constexpr const char* channel_label = "EXPORTER-syncline-peer";
 
 }  // namespace
@@ -65,7 +64,6 @@ PeerLink::PeerLink(Loop& loop, LinkId id, PeerAuth::Role role,
 }
 
 void PeerLink::start() {
-    connection_->keep_alive(keep_alive_s);
     TcpConnection::Events events;
     events.on_data = [this](BytesView bytes) { receive(bytes); };
     events.on_close = [this](const std::optional<Error>& error) {
