@@ -10,10 +10,12 @@
 namespace syncline {
 
 /// Lets new replicas copy the rows of one that works: pieces of a backup as messages, as fast as
-/// they are taken. One copy at a time; who asks meanwhile is told to come again.
+/// they are taken and the replica's RepairBudget allows. One copy at a time; who asks meanwhile is
+/// told to come again, and so is who would wait for long for the first piece.
 /// Happy path: COPY OPEN; COPY OPENED with the first piece that can be read; pieces in front of the
-/// end that COPY NEXT names; COPY END with the manifest. Failures: the link goes down, the copy is
-/// ended by the other side, that one is silent for limits::copy_silence_ms_max, or the replica
+/// end that COPY NEXT names; COPY END with the manifest. While a piece waits for the budget, one
+/// without blocks goes out now and then as a sign of life. Failures: the link goes down, the copy
+/// is ended by the other side, that one is silent for limits::copy_silence_ms_max, or the replica
 /// takes over a peer's rows: then it ends without one. Thread-safety: confined to the replica's
 /// thread; the replica must outlive it.
 class CopyServer {
@@ -46,7 +48,9 @@ private:
     struct Running;
 
     [[nodiscard]] bool runs(LinkId link, std::uint64_t nonce) const;
-    void send(LinkId link, const Message& message);
+    void wait_for_budget(std::uint64_t now_ms);
+    void send_piece(BackupPiece piece, std::uint64_t now_ms);
+    std::size_t send(LinkId link, const Message& message);
     void end(const std::string& reason);
 
     Replica& replica_;

@@ -160,6 +160,13 @@ constexpr std::uint64_t session_idle_ms_max = 60000;
 /// One TAGS or ROWS message.
 constexpr std::size_t session_message_bytes_target = 1 * mib;
 
+/// A repair with a cap (`repair-bandwidth`) sends after a pause as much at once as the cap allows
+/// in this time, and no smaller pieces than these.
+constexpr std::uint64_t repair_burst_ms = 250;
+constexpr std::size_t repair_piece_bytes_min = 16 * kib;
+/// More than any network carries: a bound for the arithmetic.
+constexpr std::uint64_t repair_bandwidth_max = std::uint64_t{1} << 40;
+
 /// Client side.
 constexpr std::size_t clients_max = 10000;
 constexpr std::size_t request_arguments_max = std::size_t{1024} * 1024;

@@ -30,7 +30,8 @@ Replica::Replica(ReplicaOptions options, Env env, Base& base)
                                      options_.conflicts)),
       actor_{options_.identity.node_id, 1},
       stable_cut_(options_.replicas),
-      space_(options_.space) {
+      space_(options_.space),
+      repair_budget_(options_.repair_bandwidth) {
     options_.checkpoint_interval_ms =
         staggered(options_.checkpoint_interval_ms, options_.identity.node);
     group_->set_policies(options_.policies);
@@ -257,6 +258,7 @@ void Replica::advance_durable() {
 }
 
 Committed Replica::committed() {
+    drive_waiting();
     store_.end_turn();
     act_on_space();
     if (turn_began_ms_) {
@@ -328,10 +330,12 @@ void Replica::tick() {
     trim_old_log();
 }
 
-void Replica::send(LinkId link, std::uint8_t type, Bytes payload) {
+std::size_t Replica::send(LinkId link, std::uint8_t type, Bytes payload) {
     WireMessage message{type, std::move(payload)};
     if (Link* const to = find(link)) to->compress(message);
+    const std::size_t bytes = message.payload.size();
     outbox_.messages.push_back(Outgoing{link, message.type, std::move(message.payload)});
+    return bytes;
 }
 
 void Replica::close(LinkId link, Error error) {

@@ -12,6 +12,7 @@
 #include "core/engine/group.hpp"
 #include "core/engine/identity.hpp"
 #include "core/engine/log_retention.hpp"
+#include "core/engine/repair_budget.hpp"
 #include "core/engine/space_gate.hpp"
 #include "core/engine/stable_cut.hpp"
 #include "core/engine/transaction.hpp"
@@ -61,6 +62,8 @@ struct ReplicaOptions {
     PrimaryBackupOptions primary_backup;
     LogOptions log;
     SpaceOptions space;
+    /// Bytes a second sent for repair, to all peers together; 0: no cap. See RepairBudget.
+    std::uint64_t repair_bandwidth = 0;
     /// Above this much overlay requests and peers' events wait for a checkpoint.
     std::size_t overlay_bytes_max = limits::overlay_bytes_max;
 };
@@ -212,6 +215,11 @@ public:
     void tick();
     /// Starts a Merkle session with this peer as soon as possible, whatever the log could do.
     void request_session(LinkId link);
+    /// Another cap for what is sent for repair, in bytes a second, at once; 0: none.
+    void set_repair_bandwidth(std::uint64_t rate);
+    /// Of the rows of sessions, and of copies: core/backup/copy_server.hpp.
+    [[nodiscard]] RepairBudget& repair_budget() { return repair_budget_; }
+    [[nodiscard]] const RepairBudget& repair_budget() const { return repair_budget_; }
 
     /// Sends a message of publish/subscribe to all peers that take them, and they to theirs.
     /// Nothing is kept, and nobody answers. Cost: O(size) for each peer.
@@ -404,7 +412,8 @@ private:
     void begin_incarnation();
     void fail(const Error& error);
     void note_turn();
-    void send(LinkId link, std::uint8_t type, Bytes payload);
+    /// How many bytes it has as it goes out.
+    std::size_t send(LinkId link, std::uint8_t type, Bytes payload);
     void close(LinkId link, Error error);
     void take_publication(LinkId from, const Publication& publication);
     void hand_on(const Publication& publication, std::optional<LinkId> except);
@@ -488,6 +497,15 @@ private:
     void start_pulling();
     void serve(LinkId link, Serving& serving);
     Result<void> receive_session(LinkId link, const Message& message);
+    void on_session_open(LinkId link, const SessionOpen& open);
+    void on_session_close(LinkId link, const SessionClose& close);
+    Result<bool> receive_served(LinkId link, const Message& message);
+    Result<bool> answer_served(LinkId link, const Message& request);
+    Result<void> end_serving(LinkId link, const Error& error);
+    void drive_waiting();
+    [[nodiscard]] std::optional<LinkId> next_waiting();
+    void put_off_waiting(LinkId link, Serving& serving);
+    [[nodiscard]] bool may_send_rows(LinkId link, Serving& serving);
     void advance_pulling();
     Result<void> on_pulled();
     [[nodiscard]] bool left_out(const SessionPuller& session, const Bytes& row_key) const;
@@ -585,7 +603,8 @@ private:
     Position pending_barrier_end_ = 0;
 
     std::optional<Pulling> pulling_;
-    std::map<LinkId, std::unique_ptr<Serving>> serving_;
+    RepairBudget repair_budget_;
+    std::map<LinkId, std::unique_ptr<Serving>> serving_;  // have claims on the budget
     std::unique_ptr<Comparing> comparing_;
     std::vector<FinishedComparison> compared_;
     std::optional<LinkId> session_wanted_;

@@ -11,6 +11,8 @@ namespace {
 /// An unanswered request is repeated after this, and given up after so many times.
 constexpr std::uint64_t repeat_ms = 1000;
 constexpr unsigned repeats_max = 8;
+/// A request that waits for the cap gets an answer without rows before it would be repeated.
+constexpr std::uint64_t put_off_ms = repeat_ms / 2;
 /// Sessions on the same pair of states with other nonces, before the difference is called damage.
 constexpr unsigned attempts_max = 3;
 constexpr std::uint64_t retry_ms = 200;
@@ -38,12 +40,14 @@ void Replica::drive_sessions() {
     }
     if (pulling_) advance_pulling();
     drive_comparison();
+    drive_waiting();  // whoever is put off now and not served would lose its turn
     for (auto it = serving_.begin(); it != serving_.end();) {
         if (now - it->second->active_ms > serving_idle_ms_max) {
             it = serving_.erase(it);
             continue;
         }
         if (!it->second->session) serve(it->first, *it->second);
+        put_off_waiting(it->first, *it->second);
         ++it;
     }
 }
@@ -99,54 +103,16 @@ void Replica::serve(LinkId link, Serving& serving) {
 }
 
 Result<void> Replica::receive_session(LinkId link, const Message& message) {
-    const std::uint64_t now = env_.clock.steady_ms();
     if (const auto* open = std::get_if<SessionOpen>(&message)) {
-        const bool waiting = pulling_ && !pulling_->session && !snapshot_.expired();
-        const bool damaged = !group_->damaged().empty();
-        if (damaged || waiting || primary_backup_->holds_suffix()) {
-            SessionOpened no;
-            no.session = static_cast<std::uint16_t>(open->nonce);
-            if (damaged) no.verdict = SessionOpened::Verdict::refused;
-            send(link, frame_type(no), encode_message(no));
-            return {};
-        }
-        std::unique_ptr<Serving>& serving = serving_[link];
-        if (!serving || serving->open.nonce != open->nonce) {
-            serving = std::make_unique<Serving>(Serving{*open, nullptr, now});
-        }
-        serving->active_ms = now;
-        serve(link, *serving);
+        on_session_open(link, *open);
         return {};
     }
     if (const auto* done = std::get_if<SessionClose>(&message)) {
-        const auto found = serving_.find(link);
-        if (found != serving_.end() && found->second->name() == done->session) {
-            serving_.erase(found);
-        }
-        if (pulling_ && pulling_->session && pulling_->session->session() == done->session) {
-            end_pulling(false);
-        }
-        if (comparison_active() && comparing_->session->session() == done->session) {
-            end_comparison(Error{Code::unavailable, "the peer ended the comparison; ask again"});
-        }
+        on_session_close(link, *done);
         return {};
     }
-    if (const auto found = serving_.find(link); found != serving_.end() && found->second->session) {
-        const Result<std::optional<Message>> answer = found->second->session->receive(message);
-        if (!answer) {
-            SYNCLINE_TRY(const bool damaged, find_damage(found->second->session->damaged()));
-            const SessionClose bye{found->second->name()};
-            serving_.erase(found);
-            if (!damaged) return answer.error();
-            send(link, frame_type(bye), encode_message(bye));
-            return {};
-        }
-        if (*answer) {
-            found->second->active_ms = now;
-            send(link, frame_type(**answer), encode_message(**answer));
-            return {};
-        }
-    }
+    SYNCLINE_TRY(const bool served, receive_served(link, message));
+    if (served) return {};
     if (comparison_active() && comparing_->link == link) {
         receive_comparison(message);
         return {};
@@ -161,12 +127,159 @@ Result<void> Replica::receive_session(LinkId link, const Message& message) {
     }
     if (*request) {
         pulling_->last = Outgoing{link, frame_type(**request), encode_message(**request)};
-        pulling_->sent_ms = now;
+        pulling_->sent_ms = env_.clock.steady_ms();
         pulling_->repeats = 0;
         send(link, pulling_->last->type, pulling_->last->payload);
         return {};
     }
     return on_pulled();
+}
+
+void Replica::on_session_open(LinkId link, const SessionOpen& open) {
+    const bool waiting = pulling_ && !pulling_->session && !snapshot_.expired();
+    const bool damaged = !group_->damaged().empty();
+    if (damaged || waiting || primary_backup_->holds_suffix()) {
+        SessionOpened no;
+        no.session = static_cast<std::uint16_t>(open.nonce);
+        if (damaged) no.verdict = SessionOpened::Verdict::refused;
+        send(link, frame_type(no), encode_message(no));
+        return;
+    }
+    std::unique_ptr<Serving>& serving = serving_[link];
+    if (!serving || serving->open.nonce != open.nonce) {
+        serving = std::make_unique<Serving>(repair_budget_, open);
+    }
+    serving->active_ms = env_.clock.steady_ms();
+    serve(link, *serving);
+}
+
+void Replica::on_session_close(LinkId link, const SessionClose& close) {
+    const auto found = serving_.find(link);
+    if (found != serving_.end() && found->second->name() == close.session) serving_.erase(found);
+    if (pulling_ && pulling_->session && pulling_->session->session() == close.session) {
+        end_pulling(false);
+    }
+    if (comparison_active() && comparing_->session->session() == close.session) {
+        end_comparison(Error{Code::unavailable, "the peer ended the comparison; ask again"});
+    }
+}
+
+/// False: it is no request to the session that this replica serves on the link.
+Result<bool> Replica::receive_served(LinkId link, const Message& message) {
+    const auto found = serving_.find(link);
+    if (found == serving_.end() || !found->second->session) return false;
+    Serving& serving = *found->second;
+    const auto* rows = std::get_if<SessionRowsRequest>(&message);
+    const bool capped = rows != nullptr && serving.session->has_rows_for(*rows);
+    if (!capped) return answer_served(link, message);
+    if (may_send_rows(link, serving)) {
+        serving.waiting.reset();
+        return answer_served(link, message);
+    }
+    serving.active_ms = env_.clock.steady_ms();
+    if (!serving.waiting || serving.waiting->step < rows->step) {
+        serving.waiting = *rows;
+        serving.waiting_ms = serving.active_ms;
+    }
+    return true;
+}
+
+/// False: there was nothing to answer. Precondition: the session has begun. It is gone when it
+/// ended.
+Result<bool> Replica::answer_served(LinkId link, const Message& request) {
+    Serving& serving = *serving_.at(link);
+    serving.session->set_rows_bytes(
+        repair_budget_.piece_bytes(limits::session_message_bytes_target));
+    const Result<std::optional<Message>> answer = serving.session->receive(request);
+    if (!answer) {
+        SYNCLINE_CHECK(end_serving(link, answer.error()));
+        return true;
+    }
+    if (!*answer) return false;
+    serving.active_ms = env_.clock.steady_ms();
+    const std::size_t bytes = send(link, frame_type(**answer), encode_message(**answer));
+    const auto* rows = std::get_if<SessionRows>(&**answer);
+    const Link* const to = find(link);
+    const bool carried = to != nullptr && to->by_hand();
+    if (rows != nullptr && !rows->rows.empty() && !carried) {
+        repair_budget_.spend(bytes, serving.active_ms);
+    }
+    return true;
+}
+
+/// Own damaged rows are told to the peer; what else goes wrong is its error.
+Result<void> Replica::end_serving(LinkId link, const Error& error) {
+    const Serving& serving = *serving_.at(link);
+    SYNCLINE_TRY(const bool damaged, find_damage(serving.session->damaged()));
+    const SessionClose bye{serving.name()};
+    serving_.erase(link);
+    if (!damaged) return error;
+    send(link, frame_type(bye), encode_message(bye));
+    return {};
+}
+
+// --- The cap of what is sent for repair
+
+void Replica::set_repair_bandwidth(std::uint64_t rate) {
+    repair_budget_.set_rate(rate, env_.clock.steady_ms());
+}
+
+/// Messages that are carried by hand wait for nothing. And while a session is served no checkpoint
+/// is made: before writers would have to wait for one, the session goes on without a cap.
+bool Replica::may_send_rows(LinkId link, Serving& serving) {
+    const Link* const to = find(link);
+    if (to != nullptr && to->by_hand()) return true;
+    const bool presses =
+        store_.overlay_bytes() > options_.overlay_bytes_max / 2 || space_.pressed();
+    if (!presses || repair_budget_.rate() == 0) {
+        return serving.claim.granted(env_.clock.steady_ms());
+    }
+    serving.claim.withdraw();
+    if (!std::exchange(serving.uncapped, true)) {
+        syncline::log(LogLevel::warning, "session.uncapped",
+                      {{"reason", "writes wait for the checkpoint that it holds back"},
+                       {"overlay_bytes", std::to_string(store_.overlay_bytes())}});
+    }
+    return true;
+}
+
+/// Answers what may be answered now, to those who still may hear it. One at a time: what it sends
+/// decides whether another may.
+void Replica::drive_waiting() {
+    for (std::optional<LinkId> link = next_waiting(); link; link = next_waiting()) {
+        note_turn();
+        const Message request = *std::exchange(serving_.at(*link)->waiting, std::nullopt);
+        const Result<bool> answered = answer_served(*link, request);
+        if (!answered && !failure_) close(*link, answered.error());
+    }
+}
+
+/// Whose turn it is, if anybody's.
+std::optional<LinkId> Replica::next_waiting() {
+    if (failure_) return std::nullopt;
+    for (const auto& [link, serving] : serving_) {
+        if (!serving->waiting) continue;
+        const Link* const to = find(link);
+        if (to == nullptr || to->given_up() || !to->admitted()) {
+            serving->waiting.reset();
+            serving->claim.withdraw();
+        } else if (may_send_rows(link, *serving)) {
+            return link;
+        }
+    }
+    return std::nullopt;
+}
+
+/// So that the peer does not take this side for dead: it gets an answer without rows, and asks
+/// again. What was asked for once more has its answer on the way.
+void Replica::put_off_waiting(LinkId link, Serving& serving) {
+    if (!serving.waiting) return;
+    if (env_.clock.steady_ms() - serving.waiting_ms < put_off_ms) return;
+    const SessionRowsRequest request = *std::exchange(serving.waiting, std::nullopt);
+    serving.claim.rest();
+    const Result<std::optional<Message>> answer = serving.session->put_off(request);
+    if (!answer) return close(link, answer.error());
+    if (*answer) send(link, frame_type(**answer), encode_message(**answer));
 }
 
 /// The session may be over: act on how it ended.

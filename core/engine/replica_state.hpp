@@ -7,9 +7,15 @@ namespace syncline {
 
 /// A session in which this replica serves a peer. Private to the replica's own files.
 struct Replica::Serving {
+    Serving(RepairBudget& budget, const SessionOpen& opened) : open(opened), claim(budget) {}
+
     SessionOpen open;
-    std::unique_ptr<SessionServer> session;  // null: waits for a snapshot
-    std::uint64_t active_ms = 0;
+    std::unique_ptr<SessionServer> session;     // null: waits for a snapshot
+    std::uint64_t active_ms = 0;                // when something was asked for
+    std::optional<SessionRowsRequest> waiting;  // until the cap lets its rows go
+    std::uint64_t waiting_ms = 0;               // since when
+    bool uncapped = false;                      // writers would have to wait for it
+    RepairBudget::Claim claim;
 
     [[nodiscard]] std::uint16_t name() const { return static_cast<std::uint16_t>(open.nonce); }
 };

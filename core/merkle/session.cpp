@@ -196,6 +196,24 @@ Result<std::optional<Message>> SessionServer::receive(const Message& message) {
     return answer_;
 }
 
+bool SessionServer::has_rows_for(const SessionRowsRequest& request) const {
+    if (request.session != session()) return false;
+    if (request.step == step_ + 1) return true;
+    const auto* last = answer_ ? std::get_if<SessionRows>(&*answer_) : nullptr;
+    return request.step == step_ && last != nullptr && !last->rows.empty();
+}
+
+Result<std::optional<Message>> SessionServer::put_off(const SessionRowsRequest& request) {
+    if (request.session != session() || request.step != step_ + 1) return std::optional<Message>();
+    if (!request.go_on) SYNCLINE_CHECK(want(request));
+    SessionRows nothing_yet;
+    nothing_yet.session = session();
+    nothing_yet.step = ++step_;
+    nothing_yet.more = true;
+    answer_ = std::move(nothing_yet);
+    return answer_;
+}
+
 Result<Message> SessionServer::level(const SessionLevel& request) {
     const auto selected = tree_.select(frontier_, request.masks);
     if (!selected || selected->size() != request.kinds.size()) return senseless("level");
@@ -290,7 +308,7 @@ Result<Message> SessionServer::rows(const SessionRowsRequest& request) {
     answer.session = session();
     answer.step = step_;
     std::size_t bytes = 0;
-    while (bytes < limits::session_message_bytes_target && !(wanted_.empty() && ready_.empty())) {
+    while (bytes < rows_bytes_target_ && !(wanted_.empty() && ready_.empty())) {
         if (!ready_.empty()) {
             bytes += ready_.front().key.size() + ready_.front().value.size() + 8;
             answer.rows.push_back(std::move(ready_.front()));

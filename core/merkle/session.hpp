@@ -6,6 +6,7 @@
 #include <set>
 #include <vector>
 
+#include "core/base/limits.hpp"
 #include "core/protocol/message.hpp"
 #include "storage/store.hpp"
 
@@ -85,6 +86,15 @@ public:
     /// sense.
     Result<std::optional<Message>> receive(const Message& message);
 
+    /// How many bytes of rows a ROWS message has from now on, about.
+    void set_rows_bytes(std::size_t target) { rows_bytes_target_ = target; }
+    /// receive() would answer with rows, for the first time or again.
+    [[nodiscard]] bool has_rows_for(const SessionRowsRequest& request) const;
+    /// Instead of receive(), for a request that was not answered yet: an answer without rows, after
+    /// which the puller asks for them once more. Nothing: it was answered, or is a stray. Error
+    /// corrupt: it makes no sense.
+    Result<std::optional<Message>> put_off(const SessionRowsRequest& request);
+
     [[nodiscard]] std::uint16_t session() const { return static_cast<std::uint16_t>(open_.nonce); }
     /// Where own rows do not add up to their sums.
     [[nodiscard]] const std::optional<SessionTree::Node>& damaged() const {
@@ -114,7 +124,8 @@ private:
     std::vector<std::pair<std::uint64_t, std::size_t>> tagged_;  // last TAGS: leaf, its rows
     std::deque<Wanted> wanted_;
     std::deque<SessionRows::Item> ready_;  // read, but not yet sent
-    std::uint64_t step_ = 0;               // of the last request answered
+    std::size_t rows_bytes_target_ = limits::session_message_bytes_target;
+    std::uint64_t step_ = 0;  // of the last request answered
     std::optional<Message> answer_;
 };
 

@@ -37,6 +37,7 @@ public:
     /// or be it once more, and what it is relative to has changed: nothing is read any more.
     void give_up() { given_up_ = true; }
     [[nodiscard]] bool given_up() const { return given_up_; }
+    [[nodiscard]] bool by_hand() const { return carrier_ == Carrier::hand; }
     [[nodiscard]] bool ready() const { return hello_.has_value(); }
     /// Precondition: ready().
     [[nodiscard]] std::uint64_t peer_log_id() const { return hello_->log_id; }

@@ -107,12 +107,14 @@ public:
         for (; !to_source_.empty(); to_source_.pop_front(), any = true) {
             const Outgoing& message = to_source_.front();
             BOOST_REQUIRE(CopyServer::takes(message.type));
+            if (message.type == static_cast<std::uint8_t>(MessageType::copy_next)) ++nexts_;
             server_->receive(copy_link, message.type, message.payload, busy);
         }
         for (; !to_newcomer_.empty(); to_newcomer_.pop_front(), any = true) {
             Outgoing& message = to_newcomer_.front();
             if (damage) damage(message);
             ++messages_;
+            note(message);
             if (deaf) continue;
             receiver_->receive(copy_link, message.type, message.payload);
         }
@@ -153,10 +155,31 @@ public:
         return cluster_.add(path_);
     }
 
+    /// Turns until the copy is done, in which the source is slow and this side is not: time passes
+    /// only when the thread has built all that came. With `between` after each step. How long it
+    /// took, in milliseconds.
+    std::uint64_t turn_slowly(std::uint64_t step_ms, const std::function<void()>& between = {}) {
+        const std::uint64_t began_ms = cluster_.now_ms();
+        while (receiver_->state() != State::done && closed.empty()) {
+            if (turn()) continue;
+            const bool builds = pieces_.size() + 1 > nexts_ || ended_;  // one came before all
+            if (receiver_->state() == State::copying && builds) {
+                signal_.await();
+                continue;
+            }
+            cluster_.pump(step_ms);
+            if (between) between();
+            BOOST_REQUIRE(cluster_.now_ms() - began_ms < 10'000'000U);
+        }
+        return cluster_.now_ms() - began_ms;
+    }
+
     CopyReceiver& receiver() { return *receiver_; }
     CopyServer& server() { return *server_; }
     DataDirectory& data() { return *data_; }
     [[nodiscard]] std::size_t messages() const { return messages_; }
+    /// COPY OPENED, also of a server that is busy.
+    [[nodiscard]] std::size_t opened() const { return opened_; }
     [[nodiscard]] bool empty() {
         bool any = false;
         for (std::size_t table = 0; table < tables_count; ++table) {
@@ -169,12 +192,30 @@ public:
         return !any;
     }
 
+    struct Piece {
+        std::uint64_t at_ms = 0;
+        std::size_t bytes = 0;  ///< of the message
+        bool empty = false;
+    };
+    /// All that came.
+    [[nodiscard]] const std::vector<Piece>& pieces() const { return pieces_; }
+
     bool busy = false;
     bool deaf = false;  ///< nothing comes over the link to the newcomer
     std::function<void(Outgoing&)> damage;
     std::vector<Error> closed;
 
 private:
+    void note(const Outgoing& message) {
+        if (message.type == static_cast<std::uint8_t>(MessageType::copy_opened)) ++opened_;
+        ended_ = ended_ || message.type == static_cast<std::uint8_t>(MessageType::copy_end);
+        if (message.type != static_cast<std::uint8_t>(MessageType::copy_piece)) return;
+        const auto decoded = decode_message(message.type, message.payload);
+        if (!decoded) return;  // damaged on purpose
+        pieces_.push_back(Piece{cluster_.now_ms(), message.payload.size(),
+                                std::get<CopyPiece>(*decoded).blocks.empty()});
+    }
+
     TestCluster& cluster_;
     std::size_t source_;
     fs::path path_;
@@ -185,6 +226,10 @@ private:
     std::optional<CopyReceiver> receiver_;
     bool linked_ = false;
     std::size_t messages_ = 0;
+    std::vector<Piece> pieces_;
+    std::size_t nexts_ = 0;  // COPY NEXT: one behind COPY OPENED, one for each piece that is built
+    std::size_t opened_ = 0;
+    bool ended_ = false;
     std::deque<Outgoing> to_source_;
     std::deque<Outgoing> to_newcomer_;
 };
@@ -438,6 +483,113 @@ BOOST_AUTO_TEST_CASE(rows_that_the_peer_takes_over_meanwhile_end_it) {
     newcomer.turn_until(State::done);
     cluster.disconnect(0, 1);
     cluster.remove(1);
+    check_joined(cluster, newcomer.join());
+}
+
+// --- Under a cap
+
+constexpr std::uint64_t cap = 2048;
+constexpr std::size_t cap_burst_bytes = cap * limits::repair_burst_ms / 1000;
+
+std::function<void(ReplicaOptions&)> serve_capped(std::uint64_t rate) {
+    return [rate](ReplicaOptions& options) {
+        serve_copies(options);
+        options.repair_bandwidth = rate;
+    };
+}
+
+/// Of pieces with something in them: what came in all, and that nothing came too early. 0: no cap.
+std::size_t check_pace(const Newcomer& newcomer, std::uint64_t rate) {
+    std::size_t bytes = 0;
+    for (const Newcomer::Piece& piece : newcomer.pieces()) {
+        if (piece.empty) continue;
+        const std::uint64_t passed_ms = piece.at_ms - newcomer.pieces().front().at_ms;
+        const std::uint64_t burst = rate * limits::repair_burst_ms / 1000;
+        if (rate > 0) BOOST_TEST(bytes <= passed_ms * rate / 1000 + burst);
+        bytes += piece.bytes;
+    }
+    return bytes;
+}
+
+/// While events go to another replica at once.
+BOOST_AUTO_TEST_CASE(a_copy_takes_as_long_as_the_cap_says) {
+    TestCluster cluster(2, serve_capped(cap));
+    test::MixedWorkload workload(11);
+    fill(cluster, workload, 200);
+    cluster.connect(0, 1);
+    cluster.pump(120'000);  // what of it comes by a session has a cap, too
+    BOOST_REQUIRE(cluster.difference() == "");
+    const std::uint64_t before = cluster.at(0)->repair_budget().spent_bytes();
+    Newcomer newcomer(cluster, 0, "new");
+    newcomer.connect();
+    std::size_t fresh = 0;
+    const std::uint64_t took_ms = newcomer.turn_slowly(50, [&]() {
+        if (++fresh > 30) return;
+        const std::string key = "fresh" + std::to_string(fresh);
+        cluster.at(0).set(key, "x");
+        cluster.pump(50);
+        BOOST_TEST(cluster.at(1).get(key).has_value());
+    });
+    const std::size_t bytes = check_pace(newcomer, cap);
+    BOOST_TEST(bytes > 10 * cap);
+    BOOST_TEST(bytes == cluster.at(0)->repair_budget().spent_bytes() - before);
+    const std::uint64_t due_ms = (bytes - small_piece_bytes - cap_burst_bytes) * 1000 / cap;
+    BOOST_TEST(took_ms >= due_ms - 1000);
+    BOOST_TEST(took_ms <= due_ms * 13 / 10);
+    check_joined(cluster, newcomer.join());
+}
+
+BOOST_AUTO_TEST_CASE(without_a_cap_a_copy_takes_no_time) {
+    TestCluster cluster(1, serve_copies);
+    test::MixedWorkload workload(11);
+    fill(cluster, workload, 200);
+    Newcomer newcomer(cluster, 0, "new");
+    newcomer.connect();
+    BOOST_TEST(newcomer.turn_slowly(50) <= 200U);
+    for (const Newcomer::Piece& piece : newcomer.pieces()) BOOST_TEST(!piece.empty);
+    BOOST_TEST(check_pace(newcomer, 0) == cluster.at(0)->repair_budget().spent_bytes());
+}
+
+/// A piece, and then nothing but signs of life for longer than either side waits for the other.
+BOOST_AUTO_TEST_CASE(a_piece_that_is_owed_for_long_is_no_silence) {
+    constexpr std::uint64_t low_cap = 16;
+    TestCluster cluster(1, serve_capped(low_cap));
+    test::MixedWorkload workload(12);
+    for (int i = 0; i < 40; ++i) workload.change(cluster.at(0));
+    cluster.at(0).set("large", Bytes(4 * small_piece_bytes, 'v'));
+    cluster.at(0)->request_checkpoint();
+    cluster.at(0).settle();
+    Newcomer newcomer(cluster, 0, "new");
+    newcomer.connect();
+    const std::uint64_t took_ms = newcomer.turn_slowly(500);
+    const std::size_t bytes = check_pace(newcomer, low_cap);
+    std::uint64_t silent_ms = 0;
+    std::uint64_t last_ms = newcomer.pieces().front().at_ms;
+    for (const Newcomer::Piece& piece : newcomer.pieces()) {
+        if (!piece.empty) silent_ms = std::max(silent_ms, piece.at_ms - last_ms);
+        if (!piece.empty) last_ms = piece.at_ms;
+    }
+    BOOST_TEST(silent_ms > 2 * limits::copy_silence_ms_max);
+    BOOST_TEST(took_ms <= bytes * 1000 / low_cap * 13 / 10);
+    BOOST_TEST(newcomer.receiver().progress().rows > 0U);
+    check_joined(cluster, newcomer.join());
+}
+
+/// Whoever asks one that owes much is told to ask again, or another.
+BOOST_AUTO_TEST_CASE(a_copy_begins_when_nothing_is_owed) {
+    TestCluster cluster(1, serve_capped(cap));
+    test::MixedWorkload workload(13);
+    fill(cluster, workload, 100);
+    constexpr std::uint64_t owed_ms = 60'000;
+    cluster.at(0)->repair_budget().spend(cap * owed_ms / 1000, cluster.now_ms());
+    const std::uint64_t began_ms = cluster.now_ms();
+    Newcomer newcomer(cluster, 0, "new");
+    newcomer.connect();
+    newcomer.turn_slowly(50);
+    BOOST_TEST(newcomer.opened() > 5U);
+    const std::uint64_t first_ms = newcomer.pieces().front().at_ms - began_ms;
+    BOOST_TEST(first_ms >= owed_ms - 1000);
+    BOOST_TEST(first_ms <= owed_ms + 10'000);
     check_joined(cluster, newcomer.join());
 }
 
