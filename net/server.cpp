@@ -126,6 +126,7 @@ Result<void> Server::open_replica() {
     options.compressed_bytes_min = compressed_bytes_min();
     options.space = options_.space;
     options.log_retention = options_.log_retention;
+    options.repair_bandwidth = options_.repair_bandwidth;
     options.primary_backup.mode = options_.replication;
     options.primary_backup.acks = options_.acks;
     options.primary_backup.ack_timeout_ms = options_.ack_timeout_ms;
@@ -207,6 +208,7 @@ void Server::describe_settings() {
     config_.set("appendfsync", always ? "always" : "everysec");
     config_.set("replication", to_string(options_.replication));
     config_.set("map-bytes", std::to_string(options_.space.map_bytes));
+    config_.set("repair-bandwidth", std::to_string(options_.repair_bandwidth));
     config_.set("space-stop", std::to_string(options_.space.stop_percent));
     config_.set("port", std::to_string(port()));
     config_.set("bind", options_.bind);
@@ -286,11 +288,17 @@ void Server::push(ClientState& client, const Bytes& bytes) {
 }
 
 void Server::setting_changed(BytesView name, BytesView value) {
-    if (name != "map-bytes") return;
-    options_.space.map_bytes = parse_memory(value).value_or(options_.space.map_bytes);
-    if (replica_) replica_->set_map_bytes(options_.space.map_bytes);
-    log(LogLevel::info, "server.map_bytes",
-        {{"map_bytes", std::to_string(options_.space.map_bytes)}});
+    if (name == "map-bytes") {
+        options_.space.map_bytes = parse_memory(value).value_or(options_.space.map_bytes);
+        if (replica_) replica_->set_map_bytes(options_.space.map_bytes);
+        log(LogLevel::info, "server.map_bytes",
+            {{"map_bytes", std::to_string(options_.space.map_bytes)}});
+    } else if (name == "repair-bandwidth") {
+        options_.repair_bandwidth = parse_memory(value).value_or(options_.repair_bandwidth);
+        if (replica_) replica_->set_repair_bandwidth(options_.repair_bandwidth);
+        log(LogLevel::info, "server.repair_bandwidth",
+            {{"repair_bandwidth", std::to_string(options_.repair_bandwidth)}});
+    }
 }
 
 std::vector<PeerView> Server::peers() {

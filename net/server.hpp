@@ -53,6 +53,7 @@ struct ServerOptions {
     std::uint64_t sync_interval_ms = limits::sync_interval_ms;  ///< of Durability::interval
     SpaceOptions space;  ///< how far map and disk may be filled
     LogRetention log_retention = {limits::log_retention_bytes, limits::log_retention_ms};
+    std::uint64_t repair_bandwidth = 0;  ///< bytes a second sent for repair; 0: no cap
     ReplicationMode replication = ReplicationMode::multi_master;
     std::optional<unsigned> acks = 0;     ///< backups that must hold a write; nothing: all
     std::uint64_t ack_timeout_ms = 5000;  ///< then the client hears that it is unconfirmed

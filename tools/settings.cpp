@@ -285,6 +285,13 @@ std::vector<std::string> show_log_retention_bytes(const ServeSettings& settings)
     return {std::to_string(settings.server.log_retention.bytes)};
 }
 
+Result<void> set_repair_bandwidth(ServeSettings& settings, const std::string& text) {
+    const std::optional<std::uint64_t> bytes = parse_memory(text);
+    if (!bytes) return usage("'" + text + "' is no size; 500kb or 20mb are");
+    settings.server.repair_bandwidth = *bytes;
+    return {};
+}
+
 constexpr std::uint64_t hour_ms = std::uint64_t{3600} * 1000;
 
 Result<void> set_log_retention_hours(ServeSettings& settings, const std::string& text) {
@@ -381,6 +388,10 @@ constexpr Setting settings_table[] = {
      "A new replica copies the rows of its first peer, before it serves, if there are so many; 0: "
      "never [100000]",
      Access{set_copy_rows, show<&ServerOptions::copy_rows_min>}, Kind::number},
+    {"repair-bandwidth", "SIZE",
+     "Bytes a second that go to peers, all together, as rows for repair or for a new replica; new "
+     "writes do not wait for it; as 10mb, 0: no cap [0]",
+     Access{set_repair_bandwidth, show<&ServerOptions::repair_bandwidth>}},
     {"peer-compression", "yes|no",
      "Compress what goes to peers, from 4 KiB on and while it gets smaller [yes]",
      boolean<&ServerOptions::peer_compression>, Kind::boolean},

@@ -56,6 +56,7 @@ constexpr Default defaults[] = {
     {"port", Kind::fixed, "0"},
     {"protected-mode", Kind::fixed, "yes"},
     {"proto-max-bulk-len", Kind::fixed, "8388608"},
+    {"repair-bandwidth", Kind::memory, "0"},
     {"requirepass", Kind::fixed, ""},
     {"save", Kind::text, ""},
     {"set-max-intset-entries", Kind::number, "512"},

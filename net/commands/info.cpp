@@ -207,6 +207,8 @@ void add_replica(const Replica& replica, Group& group, InfoLines& lines) {
         {"session_rows_received", stats.session_rows_received},
         {"session_metadata_bytes", stats.session_metadata_bytes},
         {"session_messages", stats.session_messages},
+        {"repair_bandwidth", replica.repair_budget().rate()},
+        {"repair_bytes_sent", replica.repair_budget().spent_bytes()},
         {"rows_collected", stats.rows_collected},
         {"list_elements_removed_again", stats.elements_removed_again},
         {"divergence_alarms", stats.divergence_alarms},

@@ -101,6 +101,11 @@ void add_replica(Replica& replica, Families& out) {
                 stats.session_rows_received);
     out.counter("syncline_session_metadata_bytes_total", "Bytes of Merkle sessions without rows",
                 stats.session_metadata_bytes);
+    out.counter("syncline_repair_sent_bytes_total", "Bytes of rows sent in sessions and copies",
+                replica.repair_budget().spent_bytes());
+    out.gauge("syncline_repair_bandwidth_bytes",
+              "Cap of the same, in bytes a second (repair-bandwidth); 0: none",
+              replica.repair_budget().rate());
     out.counter("syncline_checkpoints_total", "Checkpoints finished", stats.checkpoints);
     out.counter("syncline_divergence_alarms_total", "Unequal data at equal version vectors",
                 stats.divergence_alarms);

@@ -1,6 +1,7 @@
 """A new replica copies the rows of a working cluster before it serves: under load, through kills of
 both sides, beside a backup, and not when there are few."""
 
+import os
 import sys
 import time
 import unittest
@@ -167,6 +168,29 @@ class CopyTest(unittest.TestCase):
         self.new.wait_ready()
         wait_converged(self.cluster.replicas, SECONDS)
         self.assertNotIn("copy.begun", log_of(self.new))
+
+    def test_a_cap_is_set_at_run_time(self):
+        """2 MB that cannot be compressed, 1 MB a second, of which the first quarter is free."""
+        with self.old[0].connect(60) as connection:
+            for number in range(2000):
+                connection.send("SET", f"key:{number}", os.urandom(1000))
+            for _ in range(2000):
+                connection.receive()
+        wait_converged(self.old, SECONDS)
+        for replica in self.old:
+            with replica.connect() as connection:
+                connection.command("CONFIG", "SET", "repair-bandwidth", "1mb")
+        before = time.monotonic()
+        self.new.start()
+        self.new.wait_ready(SECONDS)
+        self.assertGreater(time.monotonic() - before, 1.4)
+        with self.old[0].connect() as connection:
+            connection.command("SET", "after", "the copy")
+        wait_converged(self.cluster.replicas, SECONDS)
+        figures = [replica.info("syncline") for replica in self.old]
+        self.assertEqual({one["repair_bandwidth"] for one in figures}, {str(1 << 20)})
+        self.assertGreater(sum(int(one["repair_bytes_sent"]) for one in figures), 2000000)
+        self.assertEqual(log_of(self.new).count("copy.done"), 1)
 
     def test_beside_a_backup(self):
         """The log is held for one of them at a time; the other waits or is refused."""

@@ -67,6 +67,19 @@ BOOST_AUTO_TEST_CASE(retention_of_the_log_is_a_size_and_hours) {
     BOOST_TEST(hours.rfind("--log-retention-hours: ", 0) == 0U, hours);
 }
 
+BOOST_AUTO_TEST_CASE(repair_bandwidth_is_a_size) {
+    BOOST_TEST(resolve_settings({})->server.repair_bandwidth == 0U);
+    const Result<ServeSettings> given = resolve_settings({{"repair-bandwidth", {{"64kb"}}}});
+    BOOST_REQUIRE(given);
+    BOOST_TEST(given->server.repair_bandwidth == 65536U);
+    const std::string path = write("repair-bandwidth = '10mb'\n");
+    const Result<ServeSettings> read = resolve_settings({{"config", {{path}}}});
+    BOOST_REQUIRE(read);
+    BOOST_TEST(read->server.repair_bandwidth == std::uint64_t{10} << 20);
+    const std::string wrong = refusal({{"repair-bandwidth", {{"fast"}}}});
+    BOOST_TEST(wrong.rfind("--repair-bandwidth: ", 0) == 0U, wrong);
+}
+
 BOOST_AUTO_TEST_CASE(what_is_given_outranks_the_file) {
     const std::string path = write(
         "node = 'from-file'\n"
