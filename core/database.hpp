@@ -40,6 +40,9 @@ struct DatabaseOptions {
     /// Bytes that the rows on disk may have; from 85 % of it on, and from 85 % of the disk, writes
     /// that add something answer no_space, removals do not. 0: as many as the disk takes.
     std::uint64_t map_bytes = 0;
+    /// Bytes a second that a Node sends to peers for repair, to all together: rows of comparisons.
+    /// New transactions, and messages carried by hand, do not wait for it. 0: no cap.
+    std::uint64_t repair_bandwidth = 0;
     /// A Snapshot ends after so long, and when so many bytes have been written since it was taken
     /// (of the log, or of rows in memory; more than 128 MiB count as 128 MiB).
     std::uint64_t snapshot_ms_max = 60000;

@@ -52,6 +52,7 @@ DatabaseEngine::DatabaseEngine(const DatabaseOptions& options)
       durability_(options.durability),
       sync_interval_ms_(std::max<std::uint64_t>(options.sync_interval_ms, 1)),
       map_bytes_(options.map_bytes),
+      repair_bandwidth_(options.repair_bandwidth),
       snapshot_ms_max_(options.snapshot_ms_max),
       snapshot_bytes_max_(std::min(options.snapshot_bytes_max, limits::snapshot_bytes_max)) {}
 
@@ -99,6 +100,7 @@ Result<void> DatabaseEngine::open_replica() {
     options.sync_interval_ms = sync_interval_ms_;
     SYNCLINE_TRY(options.new_incarnation, data_.begin_run(durability_));
     options.space.map_bytes = map_bytes_;
+    options.repair_bandwidth = repair_bandwidth_;
     SYNCLINE_TRY(replica_, data_.open_replica(std::move(options), Env{clock_, random_}));
     replica_->on_applied = [this](const Event& event, BytesView) {
         const bool local = event.dot.actor.node == data_.identity.node_id;

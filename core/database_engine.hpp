@@ -152,6 +152,7 @@ private:
     const Durability durability_;
     const std::uint64_t sync_interval_ms_;
     const std::uint64_t map_bytes_;
+    const std::uint64_t repair_bandwidth_;
     const std::uint64_t snapshot_ms_max_;
     const std::uint64_t snapshot_bytes_max_;
     SystemClock clock_;

@@ -730,6 +730,7 @@ PYBIND11_MODULE(_core, module) {
         .def_property("durability", nullptr, &set_durability)
         .def_readwrite("sync_interval_ms", &DatabaseOptions::sync_interval_ms)
         .def_readwrite("map_bytes", &DatabaseOptions::map_bytes)
+        .def_readwrite("repair_bandwidth", &DatabaseOptions::repair_bandwidth)
         .def_readwrite("snapshot_ms_max", &DatabaseOptions::snapshot_ms_max)
         .def_readwrite("snapshot_bytes_max", &DatabaseOptions::snapshot_bytes_max);
     define_database(module);

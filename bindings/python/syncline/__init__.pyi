@@ -287,5 +287,5 @@ def open(path: str | PathLike[str], replica: str = "", *, cluster: str = "",
          replicas: int = 0, policies: Mapping[str, str] | None = None,
          checkpoint_interval: float = 5.0,
          durability: Literal["always", "interval"] = "always", sync_interval: float = 1.0,
-         map_bytes: int = 0, snapshot_seconds_max: float = 60.0,
+         map_bytes: int = 0, repair_bandwidth: int = 0, snapshot_seconds_max: float = 60.0,
          snapshot_bytes_max: int = ...) -> Database: ...

@@ -369,8 +369,8 @@ class Database(Keyspace):
 
 
 def open(path, replica="", *, cluster="", replicas=0, policies=None, checkpoint_interval=5.0,
-         durability="always", sync_interval=1.0, map_bytes=0, snapshot_seconds_max=60.0,
-         snapshot_bytes_max=128 << 20):
+         durability="always", sync_interval=1.0, map_bytes=0, repair_bandwidth=0,
+         snapshot_seconds_max=60.0, snapshot_bytes_max=128 << 20):
     """Opens a data directory, or makes one.
 
     Args:
@@ -390,6 +390,8 @@ def open(path, replica="", *, cluster="", replicas=0, policies=None, checkpoint_
         sync_interval: seconds.
         map_bytes: how large the rows on disk may become. From 85 % of it, or of the disk, calls
             that add something raise NoSpace; reads and removals go on. 0: as the disk allows.
+        repair_bandwidth: bytes a second that a Node sends for repair, to all peers together. New
+            transactions, and messages carried by hand, do not wait for it. 0: no cap.
         snapshot_seconds_max: after so long a Snapshot ends,
         snapshot_bytes_max: and when so much was written since it was taken, at most 128 MiB.
 
@@ -408,6 +410,7 @@ def open(path, replica="", *, cluster="", replicas=0, policies=None, checkpoint_
     options.durability = durability
     options.sync_interval_ms = int(sync_interval * 1000)
     options.map_bytes = map_bytes
+    options.repair_bandwidth = repair_bandwidth
     options.snapshot_ms_max = int(snapshot_seconds_max * 1000)
     options.snapshot_bytes_max = snapshot_bytes_max
     return Database(_core.Database.open(options), options.path)
