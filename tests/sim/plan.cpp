@@ -15,11 +15,14 @@ constexpr std::uint64_t durability_stream = 9;
 constexpr std::uint64_t compression_stream = 10;
 constexpr std::uint64_t membership_stream = 11;
 constexpr std::uint64_t rot_stream = 12;
+constexpr std::uint64_t cap_stream = 13;
 constexpr Micros never = 1'000'000 * second;
 /// One seed in so many of multi-master mode without a record has rows that rot.
 constexpr std::uint64_t rot_rarity = 4;
 /// Faults that are drawn together; the others have streams of their own.
 constexpr auto faults_drawn = static_cast<std::size_t>(Fault::rot);
+/// One seed in so many caps what is sent for repair.
+constexpr std::uint64_t cap_rarity = 6;
 /// One seed in so many of multi-master mode has members that come and go.
 constexpr std::uint64_t membership_rarity = 3;
 /// A slow disk writes a segment of some KiB in a fifth of a second. With more operations than these
@@ -170,6 +173,13 @@ void choose_compression(Plan& plan) {
     plan.replica.compressed_bytes_min = choose<std::size_t>(random, {0, 1, 200, 4096});
 }
 
+/// So low that sessions wait, and so high that all of them are over in time.
+void choose_cap(Plan& plan) {
+    SimRandom random(plan.seed, cap_stream);
+    if (!random.one_in(cap_rarity)) return;
+    plan.replica.repair_bandwidth = choose<std::uint64_t>(random, {10000, 30000, 200000});
+}
+
 void choose_membership(Plan& plan, const RunOptions& options) {
     SimRandom random(plan.seed, membership_stream);
     const bool drawn = random.one_in(membership_rarity);
@@ -225,6 +235,7 @@ Plan make_plan(std::uint64_t seed, const RunOptions& options) {
     choose_policies(plan);
     choose_durability(plan);
     choose_compression(plan);
+    choose_cap(plan);
     choose_membership(plan, options);
     if (!options.idle) choose_rot(plan);
     return plan;
@@ -246,6 +257,9 @@ std::string describe(const Plan& plan) {
             std::to_string(plan.replica.session_fanout);
     if (plan.interval()) {
         text += ", synced every " + std::to_string(plan.replica.sync_interval_ms) + " ms";
+    }
+    if (plan.replica.repair_bandwidth > 0) {
+        text += ", repair " + std::to_string(plan.replica.repair_bandwidth) + " B a second";
     }
     if (plan.membership) {
         text += "; members change every " + to_text(plan.membership_gap) + " s, " +
