@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "core/base/log.hpp"
 #include "storage/lmdb.hpp"
 
 namespace syncline {
@@ -26,7 +25,8 @@ Result<DataDirectory> DataDirectory::open(const std::string& path, Random& rando
     SYNCLINE_TRY(data.base, open_lmdb_base(path + "/base", base_options));
     SYNCLINE_TRY(data.log_disk, open_posix_disk(path + "/log"));
     SYNCLINE_TRY(data.identity, load_identity(*data.disk, random));
-    SYNCLINE_CHECK(data.check_original(path + base_file, random));
+    SYNCLINE_TRY(Bytes mark, file_mark(path + base_file));
+    SYNCLINE_CHECK(check_original(*data.disk, data.identity, std::move(mark), random));
     SYNCLINE_TRY(const std::optional<Bytes> marker, read_file(*data.disk, copy_marker, 1));
     data.copying = marker.has_value();
     if (data.copying) SYNCLINE_CHECK(data.clear_copy());
@@ -73,46 +73,12 @@ LogOptions DataDirectory::log_options(LogOptions wanted) const {
     return wanted;
 }
 
-/// The original may still live, and so may other copies: none of them can share a name.
-Result<void> DataDirectory::check_original(const std::string& base_path, Random& random) {
-    SYNCLINE_TRY(Bytes mark, file_mark(base_path));
-    if (mark == identity.base_mark) return {};
-    Identity checked = identity;
-    checked.base_mark = std::move(mark);
-    if (!identity.base_mark.empty()) {
-        checked.node = random_uuid(random);
-        checked.node_id = node_id_of(checked.node);
-        log(LogLevel::warning, "identity.copied",
-            {{"node", to_string(identity.node)},
-             {"new_node", to_string(checked.node)},
-             {"meaning",
-              "this directory was copied or put back; it is another replica now, and "
-              "the one it was made of may be forgotten if it is gone"}});
-    }
-    SYNCLINE_CHECK(save_identity(*disk, checked));
-    identity = std::move(checked);
-    return {};
-}
-
-Result<void> DataDirectory::note_unsynced(bool unsynced) {
-    if (identity.unsynced == unsynced) return {};
-    Identity noted = identity;
-    noted.unsynced = unsynced;
-    SYNCLINE_CHECK(save_identity(*disk, noted));
-    identity = std::move(noted);
-    return {};
-}
-
 Result<bool> DataDirectory::begin_run(Durability durability) {
-    const bool suspect = identity.unsynced;
-    // After an unclean end it stays noted until this run, whose log tells the new incarnation, has
-    // ended well.
-    if (durability == Durability::interval) SYNCLINE_CHECK(note_unsynced(true));
-    return suspect;
+    return syncline::begin_run(*disk, identity, durability);
 }
 
 Result<void> DataDirectory::end_run() {
-    return note_unsynced(false);
+    return syncline::end_run(*disk, identity);
 }
 
 Result<void> DataDirectory::rename(const std::string& name) {

@@ -61,10 +61,6 @@ struct DataDirectory {
     /// Recovers the replica; `options.identity` is filled in. Errors: those of Replica::open.
     /// Precondition: it is of a cluster. The directory must outlive the replica.
     Result<std::unique_ptr<Replica>> open_replica(ReplicaOptions options, Env env);
-
-private:
-    Result<void> check_original(const std::string& base_path, Random& random);
-    Result<void> note_unsynced(bool unsynced);
 };
 
 }  // namespace syncline

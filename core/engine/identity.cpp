@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/base/hash.hpp"
+#include "core/base/log.hpp"
 #include "core/base/pack.hpp"
 #include "core/engine/sealed_file.hpp"
 
@@ -33,6 +34,15 @@ Result<Identity> parse(BytesView body) {
     SYNCLINE_TRY(identity.node, uuid_from(node));
     identity.node_id = node_id_of(identity.node);
     return identity;
+}
+
+Result<void> note_unsynced(Disk& disk, Identity& identity, bool unsynced) {
+    if (identity.unsynced == unsynced) return {};
+    Identity noted = identity;
+    noted.unsynced = unsynced;
+    SYNCLINE_CHECK(save_identity(disk, noted));
+    identity = std::move(noted);
+    return {};
 }
 
 }  // namespace
@@ -107,6 +117,38 @@ Result<void> save_identity(Disk& disk, const Identity& identity) {
     out.boolean(identity.unsynced);
     out.bin(identity.base_mark);
     return replace_sealed_file(disk, file_name, body);
+}
+
+Result<bool> check_original(Disk& disk, Identity& identity, Bytes mark, Random& random) {
+    if (mark == identity.base_mark) return false;
+    const bool copied = !identity.base_mark.empty();
+    Identity checked = identity;
+    checked.base_mark = std::move(mark);
+    if (copied) {
+        checked.node = random_uuid(random);
+        checked.node_id = node_id_of(checked.node);
+        log(LogLevel::warning, "identity.copied",
+            {{"node", to_string(identity.node)},
+             {"new_node", to_string(checked.node)},
+             {"meaning",
+              "this directory was copied or put back; it is another replica now, and "
+              "the one it was made of may be forgotten if it is gone"}});
+    }
+    SYNCLINE_CHECK(save_identity(disk, checked));
+    identity = std::move(checked);
+    return copied;
+}
+
+Result<bool> begin_run(Disk& disk, Identity& identity, Durability durability) {
+    const bool suspect = identity.unsynced;
+    // After an unclean end it stays noted until this run, whose log tells the new incarnation, has
+    // ended well.
+    if (durability == Durability::interval) SYNCLINE_CHECK(note_unsynced(disk, identity, true));
+    return suspect;
+}
+
+Result<void> end_run(Disk& disk, Identity& identity) {
+    return note_unsynced(disk, identity, false);
 }
 
 }  // namespace syncline

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <string>
 
+#include "core/base/durability.hpp"
 #include "core/base/env.hpp"
 #include "core/base/pack.hpp"
 #include "storage/disk.hpp"
@@ -46,5 +47,16 @@ std::uint32_t node_id_of(const Uuid& node);
 Result<Identity> load_identity(Disk& disk, Random& random);
 /// Replaces the file atomically and durably.
 Result<void> save_identity(Disk& disk, const Identity& identity);
+
+/// At each start: `mark` is file_mark() of the base's file now. If it is not the one that the
+/// identity remembers, the directory was copied or put back by a tool for files, and is another
+/// node from here on: the original may still live, and so may other copies. True: it is so.
+/// Durable. Error io.
+Result<bool> check_original(Disk& disk, Identity& identity, Bytes mark, Random& random);
+/// What follows is written with this durability. True: events that were acknowledged may be gone,
+/// and another incarnation must begin. Durable. Error io.
+Result<bool> begin_run(Disk& disk, Identity& identity, Durability durability);
+/// Everything is synced, and nothing more is written. Durable. Error io.
+Result<void> end_run(Disk& disk, Identity& identity);
 
 }  // namespace syncline
