@@ -209,7 +209,16 @@ void ConflictOracle::put(std::size_t replica, const Found& found, VersionVector 
 
 /// What a replica has after a crash is what it had at some earlier time.
 void ConflictOracle::recovered(std::size_t replica, const VersionVector& vv) {
-    Feed& feed = replicas_[replica];
+    cut(replicas_[replica], vv);
+}
+
+ConflictOracle::Feed ConflictOracle::copy(std::size_t replica, const VersionVector& vv) const {
+    Feed feed = replicas_[replica];
+    cut(feed, vv);
+    return feed;
+}
+
+void ConflictOracle::cut(Feed& feed, const VersionVector& vv) {
     feed.verified = 0;
     const auto lost = std::find_if(feed.causes.begin(), feed.causes.end(), [&](const Cause& cause) {
         return !vv.covers(cause.must_cover);

@@ -16,20 +16,6 @@ namespace syncline::sim {
 /// Records of events that were lost in a crash are lost with them; all others must come back under
 /// the same numbers.
 class ConflictOracle {
-public:
-    ConflictOracle(const Oracle& oracle, std::size_t replicas)
-        : oracle_(oracle), replicas_(replicas) {}
-
-    /// `before`: what the replica had until then.
-    void applied(std::size_t replica, const VersionVector& before, const Event& event);
-    void adopted(std::size_t replica, const VersionVector& before, const VersionVector& peer_vv);
-    void recovered(std::size_t replica, const VersionVector& vv);
-
-    /// What is wrong with the replica's ring, in one sentence; empty: nothing.
-    std::string compare(std::size_t replica, ConflictRing& ring);
-    [[nodiscard]] std::size_t checked() const { return checked_; }
-
-private:
     struct Pair {
         Oracle::Name cell;  ///< of a clash: the key alone
         Dot one;            ///< the smaller dot
@@ -46,11 +32,32 @@ private:
         std::size_t begin;
         VersionVector must_cover;
     };
+
+public:
+    /// What a replica has on record.
     struct Feed {
         std::vector<Pair> pairs;
         std::vector<Cause> causes;
         std::size_t verified = 0;
     };
+
+    ConflictOracle(const Oracle& oracle, std::size_t replicas)
+        : oracle_(oracle), replicas_(replicas) {}
+
+    /// `before`: what the replica had until then.
+    void applied(std::size_t replica, const VersionVector& before, const Event& event);
+    void adopted(std::size_t replica, const VersionVector& before, const VersionVector& peer_vv);
+    void recovered(std::size_t replica, const VersionVector& vv);
+
+    /// What is wrong with the replica's ring, in one sentence; empty: nothing.
+    std::string compare(std::size_t replica, ConflictRing& ring);
+    [[nodiscard]] std::size_t checked() const { return checked_; }
+
+    /// What a replica that has lost all but this will have on record.
+    [[nodiscard]] Feed copy(std::size_t replica, const VersionVector& vv) const;
+    void put_back(std::size_t replica, const Feed& feed) { replicas_[replica] = feed; }
+
+private:
     struct Role {
         bool writes = false;
         bool removes = false;
@@ -70,6 +77,7 @@ private:
     void find_lost_edits(const VersionVector& before, const Event& event, const Oracle::Name& name,
                          Found& found) const;
     void put(std::size_t replica, const Found& found, VersionVector must_cover);
+    static void cut(Feed& feed, const VersionVector& vv);
     [[nodiscard]] std::string compare_one(const Pair& expected, const ConflictRecord& record);
 
     const Oracle& oracle_;

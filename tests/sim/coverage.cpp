@@ -110,6 +110,10 @@ Coverage& Coverage::operator+=(const Coverage& other) {
     suffixes += other.suffixes;
     suffixes_merged += other.suffixes_merged;
     machines_lost += other.machines_lost;
+    copies_seeds += other.copies_seeds;
+    copies += other.copies;
+    new_nodes += other.new_nodes;
+    events_undone += other.events_undone;
     membership_seeds += other.membership_seeds;
     memberships += other.memberships;
     virtual_time += other.virtual_time;
@@ -144,6 +148,11 @@ std::string to_text(const Coverage& c, double wall_seconds) {
                  wide(c.state_checks), wide(c.cells_checked),
                  static_cast<double>(c.convergence_max) / second);
     text += terms_lines(c);
+    if (c.copies_seeds > 0) {
+        text +=
+            line("copies: %llu seeds, made %llu, new nodes %llu, events undone %llu\n",
+                 wide(c.copies_seeds), wide(c.copies), wide(c.new_nodes), wide(c.events_undone));
+    }
     if (c.membership_seeds > 0) {
         text += line("membership: %llu seeds, records %llu\n", wide(c.membership_seeds),
                      wide(c.memberships));
@@ -180,8 +189,12 @@ std::string missing_activity(const Coverage& c) {
     if (c.membership_seeds >= 20 && c.memberships < 3 * c.membership_seeds) {
         return "too few changes of members were decided";
     }
+    if (c.copies_seeds >= 20 && (c.new_nodes == 0 || c.events_undone == 0)) {
+        return "no copy of a machine made a difference";
+    }
     for (std::size_t i = 0; i < faults_count; ++i) {
-        const bool possible = i != static_cast<std::size_t>(Fault::rot) || multi_master >= 40;
+        const bool some = i >= static_cast<std::size_t>(Fault::rot);
+        const bool possible = !some || multi_master >= 40;
         if (c.seeds >= 100 && c.faults[i] == 0 && possible) {
             return "fault " + std::string(fault_names[i]) + " was never injected";
         }

@@ -64,12 +64,14 @@ enum class Fault : std::uint8_t {
     session,     ///< Merkle sessions although the logs would do
     stream_cut,  ///< no log batches arrive: only sessions repair
     rot,         ///< rows of one replica's base are damaged, or lost, or of long ago
+    restore,     ///< a machine's data are put back to what they were
+    clone,       ///< a machine goes on with a copy of another one's data
 };
-constexpr std::size_t faults_count = 18;
+constexpr std::size_t faults_count = 20;
 constexpr std::array<std::string_view, faults_count> fault_names = {
-    "loss",      "duplicate", "reorder", "truncate", "partition",  "one_way",
-    "reset",     "slow_link", "pause",   "kill",     "power_cut",  "disk_error",
-    "slow_disk", "skew",      "jump",    "session",  "stream_cut", "rot"};
+    "loss",      "duplicate", "reorder",    "truncate",  "partition",  "one_way",   "reset",
+    "slow_link", "pause",     "kill",       "power_cut", "disk_error", "slow_disk", "skew",
+    "jump",      "session",   "stream_cut", "rot",       "restore",    "clone"};
 
 /// For printf.
 inline unsigned long long wide(std::uint64_t number) {
@@ -120,6 +122,12 @@ struct Coverage {
     std::uint64_t suffixes = 0;
     std::uint64_t suffixes_merged = 0;  ///< by the operator, after they were held
     std::uint64_t machines_lost = 0;
+
+    // Copies of machines.
+    std::uint64_t copies_seeds = 0;
+    std::uint64_t copies = 0;         ///< that were made
+    std::uint64_t new_nodes = 0;      ///< directories that noticed that they are copies
+    std::uint64_t events_undone = 0;  ///< that went with a machine, and nobody else had
 
     // Membership.
     std::uint64_t membership_seeds = 0;

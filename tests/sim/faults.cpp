@@ -152,7 +152,8 @@ void Faults::request_session(std::size_t index) {
 void Faults::sweep() {
     for (std::size_t i = 0; i < replicas_.size(); ++i) {
         SimReplica& replica = *replicas_[i];
-        if (!replica.up() && !replica.dormant() && !past_[i].restarting) crash_ended(i);
+        const bool awaited = replica.dormant() || past_[i].restarting || replica.being_put_back();
+        if (!replica.up() && !awaited) crash_ended(i);
         if (!healed_ && shared_.plan.has(Fault::disk_error) && random_.one_in(150)) {
             shared_.coverage.count(Fault::disk_error);
             replica.disk().fail_after(random_.below(30));
@@ -195,6 +196,10 @@ void Faults::note_afflictions(SimReplica& replica) {
     }
     set(Fault::jump, recent(past.jump));
     set(Fault::rot, replica.rotten());
+    for (const Fault fault : {Fault::restore, Fault::clone}) {
+        const bool struck = plan.has(fault) && replica.index() == plan.put_back;
+        set(fault, struck && replica.put_back_at() > 0 && now < replica.put_back_at() + aftermath);
+    }
     set(Fault::session, replica.up() && replica.replica().session_active());
 }
 

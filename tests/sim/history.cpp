@@ -62,6 +62,7 @@ const History::Known* History::find(const Dot& dot) const {
 
 void History::issued(std::size_t replica, const Event& event, BytesView bytes,
                      const std::vector<Intent>& intents) {
+    name_again(replica, event.dot);
     std::vector<Known>& known = events_[event.dot.actor];
     if (known.size() != event.dot.counter - 1) {
         return fail(replica, "issued event " + to_string(event.dot) +
@@ -119,6 +120,8 @@ void History::check_durable_at_origin(std::size_t replica, const Dot& dot) {
         return fail(replica, "has event " + to_string(dot) + " of a replica that does not exist");
     }
     if (views_[origin->second].durable.covers(dot)) return;
+    const auto before = before_.find(dot.actor);
+    if (before != before_.end() && dot.counter <= before->second.durable) return;
     fail(replica, "has event " + to_string(dot) + ", which is not durable at its origin");
 }
 
@@ -189,7 +192,9 @@ void History::recovered(std::size_t replica, const VersionVector& vv) {
 void History::forget_lost(std::size_t replica) {
     for (auto& [actor, known] : events_) {
         const auto node = nodes_.find(actor.node);
-        const std::uint64_t kept = views_[replica].vv.counter(actor);
+        std::uint64_t kept = views_[replica].vv.counter(actor);
+        const auto before = before_.find(actor);
+        if (before != before_.end()) kept = std::max(kept, before->second.issued);
         if (node == nodes_.end() || node->second != replica || kept >= known.size()) continue;
         for (std::size_t other = 0; other < views_.size(); ++other) {
             if (views_[other].vv.counter(actor) > kept) {
@@ -202,11 +207,62 @@ void History::forget_lost(std::size_t replica) {
     }
 }
 
+// --- Copies
+
+History::Copy History::copied(std::size_t replica, const VersionVector& vv) {
+    proved_durable(replica, vv);
+    kept_.push_back(vv);
+    return Copy{vv, conflicts_.copy(replica, vv)};
+}
+
+void History::let_go(const Copy& copy) {
+    const auto found = std::find(kept_.begin(), kept_.end(), copy.vv);
+    if (found != kept_.end()) kept_.erase(found);
+}
+
+bool History::held_by_any(const Dot& dot) const {
+    return std::any_of(views_.begin(), views_.end(),
+                       [&](const View& view) { return view.vv.covers(dot); });
+}
+
+std::size_t History::put_back(std::size_t replica, const Copy& copy) {
+    const VersionVector durable = views_[replica].durable;
+    views_[replica] = View{copy.vv, {}, copy.vv, {}};
+    conflicts_.put_back(replica, copy.conflicts);
+    std::size_t undone = 0;
+    for (const auto& [actor, known] : events_) {
+        const auto node = nodes_.find(actor.node);
+        if (node == nodes_.end() || node->second != replica) continue;
+        Before& before = before_[actor];
+        const std::uint64_t counted = std::exchange(before.issued, known.size());
+        before.durable = std::max(before.durable, durable.counter(actor));
+        for (std::uint64_t counter = known.size(); counter > counted; --counter, ++undone) {
+            if (held_by_any(Dot{actor, counter})) break;
+        }
+    }
+    return undone;
+}
+
+/// An event that went with its replica when that was put back: the replica does not know of it.
+void History::name_again(std::size_t replica, const Dot& dot) {
+    const auto before = before_.find(dot.actor);
+    if (before == before_.end() || dot.counter > before->second.issued) return;
+    if (held_by_any(dot)) {
+        return fail(replica, "made an event of the name " + to_string(dot) +
+                                 ", which another one has had since before it was put back");
+    }
+    before->second.issued = dot.counter - 1;
+    before->second.durable = std::min(before->second.durable, before->second.issued);
+    events_[dot.actor].resize(before->second.issued, Known{});
+    oracle_.forget(dot.actor, before->second.issued);
+}
+
 void History::settle() {
     VersionVector everywhere;
     for (const auto& [actor, counter] : views_[0].durable.entries()) {
         std::uint64_t least = counter;
         for (const View& view : views_) least = std::min(least, view.durable.counter(actor));
+        for (const VersionVector& copy : kept_) least = std::min(least, copy.counter(actor));
         if (least > 0) everywhere.add(Dot{actor, least});
     }
     oracle_.settle(everywhere);

@@ -40,6 +40,19 @@ public:
     void power_cut(std::size_t replica) { views_[replica].written = {}; }
     /// A replica is back after a crash, with this much.
     void recovered(std::size_t replica, const VersionVector& vv);
+    /// What a copy of a replica's machine has.
+    struct Copy {
+        VersionVector vv;
+        ConflictOracle::Feed conflicts;
+    };
+    /// A copy of the replica, with all unsynced content gone, has this much. From here on it may
+    /// become a replica, until it is let go.
+    Copy copied(std::size_t replica, const VersionVector& vv);
+    void let_go(const Copy& copy);
+    /// The replica, which is down, has from here on what the copy has, and nothing else. What it
+    /// alone had is gone: its names may come again if nobody else has them. Returns how many
+    /// events nobody has any more.
+    std::size_t put_back(std::size_t replica, const Copy& copy);
 
     /// The replica's rows, type by type and cell by cell, against the oracle. Returns the number
     /// of cells compared. `conflicts`: its records of conflicts, too.
@@ -73,6 +86,8 @@ private:
 
     /// The event, if it was issued and not lost.
     [[nodiscard]] const Known* find(const Dot& dot) const;
+    [[nodiscard]] bool held_by_any(const Dot& dot) const;
+    void name_again(std::size_t replica, const Dot& dot);
     void take(std::size_t replica, const Event& event);
     void check_durable_at_origin(std::size_t replica, const Dot& dot);
     void forget_lost(std::size_t replica);
@@ -86,6 +101,12 @@ private:
     std::vector<View> views_;
     std::map<Actor, std::vector<Known>> events_;  // by counter - 1
     std::map<std::uint32_t, std::size_t> nodes_;
+    struct Before {  // events of an actor whose replica was put back, by counter
+        std::uint64_t issued = 0;
+        std::uint64_t durable = 0;
+    };
+    std::map<Actor, Before> before_;
+    std::vector<VersionVector> kept_;
     Oracle oracle_;
     ConflictOracle conflicts_;
     std::size_t checks_ = 0;

@@ -27,7 +27,7 @@ constexpr char usage[] =
     "  --seconds T          virtual seconds with faults (60)\n"
     "  --rate R             operations a second at each replica (10)\n"
     "  --replicas 3|5       instead of 3 and 5 in turn\n"
-    "  --mode M             multi-master, primary-backup or membership; else the seed decides\n"
+    "  --mode M             multi-master, primary-backup, membership, copies; else by seed\n"
     "  --idle               no faults and no clients: how fast time goes then\n"
     "  --check-determinism  runs each seed twice and compares\n"
     "  --until-failure      goes on until a seed fails\n"
@@ -91,6 +91,7 @@ std::optional<Mode> mode_of(const std::string& name) {
     if (name == "multi-master") return Mode::multi_master;
     if (name == "primary-backup") return Mode::primary_backup;
     if (name == "membership") return Mode::membership;
+    if (name == "copies") return Mode::copies;
     return std::nullopt;
 }
 

@@ -111,6 +111,11 @@ std::unique_ptr<MemoryBase> MemoryBase::clone() const {
     return copy;
 }
 
+void MemoryBase::become(const MemoryBase& other) {
+    state_ = std::make_shared<State>(*other.state_);
+    view_.reset();
+}
+
 std::optional<std::string> MemoryBase::rot(Random& random, Rot kind) {
     const std::size_t table = index_of(random.below(2) == 0 ? Table::cells : Table::counts);
     const Rows& candidates = kind == Rot::stale ? old_[table] : state_->rows[table];

@@ -30,6 +30,8 @@ public:
 
     /// Another base with the same committed rows.
     [[nodiscard]] std::unique_ptr<MemoryBase> clone() const;
+    /// Its rows are replaced by those of another one.
+    void become(const MemoryBase& other);
 
     /// What bit rot does to a row of cells or counts. Silent: nothing but the sums of buckets shows
     /// it, as when a page is led back to one of long ago.

@@ -15,7 +15,8 @@ constexpr std::uint64_t durability_stream = 9;
 constexpr std::uint64_t compression_stream = 10;
 constexpr std::uint64_t membership_stream = 11;
 constexpr std::uint64_t rot_stream = 12;
-constexpr std::uint64_t cap_stream = 13;
+constexpr std::uint64_t copies_stream = 13;
+constexpr std::uint64_t cap_stream = 14;
 constexpr Micros never = 1'000'000 * second;
 /// One seed in so many of multi-master mode without a record has rows that rot.
 constexpr std::uint64_t rot_rarity = 4;
@@ -183,7 +184,8 @@ void choose_cap(Plan& plan) {
 void choose_membership(Plan& plan, const RunOptions& options) {
     SimRandom random(plan.seed, membership_stream);
     const bool drawn = random.one_in(membership_rarity);
-    if (plan.primary_backup() || (!drawn && options.mode != Mode::membership)) return;
+    if (plan.primary_backup() || options.mode == Mode::copies) return;
+    if (!drawn && options.mode != Mode::membership) return;
     plan.membership = true;
     plan.spares = static_cast<unsigned>(random.between(0, 2));
     plan.membership_gap = ms(random.between(2, 20) * 500);
@@ -193,15 +195,32 @@ void choose_membership(Plan& plan, const RunOptions& options) {
 /// Only one replica's rows: nobody could repair what is damaged at two. And its log must have what
 /// it alone has written, because a damaged bucket comes back from those who have seen all of its
 /// events.
-void choose_rot(Plan& plan) {
+void choose_rot(Plan& plan, const RunOptions& options) {
     SimRandom random(plan.seed, rot_stream);
-    if (plan.primary_backup() || plan.membership || !random.one_in(rot_rarity)) return;
+    if (plan.primary_backup() || plan.membership || options.mode == Mode::copies) return;
+    if (!random.one_in(rot_rarity)) return;
     plan.faults.set(static_cast<std::size_t>(Fault::rot));
     plan.rhythms[static_cast<std::size_t>(Fault::rot)] = Rhythm{random.between(1, 12) * second, 0};
     plan.rotting = random.below(plan.replicas);
     plan.replica.replicas = plan.replicas;
     plan.replica.log_retention.bytes = 1ULL << 30;
     plan.faults.reset(static_cast<std::size_t>(Fault::stream_cut));
+}
+
+/// Only one machine goes back in time: what two had told each other could be gone for both. Seeds
+/// that are run in multi-master mode by name stay what they were before there were copies.
+void choose_copies(Plan& plan, const RunOptions& options) {
+    SimRandom random(plan.seed, copies_stream);
+    const bool asked = options.mode == Mode::copies;
+    if (options.mode != Mode::mixed && !asked) return;
+    if (plan.primary_backup() || plan.membership || plan.has(Fault::rot)) return;
+    for (const Fault fault : {Fault::restore, Fault::clone}) {
+        plan.faults.set(static_cast<std::size_t>(fault), random.one_in(2));
+        plan.rhythms[static_cast<std::size_t>(fault)] =
+            Rhythm{random.between(4, 16) * second, ms(random.between(1, 8) * 400)};
+    }
+    plan.put_back = random.below(plan.replicas);
+    if (asked && !plan.copies()) plan.faults.set(static_cast<std::size_t>(Fault::restore));
 }
 
 }  // namespace
@@ -237,7 +256,8 @@ Plan make_plan(std::uint64_t seed, const RunOptions& options) {
     choose_compression(plan);
     choose_cap(plan);
     choose_membership(plan, options);
-    if (!options.idle) choose_rot(plan);
+    if (!options.idle) choose_rot(plan, options);
+    if (!options.idle) choose_copies(plan, options);
     return plan;
 }
 

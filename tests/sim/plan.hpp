@@ -9,8 +9,9 @@
 namespace syncline::sim {
 
 /// How the replicas of a run replicate.
-/// Membership: multi-master, with members that come and go in each seed.
-enum class Mode : std::uint8_t { mixed, multi_master, primary_backup, membership };
+/// Membership: multi-master, with members that come and go in each seed. Copies: multi-master, with
+/// machines that are put back or cloned in each seed.
+enum class Mode : std::uint8_t { mixed, multi_master, primary_backup, membership, copies };
 
 /// What the command line says about each run.
 struct RunOptions {
@@ -48,7 +49,8 @@ struct Plan {
 
     // Faults that come and go, by Fault. Network faults: for each link; others: for each replica.
     std::array<Rhythm, faults_count> rhythms{};
-    std::size_t rotting = 0;  ///< whose rows are damaged; two that are could not help each other
+    std::size_t rotting = 0;   ///< whose rows are damaged; two that are could not help each other
+    std::size_t put_back = 0;  ///< whose data are replaced by copies; two could lose all that is
     std::int64_t skew_ms_max = 0;
     std::int64_t drift_ppm_max = 0;
 
@@ -91,6 +93,8 @@ struct Plan {
     [[nodiscard]] bool has(Fault fault) const {
         return faults.test(static_cast<std::size_t>(fault));
     }
+    /// Copies of machines are made, and used.
+    [[nodiscard]] bool copies() const { return has(Fault::restore) || has(Fault::clone); }
     [[nodiscard]] const Rhythm& rhythm(Fault fault) const {
         return rhythms[static_cast<std::size_t>(fault)];
     }

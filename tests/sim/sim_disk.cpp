@@ -184,4 +184,10 @@ std::unique_ptr<SimDisk> SimDisk::clone() const {
     return copy;
 }
 
+void SimDisk::become(const SimDisk& other) {
+    const std::unique_ptr<SimDisk> copy = other.clone();
+    names_ = std::move(copy->names_);
+    unsynced_names_ = std::move(copy->unsynced_names_);
+}
+
 }  // namespace syncline::sim

@@ -31,6 +31,8 @@ public:
     void forget_unsynced();
     /// Another disk with the same synced and unsynced content.
     [[nodiscard]] std::unique_ptr<SimDisk> clone() const;
+    /// Its content is replaced by that of another one. Files opened before are dead afterwards.
+    void become(const SimDisk& other);
     /// One operation that writes, renames, removes or syncs fails, after so many that succeed. A
     /// write that fails stores a part; a sync that fails leaves the file marked clean, as Linux
     /// does: it reads as if written, later syncs succeed, and a power cut loses it.

@@ -17,17 +17,31 @@ Bytes number_bytes(std::uint64_t number) {
     return bytes;
 }
 
-ReplicaOptions options_for(std::size_t index, const Uuid& cluster, const Plan& plan,
-                           SimRandom& random) {
+ReplicaOptions options_for(std::size_t index, const Plan& plan) {
     ReplicaOptions options = plan.replica;
-    options.identity.cluster = cluster;
-    options.identity.node = random_uuid(random);
-    options.identity.node_id = node_id_of(options.identity.node);
-    options.identity.name = "r" + std::to_string(index);
     if (!plan.primary_backup()) return options;
     options.primary_backup.founds = index == 0;
     options.primary_backup.client_address = "host-" + std::to_string(index) + ":7400";
     return options;
+}
+
+/// A new data directory of the cluster.
+Identity make_identity(std::size_t index, const Uuid& cluster, SimDisk& home, SimRandom& random) {
+    Result<Identity> identity = load_identity(home, random);
+    SYNCLINE_ASSERT(identity.has_value());
+    identity->cluster = cluster;
+    identity->name = "r" + std::to_string(index);
+    SYNCLINE_ASSERT(save_identity(home, *identity).has_value());
+    return *identity;
+}
+
+/// What no other base's file in the run has.
+Bytes unique_mark(std::size_t machine, std::uint64_t number) {
+    Bytes mark;
+    ByteWriter out(mark);
+    out.u64(machine);
+    out.u64(number);
+    return mark;
 }
 
 }  // namespace
@@ -38,9 +52,11 @@ SimReplica::SimReplica(std::size_t index, const Uuid& cluster, Shared shared)
       clock_(shared.timeline.now()),
       chance_(shared.plan.seed, chance_stream + index),
       random_(shared.plan.seed, machine_stream + index),
+      base_mark_(unique_mark(index, 0)),
+      identity_(make_identity(index, cluster, home_, chance_)),
       workload_(shared.plan, shared.history, index),
-      options_(options_for(index, cluster, shared.plan, chance_)) {
-    shared_.history.introduce(options_.identity.node_id, index);
+      options_(options_for(index, shared.plan)) {
+    shared_.history.introduce(identity_.node_id, index);
     dormant_ = index >= shared.plan.replicas;
 }
 
@@ -56,10 +72,26 @@ void SimReplica::rouse() {
     start();
 }
 
+/// As the owner of a data directory does it at each start.
+Result<void> SimReplica::identify() {
+    SYNCLINE_TRY(identity_, load_identity(home_, chance_));
+    SYNCLINE_TRY(const bool copied, check_original(home_, identity_, base_mark_, chance_));
+    SYNCLINE_TRY(options_.new_incarnation, begin_run(home_, identity_, options_.durability));
+    options_.identity = identity_;
+    if (!copied) return {};
+    ++shared_.coverage.new_nodes;
+    shared_.history.introduce(identity_.node_id, index_);
+    shared_.timeline.note("new node", index_, identity_.node_id,
+                          [&] { return to_string(identity_.node); });
+    return {};
+}
+
 void SimReplica::start() {
     if (lost_ || dormant_) return;
-    // Each end is unclean here; what the directory's owner notes, DataDirectory's tests see.
-    options_.new_incarnation = shared_.plan.interval() && lives_ > 0;
+    if (std::exchange(being_put_back_, false)) put_back_at_ = shared_.timeline.now();
+    if (const Result<void> known = identify(); !known) {
+        return fail("cannot tell who it is: " + known.error().message);
+    }
     Result<std::unique_ptr<Replica>> opened =
         Replica::open(options_, Env{clock_, chance_}, disk_, base_);
     if (!opened && disk_.has_failed()) {
@@ -119,6 +151,37 @@ void SimReplica::crash(bool power_cut) {
     }
     base_.end_turn();
     shared_.network.crashed(index_);
+}
+
+std::optional<MachineCopy> SimReplica::copy() {
+    MachineCopy copy{home_.clone(), disk_.clone(), base_.clone(), base_mark_, {}};
+    copy.disk->forget_unsynced();
+    const std::unique_ptr<SimDisk> disk = copy.disk->clone();
+    const std::unique_ptr<MemoryBase> base = copy.base->clone();
+    SimRandom random(random_.next(), 0);
+    const auto opened = Replica::open(options_, Env{clock_, random}, *disk, *base);
+    if (!opened) {
+        fail("a copy cannot be opened: " + opened.error().message);
+        return std::nullopt;
+    }
+    const VersionVector& vv = (*opened)->group().vv();
+    copy.history = shared_.history.copied(index_, vv);
+    shared_.timeline.note("copy", index_, hash64(to_string(vv)), [&] { return to_string(vv); });
+    return copy;
+}
+
+void SimReplica::become(const MachineCopy& copy, bool whole_disk) {
+    home_.become(*copy.home);
+    disk_.become(*copy.disk);
+    base_.become(*copy.base);
+    base_mark_ = whole_disk ? copy.mark : unique_mark(index_, ++marks_);
+    readers_only_ = being_put_back_ = true;
+    const std::size_t undone = shared_.history.put_back(index_, copy.history);
+    shared_.coverage.events_undone += undone;
+    shared_.timeline.note("put back", index_, undone, [&] {
+        return "to " + to_string(copy.history.vv) + ", " + std::to_string(undone) +
+               " events undone";
+    });
 }
 
 void SimReplica::rot() {
@@ -186,7 +249,9 @@ void SimReplica::run(std::function<void(Replica&)> action) {
 void SimReplica::receive(Replica& replica, LinkId link, std::uint8_t type, const Bytes& payload,
                          const TermId& sent_in) {
     shared_.terms.receives(index_, type, payload, sent_in);
+    receiving_ = true;
     replica.receive(link, type, payload);
+    receiving_ = false;
 }
 
 void SimReplica::later(Micros delay, std::function<void(Replica&)> action) {
@@ -291,7 +356,9 @@ void SimReplica::release(const Committed& committed) {
         const bool kept_out = shared_.plan.membership && error.code == Code::unauthorized;
         // A session with rows that rotted, here or there, ends.
         const bool rot = shared_.plan.has(Fault::rot) && error.code == Code::corrupt;
-        if (!shared_.network.closed_by(index_, link) && !kept_out && !rot) {
+        // A new node has to wait until somebody strikes the one that it was.
+        const bool too_many = shared_.plan.copies() && error.code == Code::unauthorized;
+        if (!shared_.network.closed_by(index_, link) && !kept_out && !rot && !too_many) {
             fail("closed a link on which nothing wrong was sent: " + error.message);
         }
     }
@@ -374,7 +441,7 @@ OpKind SimReplica::choose_operation() {
     const OpKind kind = workload_.choose(random_);
     // A server that is new waits until it has met a member.
     const bool unmet = index_ >= shared_.plan.replicas && !replica_->membership().on();
-    if (unmet) return OpKind::get;
+    if (unmet || readers_only_) return OpKind::get;
     if (!shared_.plan.primary_backup() || is_primary() || random_.one_in(8)) return kind;
     return random_.one_in(2) ? OpKind::get : OpKind::collection_read;
 }
@@ -432,7 +499,7 @@ void SimReplica::operate(OpKind kind) {
 
 void SimReplica::on_applied(const Event& event, BytesView bytes) {
     changed_ = true;
-    const bool own = event.dot.actor == replica_->actor();
+    const bool own = !receiving_;
     shared_.timeline.note(own ? "event" : "apply", index_, hash64(bytes),
                           [&] { return to_string(event.dot) + " on " + to_string(event.past); });
     if (!own) {

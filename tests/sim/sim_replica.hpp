@@ -23,6 +23,15 @@ struct Shared {
     Members& members;
 };
 
+/// What is left of a machine for later: its disk, its base, and the mark of the base's file.
+struct MachineCopy {
+    std::unique_ptr<SimDisk> home;
+    std::unique_ptr<SimDisk> disk;
+    std::unique_ptr<MemoryBase> base;
+    Bytes mark;
+    History::Copy history;
+};
+
 /// A production replica with its machine: clock, chance, disk, base, storage threads, clients.
 /// The machine does in virtual time what the server's loop and threads do in real time; it can
 /// stand still, die, and come back with what its disk kept.
@@ -31,7 +40,7 @@ public:
     SimReplica(std::size_t index, const Uuid& cluster, Shared shared);
 
     [[nodiscard]] bool up() const override { return replica_ != nullptr; }
-    [[nodiscard]] const Uuid& uuid() const override { return options_.identity.node; }
+    [[nodiscard]] const Uuid& uuid() const override { return identity_.node; }
     void run(std::function<void(Replica&)> action) override;
     [[nodiscard]] TermId term() const override { return replica_->primary_backup().term().id; }
     void receive(Replica& replica, LinkId link, std::uint8_t type, const Bytes& payload,
@@ -48,6 +57,19 @@ public:
     [[nodiscard]] bool dormant() const { return dormant_; }
     void rouse();
     /// Its configuration names fewer peers, from the next start on.
+    /// A copy of the machine as it would be found after a power cut now, opened once to see what it
+    /// has. Nothing: the disk fails just now.
+    [[nodiscard]] std::optional<MachineCopy> copy();
+    /// The machine has these data from here on. `whole_disk`: and nothing shows that; else a tool
+    /// for files did it. Precondition: down.
+    void become(const MachineCopy& copy, bool whole_disk);
+    /// Clients write again after become().
+    void open_to_writers() { readers_only_ = false; }
+    [[nodiscard]] bool readers_only() const { return readers_only_; }
+    /// Its data were replaced, and it has not been started since.
+    /// When it was started with such data; 0: never.
+    [[nodiscard]] Micros put_back_at() const { return put_back_at_; }
+    [[nodiscard]] bool being_put_back() const { return being_put_back_; }
     void strike_peer() { --options_.primary_backup.peers_configured; }
     /// Damages a row of its base; while it is down also without a trace, which a running process
     /// need not notice at once.
@@ -99,6 +121,7 @@ private:
         std::deque<Expecting> expecting;
     };
 
+    Result<void> identify();
     void later(Micros delay, std::function<void(Replica&)> action);
     void wake();
     void tick();
@@ -122,8 +145,11 @@ private:
     SimClock clock_;
     SimRandom chance_;  // the replica's own
     SimRandom random_;  // of its machine and clients
-    SimDisk disk_;
+    SimDisk home_;      // the file identity
+    SimDisk disk_;      // of the log
     MemoryBase base_;
+    Bytes base_mark_;
+    Identity identity_;
     Workload workload_;
     ReplicaOptions options_;
     std::unique_ptr<Replica> replica_;  // null: down
@@ -143,6 +169,11 @@ private:
     Attempt* attempt_ = nullptr;  // being executed
     bool adopted_ = false;        // a snapshot was, since the state was checked
     bool changed_ = false;        // events were applied since the pairs were compared
+    bool receiving_ = false;      // a peer's message
+    bool readers_only_ = false;
+    bool being_put_back_ = false;
+    Micros put_back_at_ = 0;
+    std::uint64_t marks_ = 0;  // base files that there have been
     bool lost_ = false;
     bool rotten_ = false;  // or was, in this run
     std::uint64_t whole_looks_ =

@@ -38,6 +38,7 @@ World::World(const Plan& plan)
       terms_(plan_, timeline_, coverage_, history_),
       members_(plan_, timeline_, coverage_, history_),
       faults_(shared(), replicas_),
+      copies_(shared(), replicas_),
       operator_(shared(), replicas_),
       steward_(shared(), replicas_) {
     const Uuid cluster = random_uuid(random_);
@@ -59,6 +60,7 @@ SeedOutcome World::run() {
     }
     network_.start(std::move(stations));
     faults_.start();
+    copies_.start();
     operator_.start();
     steward_.start();
     check_now_and_then();
@@ -67,6 +69,7 @@ SeedOutcome World::run() {
     for (const auto& replica : replicas_) replica->stop_clients();
     const bool loses = plan_.primary_backup() && plan_.loses_machine && !timeline_.failure();
     const std::optional<std::size_t> lost = loses ? std::optional(lose_machine()) : std::nullopt;
+    copies_.heal();
     faults_.heal();
     if (lost) operator_.strike(*lost);
     operator_.heal();

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "tests/sim/copies.hpp"
 #include "tests/sim/faults.hpp"
 #include "tests/sim/operator.hpp"
 #include "tests/sim/steward.hpp"
@@ -53,6 +54,7 @@ private:
     Members members_;
     std::vector<std::unique_ptr<SimReplica>> replicas_;
     Faults faults_;
+    Copies copies_;
     Operator operator_;
     Steward steward_;
 };
