@@ -358,11 +358,16 @@ std::vector<PeerStatus> Replica::peers() const {
 
 void Replica::check_rollback(const VersionVector& peer_vv) {
     const std::uint64_t mine = group_->vv().counter(actor_);
-    if (peer_vv.counter(actor_) <= mine) return;
+    std::uint32_t latest = actor_.incarnation;
+    for (const auto& [actor, counter] : peer_vv.entries()) {
+        if (actor.node == actor_.node) latest = std::max(latest, actor.incarnation);
+    }
+    if (peer_vv.counter(actor_) <= mine && latest == actor_.incarnation) return;
     syncline::log(LogLevel::error, "identity.rolled_back",
                   {{"actor", to_string(actor_)},
                    {"own_counter", std::to_string(mine)},
                    {"peer_counter", std::to_string(peer_vv.counter(actor_))}});
+    actor_.incarnation = latest;  // the next one must be new to the peer, too
     begin_incarnation();
 }
 

@@ -317,6 +317,23 @@ BOOST_AUTO_TEST_CASE(a_peer_that_knows_more_of_me_makes_me_a_new_incarnation) {
     BOOST_TEST(cluster.at(0)->actor().incarnation == before.incarnation + 1);
 }
 
+/// It was put back further than to where its latest incarnation began, perhaps not for the first
+/// time.
+BOOST_AUTO_TEST_CASE(a_new_incarnation_is_new_to_the_peer) {
+    TestCluster cluster(2);
+    const Actor before = cluster.at(0)->actor();
+    cluster.filter = [&](std::size_t from, std::size_t, std::uint8_t type, Bytes& payload) {
+        if (from != 1 || type != static_cast<std::uint8_t>(MessageType::hello)) return true;
+        Hello hello = std::get<Hello>(decode_message(type, payload).value());
+        hello.vv.add(Dot{Actor{before.node, before.incarnation + 2}, 1});
+        payload = encode_message(hello);
+        return true;
+    };
+    cluster.connect(0, 1);
+    cluster.pump(200);
+    BOOST_TEST(cluster.at(0)->actor().incarnation == before.incarnation + 3);
+}
+
 BOOST_AUTO_TEST_CASE(elements_that_two_replicas_popped_are_counted) {
     using operations::ListEnd;
     TestCluster cluster(3);
