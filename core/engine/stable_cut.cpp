@@ -33,9 +33,18 @@ void StableCut::set_members(const std::vector<Uuid>& others, bool self, bool joi
 }
 
 bool StableCut::forget(std::string_view name_or_uuid) {
-    return std::erase_if(peers_, [&](const auto& peer) {
-               return peer.second.name == name_or_uuid || to_string(peer.first) == name_or_uuid;
-           }) > 0;
+    const bool known =
+        std::erase_if(peers_, [&](const auto& peer) {
+            return peer.second.name == name_or_uuid || to_string(peer.first) == name_or_uuid;
+        }) > 0;
+    if (!known) return false;
+    // A peer may have got something of it since it reported last, made without what all others had:
+    // then its next report has that, and counts when it is here, too.
+    for (auto& [uuid, peer] : peers_) {
+        peer.known = {};
+        peer.ahead.reset();
+    }
+    return true;
 }
 
 void StableCut::report(const Uuid& peer, const VersionVector& durable) {

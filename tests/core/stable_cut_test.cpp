@@ -132,6 +132,28 @@ BOOST_AUTO_TEST_CASE(who_begins_with_little_waits_for_what_the_others_had) {
     BOOST_TEST(cut.joining(own));
 }
 
+/// What it wrote last may be on its way: some have it, and it is concurrent with what all others
+/// have.
+BOOST_AUTO_TEST_CASE(after_a_replica_was_struck_the_others_are_asked_again) {
+    SystemRandom random;
+    const Uuid ben = random_uuid(random);
+    const Uuid gone = random_uuid(random);
+    const Uuid next = random_uuid(random);
+    VersionVector own;
+    own.add(Dot{Actor{1, 1}, 1});
+    StableCut cut(3);
+    cut.introduce(ben, "ben");
+    cut.introduce(gone, "gone");
+    cut.report(ben, own);
+    BOOST_TEST(!cut.advance(own));
+    BOOST_TEST(cut.forget("gone"));
+    cut.introduce(next, "next");
+    cut.report(next, own);
+    BOOST_TEST(!cut.advance(own));
+    cut.report(ben, own);
+    BOOST_TEST(cut.advance(own));
+}
+
 }  // namespace
 
 /// A newcomer takes rows before it hears who the members are.
