@@ -73,6 +73,8 @@ Result<void> Replica::recover(Disk& disk) {
         group_->begin_collection(stable_cut_.cut());
     }
     SYNCLINE_CHECK(open_membership(disk));
+    // Older than what all have by now, perhaps: rows that came with a copied directory.
+    if (origin_ != options_.identity.node && !membership_->on()) stable_cut_.begin_anew();
     checkpoint_ms_ = readers_checked_ms_ = env_.clock.steady_ms();
     stats_.last_checkpoint_ms = env_.clock.wall_ms();
     store_.end_turn();

@@ -552,6 +552,9 @@ private:
     std::unique_ptr<Log> log_;
     Disk* disk_ = nullptr;  // of the log; outlives this
     Actor actor_;
+    /// The node that the checkpoint's rows belonged to: another one's directory was copied, and
+    /// what the others had has not come here since.
+    Uuid origin_;
     std::unique_ptr<PrimaryBackup> primary_backup_;
     std::unique_ptr<Membership> membership_;
     VersionVector epoch_vv_;  ///< all that was here when the epoch began

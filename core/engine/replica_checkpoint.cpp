@@ -16,6 +16,8 @@ const BytesView meta_replica = "replica";
 const BytesView meta_cursors = "replica.cursors";
 const BytesView meta_samples = "replica.samples";
 const BytesView meta_cut = "replica.cut";
+/// The node whose rows they are; not there in older data.
+const BytesView meta_node = "replica.node";
 /// When a scrub was finished last.
 const BytesView meta_scrub = "replica.scrub";
 const BytesView meta_sample_times = "replica.sample_times";
@@ -172,6 +174,7 @@ void Replica::save_meta(RowChanges& meta, Position position) const {
     ByteWriter cut_out(cut);
     stable_cut_.write(cut_out);
     meta[Bytes(meta_cut)] = std::move(cut);
+    meta[Bytes(meta_node)] = to_bytes(stable_cut_.joined() ? options_.identity.node : origin_);
 
     Bytes scrub;
     ByteWriter(scrub).u64(scrub_status_.last_ms);
@@ -192,6 +195,7 @@ Result<void> Replica::check_no_checkpoint() {
 }
 
 Result<void> Replica::load_meta() {
+    origin_ = options_.identity.node;
     SYNCLINE_TRY(const std::optional<Bytes> state, store_.get(Table::meta, meta_replica));
     if (!state) return check_no_checkpoint();
     SYNCLINE_TRY(const std::optional<Bytes> cursors, store_.get(Table::meta, meta_cursors));
@@ -235,6 +239,10 @@ Result<void> Replica::load_meta() {
         ByteReader cut_in(*cut);
         stable_cut_.read(cut_in);
         if (!cut_in.done()) return damaged;
+    }
+    SYNCLINE_TRY(const std::optional<Bytes> node, store_.get(Table::meta, meta_node));
+    if (node) {
+        SYNCLINE_TRY(origin_, uuid_from(*node));
     }
     SYNCLINE_TRY(const std::optional<Bytes> scrub, store_.get(Table::meta, meta_scrub));
     if (scrub) {  // older data have none

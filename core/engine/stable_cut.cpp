@@ -83,6 +83,7 @@ bool StableCut::adopt(const VersionVector& peer_cut) {
 
 void StableCut::met(const VersionVector& own, const VersionVector& peer,
                     const VersionVector& peer_cut) {
+    alone_ = false;
     if (!on() || (joined_ && own.covers(peer_cut))) return;
     if (join_target_) {
         join_target_->join(peer);
@@ -92,6 +93,7 @@ void StableCut::met(const VersionVector& own, const VersionVector& peer,
 }
 
 bool StableCut::joining(const VersionVector& own) {
+    if (alone_) return true;
     if (!join_target_) return false;
     if (!own.covers(*join_target_)) return true;
     join_target_.reset();

@@ -58,6 +58,14 @@ public:
     /// the others had: an event that has seen one of two stable values and not the other would
     /// remove the wrong one where the other was collected. Called with what a peer's HELLO says.
     void met(const VersionVector& own, const VersionVector& peer, const VersionVector& peer_cut);
+    /// The same from now on, before the first contact: for one whose data may be old, as those of a
+    /// copied directory are.
+    void begin_anew() {
+        joined_ = false;
+        alone_ = on() && replicas_ > 1;
+    }
+    /// It once had what the others had.
+    [[nodiscard]] bool joined() const { return joined_; }
     /// Whether that is so now.
     [[nodiscard]] bool joining(const VersionVector& own);
 
@@ -78,6 +86,7 @@ private:
     std::map<Uuid, Peer> peers_;
     VersionVector cut_;
     bool joined_ = false;
+    bool alone_ = false;  ///< begun anew, and no contact since
     std::optional<VersionVector> join_target_;
 };
 

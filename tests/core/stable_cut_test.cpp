@@ -154,6 +154,42 @@ BOOST_AUTO_TEST_CASE(after_a_replica_was_struck_the_others_are_asked_again) {
     BOOST_TEST(cut.advance(own));
 }
 
+/// What it would write, its keys' ends included, would not have seen what the others collected
+/// since.
+BOOST_AUTO_TEST_CASE(a_copy_of_a_directory_writes_nothing_before_it_has_met_another) {
+    ScratchDirectory scratch;
+    ManualClock clock;
+    SystemRandom random;
+    const Uuid cluster = random_uuid(random);
+    const Uuid copied = random_uuid(random);
+    const auto open = [&](const Uuid& node) {
+        return TestReplica(scratch.path(), cluster, clock, [&](ReplicaOptions& options) {
+            with_three(options);
+            options.identity.node = node;
+            options.identity.node_id = node_id_of(node);
+        });
+    };
+    const auto write = [](TestReplica& replica) {
+        Client client{1};
+        return replica->execute(client, [](Transaction& txn) -> Result<Bytes> {
+            SYNCLINE_CHECK(txn.put("k", CellType::string, std::nullopt, "v"));
+            return Bytes("done");
+        });
+    };
+    {
+        TestReplica original = open(random_uuid(random));
+        BOOST_TEST(write(original).has_value());
+        original->request_checkpoint();
+        original.settle();
+    }
+    for (int life = 0; life < 2; ++life) {  // and it does not forget that
+        TestReplica replica = open(copied);
+        BOOST_TEST((write(replica).error().code == Code::unavailable));
+        replica->request_checkpoint();
+        replica.settle();
+    }
+}
+
 }  // namespace
 
 /// A newcomer takes rows before it hears who the members are.
