@@ -37,6 +37,7 @@ enum class Mutation {
     join_keeps,      ///< what a snapshot has seen removed is not removed by it
     cut_of_one,      ///< the stable cut is what this replica has
     negative_early,  ///< a removal that must win is forgotten although an add may be on its way
+    copy_stays,      ///< a copied directory goes on as the node it was made of
 };
 
 #ifdef SYNCLINE_MUTATIONS

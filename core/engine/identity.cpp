@@ -4,6 +4,7 @@
 
 #include "core/base/hash.hpp"
 #include "core/base/log.hpp"
+#include "core/base/mutation.hpp"
 #include "core/base/pack.hpp"
 #include "core/engine/sealed_file.hpp"
 
@@ -120,7 +121,7 @@ Result<void> save_identity(Disk& disk, const Identity& identity) {
 }
 
 Result<bool> check_original(Disk& disk, Identity& identity, Bytes mark, Random& random) {
-    if (mark == identity.base_mark) return false;
+    if (mark == identity.base_mark || mutated(Mutation::copy_stays)) return false;
     const bool copied = !identity.base_mark.empty();
     Identity checked = identity;
     checked.base_mark = std::move(mark);

@@ -22,7 +22,7 @@ void Copies::start() {
     shared_.timeline.after(random_.around(copy_gap), [this] { take(); });
     repeat(Fault::restore);
     repeat(Fault::clone);
-    look();
+    strike();
 }
 
 /// Every other one is of the machine that will be put back.
@@ -66,24 +66,25 @@ void Copies::put_back(Fault fault) {
     const MachineCopy& copy = fitting[random_.below(fitting.size())]->copy;
     shared_.coverage.count(fault);
     machine.crash(random_.one_in(2));
-    machine.become(copy, false);
-    unmet_.clear();
-    for (const auto& replica : replicas_) {
-        if (replica.get() != &machine) unmet_.insert(replica->index());
-    }
+    machine.become(copy);
+    drop_undone();
     const Micros length = random_.around(shared_.plan.rhythm(fault).length);
     shared_.timeline.after(length, [&machine] {
         if (!machine.up()) machine.start();
     });
 }
 
-// --- Upkeep
-
-void Copies::look() {
-    strike();
-    meet();
-    shared_.timeline.after(random_.around(look_gap), [this] { look(); });
+/// What went with a machine stays gone: once it is struck the others collect without waiting for
+/// what it had.
+void Copies::drop_undone() {
+    std::erase_if(kept_, [&](const Kept& kept) {
+        if (!shared_.history.is_undone(kept.copy.history)) return false;
+        shared_.history.let_go(kept.copy.history);
+        return true;
+    });
 }
+
+// --- Upkeep
 
 /// A cluster with a declared number of replicas has no room for a new node until then. A process
 /// that dies may have forgotten it.
@@ -99,17 +100,7 @@ void Copies::strike() {
             });
         }
     }
-}
-
-void Copies::meet() {
-    SimReplica& machine = *replicas_[shared_.plan.put_back];
-    if (!machine.readers_only() || !machine.up()) return;
-    for (const PeerStatus& peer : machine.replica().peers()) {
-        if (!peer.ready) continue;
-        std::erase_if(unmet_,
-                      [&](std::size_t other) { return replicas_[other]->uuid() == peer.uuid; });
-    }
-    if (unmet_.empty()) machine.open_to_writers();
+    shared_.timeline.after(random_.around(look_gap), [this] { strike(); });
 }
 
 }  // namespace syncline::sim

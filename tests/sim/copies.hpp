@@ -9,8 +9,7 @@ namespace syncline::sim {
 
 /// Whoever keeps copies of machines. Now and then one of them takes the place of a machine's data
 /// while its process is down: a copy of itself from before (the fault `restore`), or of another
-/// machine, which goes on (`clone`). Then strikes the nodes that are gone, and lets clients write
-/// there again when the machine has met all others.
+/// machine, which goes on (`clone`). Then strikes the nodes that are gone.
 class Copies {
 public:
     Copies(Shared shared, std::vector<std::unique_ptr<SimReplica>>& replicas);
@@ -28,17 +27,15 @@ private:
     void take();
     void repeat(Fault fault);
     void put_back(Fault fault);
-    void look();
     void strike();
-    void meet();
+    void drop_undone();
 
     Shared shared_;
     std::vector<std::unique_ptr<SimReplica>>& replicas_;
     SimRandom random_;
     bool healed_ = false;
     std::vector<Kept> kept_;
-    std::set<Uuid> nodes_;         // all that there ever were
-    std::set<std::size_t> unmet_;  // by the machine that was put back, since it was
+    std::set<Uuid> nodes_;  // all that there ever were
 };
 
 }  // namespace syncline::sim

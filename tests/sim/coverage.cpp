@@ -189,17 +189,20 @@ std::string missing_activity(const Coverage& c) {
     if (c.membership_seeds >= 20 && c.memberships < 3 * c.membership_seeds) {
         return "too few changes of members were decided";
     }
+    const std::uint64_t plain = multi_master - c.membership_seeds - c.copies_seeds;
     if (c.copies_seeds >= 20 && (c.new_nodes == 0 || c.events_undone == 0)) {
         return "no copy of a machine made a difference";
     }
     for (std::size_t i = 0; i < faults_count; ++i) {
-        const bool some = i >= static_cast<std::size_t>(Fault::rot);
-        const bool possible = !some || multi_master >= 40;
+        const bool of_copies = i >= static_cast<std::size_t>(Fault::restore);
+        const bool possible = of_copies                                   ? c.copies_seeds >= 40
+                              : i == static_cast<std::size_t>(Fault::rot) ? plain >= 20
+                                                                          : true;
         if (c.seeds >= 100 && c.faults[i] == 0 && possible) {
             return "fault " + std::string(fault_names[i]) + " was never injected";
         }
     }
-    if (c.seeds >= 100 && multi_master >= 40 && c.buckets_repaired == 0) {
+    if (c.seeds >= 100 && plain >= 20 && c.buckets_repaired == 0) {
         return "no rotten bucket was repaired";
     }
     return {};

@@ -220,6 +220,12 @@ void History::let_go(const Copy& copy) {
     if (found != kept_.end()) kept_.erase(found);
 }
 
+bool History::is_undone(const Copy& copy) const {
+    return std::any_of(copy.vv.entries().begin(), copy.vv.entries().end(), [&](const auto& entry) {
+        return !held_by_any(Dot{entry.first, entry.second});
+    });
+}
+
 bool History::held_by_any(const Dot& dot) const {
     return std::any_of(views_.begin(), views_.end(),
                        [&](const View& view) { return view.vv.covers(dot); });

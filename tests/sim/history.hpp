@@ -49,6 +49,8 @@ public:
     /// become a replica, until it is let go.
     Copy copied(std::size_t replica, const VersionVector& vv);
     void let_go(const Copy& copy);
+    /// The copy has something that nobody else has.
+    [[nodiscard]] bool is_undone(const Copy& copy) const;
     /// The replica, which is down, has from here on what the copy has, and nothing else. What it
     /// alone had is gone: its names may come again if nobody else has them. Returns how many
     /// events nobody has any more.

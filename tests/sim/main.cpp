@@ -41,7 +41,7 @@ constexpr char usage[] =
     "                       rights_clear rights_of_all accept_any propose_own old_reports\n"
     "                       no_eviction leaving_writes retire_early skip_gap\n"
     "                       barrier_passed clock_alone reply_early remove_all\n"
-    "                       reset_lost join_keeps cut_of_one negative_early\n"
+    "                       reset_lost join_keeps cut_of_one negative_early copy_stays\n"
     "  --all-mutations      plants each of them in turn; fails unless each is found\n"
     "  --within N           in so many seeds (200)\n"
 #endif
@@ -174,7 +174,8 @@ constexpr NamedMutation mutations[] = {
     {"reset_lost", Mutation::reset_lost},
     {"join_keeps", Mutation::join_keeps},
     {"cut_of_one", Mutation::cut_of_one},
-    {"negative_early", Mutation::negative_early}};
+    {"negative_early", Mutation::negative_early},
+    {"copy_stays", Mutation::copy_stays, Mode::copies}};
 
 bool plant(const std::string& name) {
     for (const NamedMutation& known : mutations) {

@@ -154,7 +154,7 @@ void SimReplica::crash(bool power_cut) {
 }
 
 std::optional<MachineCopy> SimReplica::copy() {
-    MachineCopy copy{home_.clone(), disk_.clone(), base_.clone(), base_mark_, {}};
+    MachineCopy copy{home_.clone(), disk_.clone(), base_.clone(), {}};
     copy.disk->forget_unsynced();
     const std::unique_ptr<SimDisk> disk = copy.disk->clone();
     const std::unique_ptr<MemoryBase> base = copy.base->clone();
@@ -170,12 +170,12 @@ std::optional<MachineCopy> SimReplica::copy() {
     return copy;
 }
 
-void SimReplica::become(const MachineCopy& copy, bool whole_disk) {
+void SimReplica::become(const MachineCopy& copy) {
     home_.become(*copy.home);
     disk_.become(*copy.disk);
     base_.become(*copy.base);
-    base_mark_ = whole_disk ? copy.mark : unique_mark(index_, ++marks_);
-    readers_only_ = being_put_back_ = true;
+    base_mark_ = unique_mark(index_, ++marks_);
+    being_put_back_ = true;
     const std::size_t undone = shared_.history.put_back(index_, copy.history);
     shared_.coverage.events_undone += undone;
     shared_.timeline.note("put back", index_, undone, [&] {
@@ -441,7 +441,7 @@ OpKind SimReplica::choose_operation() {
     const OpKind kind = workload_.choose(random_);
     // A server that is new waits until it has met a member.
     const bool unmet = index_ >= shared_.plan.replicas && !replica_->membership().on();
-    if (unmet || readers_only_) return OpKind::get;
+    if (unmet) return OpKind::get;
     if (!shared_.plan.primary_backup() || is_primary() || random_.one_in(8)) return kind;
     return random_.one_in(2) ? OpKind::get : OpKind::collection_read;
 }

@@ -23,12 +23,11 @@ struct Shared {
     Members& members;
 };
 
-/// What is left of a machine for later: its disk, its base, and the mark of the base's file.
+/// A machine's directory as it was: the files identity and log, and the base.
 struct MachineCopy {
     std::unique_ptr<SimDisk> home;
     std::unique_ptr<SimDisk> disk;
     std::unique_ptr<MemoryBase> base;
-    Bytes mark;
     History::Copy history;
 };
 
@@ -60,12 +59,8 @@ public:
     /// A copy of the machine as it would be found after a power cut now, opened once to see what it
     /// has. Nothing: the disk fails just now.
     [[nodiscard]] std::optional<MachineCopy> copy();
-    /// The machine has these data from here on. `whole_disk`: and nothing shows that; else a tool
-    /// for files did it. Precondition: down.
-    void become(const MachineCopy& copy, bool whole_disk);
-    /// Clients write again after become().
-    void open_to_writers() { readers_only_ = false; }
-    [[nodiscard]] bool readers_only() const { return readers_only_; }
+    /// The machine has these data from here on, put there by a tool for files. Precondition: down.
+    void become(const MachineCopy& copy);
     /// Its data were replaced, and it has not been started since.
     /// When it was started with such data; 0: never.
     [[nodiscard]] Micros put_back_at() const { return put_back_at_; }
@@ -170,7 +165,6 @@ private:
     bool adopted_ = false;        // a snapshot was, since the state was checked
     bool changed_ = false;        // events were applied since the pairs were compared
     bool receiving_ = false;      // a peer's message
-    bool readers_only_ = false;
     bool being_put_back_ = false;
     Micros put_back_at_ = 0;
     std::uint64_t marks_ = 0;  // base files that there have been
