@@ -463,6 +463,9 @@ Result<void> Group::restore_bucket(std::uint32_t bucket, const std::map<Bytes, B
     leaf_sums_.set_leaf(bucket, sum);
     texts_.forget_if([&](const TextName& name) { return bucket_of(name.key) == bucket; });
     SYNCLINE_CHECK(put_derived(bucket, rows, position));
+    // The peer may not have collected yet what was collected here long ago.
+    collect_from_.clear();
+    collected_ = false;
     damaged_.erase(bucket);
     bucket_states_[bucket] = BucketState::restoring;
     purges_.push_back(Purge{Table::cells, range});

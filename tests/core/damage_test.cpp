@@ -228,6 +228,42 @@ BOOST_AUTO_TEST_CASE(an_edit_waits_for_the_checkpoint_after_a_repair_and_loses_n
     BOOST_TEST(cluster.difference() == "");
 }
 
+/// The peer has not heard of everybody yet, and so has rows that were collected here before.
+BOOST_AUTO_TEST_CASE(rows_that_a_repair_brings_are_collected_as_those_before_them) {
+    TestCluster cluster(3, [](ReplicaOptions& options) {
+        small_tree(options);
+        options.replicas = 3;
+    });
+    const auto values = [&](std::size_t at) {
+        return cluster.at(at)->group().cell("k", CellType::string, {})->dots.size();
+    };
+    cluster.at(0).set("k", value_of(1));
+    cluster.at(1).set("k", value_of(2));
+    cluster.connect(0, 1);
+    cluster.pump();
+    cluster.disconnect(0, 1);
+    cluster.connect(0, 2);
+    cluster.pump();
+    cluster.disconnect(0, 2);
+    BOOST_TEST(values(0) == 1U);
+    BOOST_TEST(values(1) == 2U);
+    const Bytes value = cluster.at(0).get("k").value();
+    cluster.at(0)->request_checkpoint();
+    cluster.at(0).settle();
+    cluster.restart(0, flip(value, 3));
+    BOOST_TEST((code_of(cluster.at(0).try_get("k")) == Code::corrupt));
+    cluster.pump();  // all others are collected
+    BOOST_TEST(cluster.at(0)->group().collected());
+    cluster.connect(0, 1);
+    cluster.pump(10000);
+    BOOST_TEST(cluster.at(0).get("k").value() == value);
+    cluster.connect(0, 2);
+    cluster.connect(1, 2);
+    cluster.pump(10000);
+    BOOST_TEST(values(0) == 1U);
+    BOOST_TEST(cluster.difference() == "");
+}
+
 BOOST_AUTO_TEST_CASE(without_a_peer_other_keys_are_served_and_the_damage_is_found_again) {
     Three three;
     three.cluster.restart(0, flip(value_of(17), 3));
