@@ -43,12 +43,21 @@ Result<void> Group::find_collectable(std::size_t rows_max) {
         return {};
     }
     if (!searched && searched.error().code != Code::corrupt) return searched;
-    // Damaged somewhere from here on: on behind this bucket, or to where the damage is.
+    // Damaged somewhere from here on, which has hidden rows in front of it: what is left of this
+    // bucket, if it is sound, and then on behind it.
     const std::uint32_t at = unsearched_->size() < sizeof(std::uint64_t)
                                  ? 0
                                  : static_cast<std::uint32_t>(leaf_sums_.bucket(*unsearched_));
     SYNCLINE_CHECK(verify_bucket(at));
-    unsearched_ = rows_of_bucket(at).last;
+    const RowRange rest{*unsearched_, rows_of_bucket(at).last};
+    if (!damaged_.contains(at)) {
+        looked = 0;
+        searched = store_.scan(Table::cells, rest.first, rest.last, visit);
+        if (!searched && searched.error().code != Code::corrupt) return searched;
+        SYNCLINE_CHECK(status);
+        if (looked >= rows_max) return {};
+    }
+    unsearched_ = rest.last;
     if (unsearched_->empty()) unsearched_.reset();
     return {};
 }

@@ -16,8 +16,10 @@ constexpr Micros convergence_bound = 60 * second;
 /// After they have become equal they must stay so.
 constexpr Micros quiet_time = 2 * second;
 
-std::vector<std::pair<Bytes, Bytes>> rows_of(Replica& replica) {
-    std::vector<std::pair<Bytes, Bytes>> rows;
+using StoredRows = std::vector<std::pair<Bytes, Bytes>>;
+
+StoredRows rows_of(Replica& replica) {
+    StoredRows rows;
     const auto visit = [&](BytesView key, BytesView value) {
         rows.emplace_back(Bytes(key), Bytes(value));
         return true;
@@ -25,6 +27,15 @@ std::vector<std::pair<Bytes, Bytes>> rows_of(Replica& replica) {
     const Result<void> scanned = replica.group().store().scan(Table::cells, {}, {}, visit);
     SYNCLINE_ASSERT(scanned.has_value());
     return rows;
+}
+
+/// The first row, in order, that one has and the other has not, or has otherwise.
+std::string first_difference(const StoredRows& one, const StoredRows& other) {
+    const auto [mine, theirs] = std::mismatch(one.begin(), one.end(), other.begin(), other.end());
+    const auto describe = [](const StoredRows& rows, StoredRows::const_iterator at) {
+        return at == rows.end() ? "nothing" : printable(at->first) + " = " + to_hex(at->second);
+    };
+    return describe(one, mine) + " here, " + describe(other, theirs) + " there";
 }
 
 }  // namespace
@@ -117,7 +128,7 @@ bool World::equal_vectors() const {
     });
 }
 
-/// Rows are a function of the vector and of what was collected.
+/// StoredRows are a function of the vector and of what was collected.
 bool World::equal_cuts() const {
     const std::vector<SimReplica*> all = present();
     return std::all_of(all.begin(), all.end(), [&](SimReplica* replica) {
@@ -204,10 +215,13 @@ void World::compare_replicas() {
         Replica& other = all[i]->replica();
         const std::string both = "replicas " + std::to_string(all[0]->index()) + " and " +
                                  std::to_string(all[i]->index());
+        const auto others = rows_of(other);
         if (!(first.group().leaf_sums() == other.group().leaf_sums())) {
-            timeline_.fail(both + " have the same events and other leaf sums");
-        } else if (rows_of(other) != rows) {
-            timeline_.fail(both + " have the same events and other rows");
+            timeline_.fail(both + " have the same events and other leaf sums: " +
+                           first_difference(rows, others));
+        } else if (others != rows) {
+            timeline_.fail(
+                both + " have the same events and other rows: " + first_difference(rows, others));
         }
     }
 }
