@@ -82,6 +82,18 @@ def watched(here, there, replicas):
             assert one.command("GET", "balance") == (b"2" if change else b"3")
 
 
+def promote(connection):
+    """As soon as the other replica can be reached."""
+    deadline = time.monotonic() + 20
+    while True:
+        try:
+            return connection.command("CRDT.PROMOTE")
+        except ReplyError as error:
+            if not str(error).startswith("NOQUORUM") or time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
+
+
 def step_down(cluster):
     """Who waits at a primary that becomes a backup hears of it."""
     first, second = cluster.replicas
@@ -89,7 +101,7 @@ def step_down(cluster):
         one.send("BLPOP", "none", "0")
         waiting(look, 1)
         with second.connect() as other:
-            other.command("CRDT.PROMOTE")
+            promote(other)
         try:
             raise AssertionError(one.receive())
         except ReplyError as error:

@@ -152,7 +152,7 @@ BOOST_AUTO_TEST_CASE(decimal_counters_answer_as_redis_does) {
              {"INCRBYFLOAT k 0.2", "$3\r\n0.3\r\n"},
              {"INCRBYFLOAT k abc", not_float},
              {"INCRBYFLOAT k nan", not_float},
-             {"INCRBYFLOAT k inf", not_float},
+             {"INCRBYFLOAT k inf", "-ERR increment would produce NaN or Infinity\r\n"},
              {"INCRBYFLOAT k 1e300", range},
              {"SET s text", "+OK\r\n"},
              {"INCRBYFLOAT s 1", not_float},
