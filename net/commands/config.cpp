@@ -55,7 +55,7 @@ constexpr Default defaults[] = {
     {"notify-keyspace-events", Kind::keyspace_events, ""},
     {"port", Kind::fixed, "0"},
     {"protected-mode", Kind::fixed, "yes"},
-    {"proto-max-bulk-len", Kind::fixed, "8388608"},
+    {"proto-max-bulk-len", Kind::fixed, "67108864"},
     {"repair-bandwidth", Kind::memory, "0"},
     {"requirepass", Kind::fixed, ""},
     {"save", Kind::text, ""},
