@@ -60,11 +60,15 @@ Result<void> Replica::recover(Disk& disk) {
         }
         pending_barrier_.reset();
     }
+    bool native = group_->vv().entries().empty();
     for (const VersionVector::Entry& entry : group_->vv().entries()) {
         if (entry.first.node == actor_.node) {
+            native = true;
             actor_.incarnation = std::max(actor_.incarnation, entry.first.incarnation);
         }
     }
+    // Without a checkpoint nothing says whose rows they are; own events do.
+    if (origin_.is_nil() && native) origin_ = options_.identity.node;
     if (options_.new_incarnation) begin_incarnation();
     SYNCLINE_TRY(primary_backup_, PrimaryBackup::open(options_.primary_backup, options_.identity,
                                                       disk, group_->vv(), log_->end()));

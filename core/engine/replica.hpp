@@ -553,7 +553,7 @@ private:
     Disk* disk_ = nullptr;  // of the log; outlives this
     Actor actor_;
     /// The node that the checkpoint's rows belonged to: another one's directory was copied, and
-    /// what the others had has not come here since.
+    /// what the others had has not come here since. Nil: not known, and none of its own events.
     Uuid origin_;
     std::unique_ptr<PrimaryBackup> primary_backup_;
     std::unique_ptr<Membership> membership_;

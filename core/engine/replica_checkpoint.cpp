@@ -195,7 +195,6 @@ Result<void> Replica::check_no_checkpoint() {
 }
 
 Result<void> Replica::load_meta() {
-    origin_ = options_.identity.node;
     SYNCLINE_TRY(const std::optional<Bytes> state, store_.get(Table::meta, meta_replica));
     if (!state) return check_no_checkpoint();
     SYNCLINE_TRY(const std::optional<Bytes> cursors, store_.get(Table::meta, meta_cursors));
@@ -241,9 +240,7 @@ Result<void> Replica::load_meta() {
         if (!cut_in.done()) return damaged;
     }
     SYNCLINE_TRY(const std::optional<Bytes> node, store_.get(Table::meta, meta_node));
-    if (node) {
-        SYNCLINE_TRY(origin_, uuid_from(*node));
-    }
+    SYNCLINE_TRY(origin_, node ? uuid_from(*node) : Result<Uuid>(options_.identity.node));
     SYNCLINE_TRY(const std::optional<Bytes> scrub, store_.get(Table::meta, meta_scrub));
     if (scrub) {  // older data have none
         ByteReader scrub_in(*scrub);

@@ -179,10 +179,9 @@ BOOST_AUTO_TEST_CASE(a_copy_of_a_directory_writes_nothing_before_it_has_met_anot
     {
         TestReplica original = open(random_uuid(random));
         BOOST_TEST(write(original).has_value());
-        original->request_checkpoint();
         original.settle();
     }
-    for (int life = 0; life < 2; ++life) {  // and it does not forget that
+    for (int life = 0; life < 3; ++life) {  // and it does not forget that
         TestReplica replica = open(copied);
         BOOST_TEST((write(replica).error().code == Code::unavailable));
         replica->request_checkpoint();
