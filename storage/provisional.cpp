@@ -73,8 +73,13 @@ Result<std::uint64_t> ProvisionalMark::read(const std::string& base_path) {
 
 Result<void> take_back_provisional(const std::string& base_path) {
     SYNCLINE_TRY(const std::uint64_t number, ProvisionalMark::read(base_path));
-    if (number == 0) return {};
-    SYNCLINE_CHECK(take_back_lmdb_commit(base_path + lmdb::data_name, number));
+    if (number != 0) {
+        SYNCLINE_CHECK(take_back_lmdb_commit(base_path + lmdb::data_name, number));
+    } else if (::access((base_path + mark_name).c_str(), F_OK) != 0) {
+        return {};
+    }
+    // Also where it says so already: a process that died between writing that and its sync left
+    // what only memory holds. The log is about to be trimmed by the commit that it confirms.
     return ProvisionalMark(base_path).set(0);
 }
 
