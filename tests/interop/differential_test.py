@@ -191,9 +191,9 @@ class Generator:
              *self.maybe(0.2, "DB", database)],
             ["COPY", source, target, "REPLACE"], ["MOVE", source, database],
             ["RESTORE", target, self.number(), "payload", *self.maybe(0.8, "REPLACE"),
-             *self.maybe(0.1, "IDLETIME", self.number()), *self.maybe(0.1, "FREQ", self.number())],
+             *self.maybe(0.1, self.number()), *self.maybe(0.1, "FREQ", self.number())],
             ["DUMP", source], ["MEMORY", "USAGE", source, *self.maybe(0.3, "SAMPLES", "3")],
-            ["OBJECT", "IDLETIME", source], ["SWAPDB", database, database]])
+            ["OBJECT", source], ["SWAPDB", database, database]])
 
     def bits(self):
         """SETBIT and its kin, and LCS."""
@@ -316,7 +316,7 @@ def comparable(command, reply):
         return (kind, b"0")
     if name in ("TTL", "MEMORY") and kind == ":" and int(value) > 0:
         return (kind, b"positive")
-    if command[:2] == ["OBJECT", "IDLETIME"] and kind == ":":
+    if command[:2] == ["OBJECT"] and kind == ":":
         return (kind, b"seconds")
     if name == "DUMP" and value is not None and kind == "$":
         return (kind, b"payload")
@@ -453,7 +453,7 @@ def encodings(pair):
                 assert server.command("RESTORE", "o", *arguments, "REPLACE") == ("+", b"OK")
                 assert server.command("EXISTS", "o") == (":", str(there).encode())
     pair.run(["SET", "o", "some text"])
-    for command in (["OBJECT", "REFCOUNT", "o"], ["OBJECT", "IDLETIME", "o"],
+    for command in (["OBJECT", "REFCOUNT", "o"], ["OBJECT", "o"],
                     ["OBJECT", "FREQ", "o"], ["OBJECT", "FREQ", "none"], ["OBJECT", "FOO", "o"],
                     ["OBJECT", "ENCODING"], ["OBJECT", "ENCODING", "none"], ["MEMORY", "FOO"],
                     ["MEMORY", "USAGE", "o", "SAMPLES", "x"], ["MEMORY", "USAGE", "o", "FOO"],
