@@ -29,7 +29,7 @@ FILES = ["unit/type/string", "unit/type/incr", "unit/type/list", "unit/type/list
          "unit/wait", "unit/lazyfree"]
 DENIED = ("-needs:debug -needs:repl -needs:save -needs:pfdebug -needs:config-maxmemory "
           "-needs:config-resetstat -needs:reset -slow -large-memory -cluster:skip -logreqres:skip")
-FILE_SECONDS = 400
+FILE_SECONDS = 120
 EXCEPTIONS = os.path.join(os.path.dirname(os.path.abspath(__file__)),
                           "redis_suite_exceptions.txt")
 
@@ -117,13 +117,13 @@ def run_file(suite, name, server):
 
 
 def read_exceptions():
-    """The tests that may fail, with their reasons: lines `file<TAB>test<TAB>reason`."""
+    """The tests that may fail, with their reasons: lines `file | test | reason`."""
     exceptions = {}
     if os.path.exists(EXCEPTIONS):
         with open(EXCEPTIONS, encoding="utf-8") as file:
             for line in file:
                 if line.strip() and not line.startswith("#"):
-                    name, test, reason = line.rstrip("\n").split("\t")
+                    name, test, reason = line.rstrip("\n").split(" | ")
                     exceptions[name, test] = reason
     return exceptions
 
