@@ -12,6 +12,7 @@ import argparse
 import glob
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -100,12 +101,14 @@ def run_file(suite, name, server):
     command = ["./runtest", "--host", "127.0.0.1", "--port", str(server.port), "--single", name,
                "--singledb", "--ignore-encoding", "--ignore-digest", "--durable", "--clients", "1",
                "--tags", DENIED]
-    try:
-        done = subprocess.run(command, cwd=suite, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                              timeout=FILE_SECONDS, check=False)
-        output = done.stdout.decode(errors="replace")
-    except subprocess.TimeoutExpired as late:
-        output = (late.stdout or b"").decode(errors="replace") + "\n[timeout]\n"
+    # The suite runs processes of its own, which must not outlive it.
+    with subprocess.Popen(command, cwd=suite, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          start_new_session=True) as process:
+        try:
+            output = process.communicate(timeout=FILE_SECONDS)[0].decode(errors="replace")
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            output = process.communicate()[0].decode(errors="replace") + "\n[timeout]\n"
     output = re.sub(r"\x1b\[[0-9;]*m", "", output)
     outcomes = {}
     for line in output.splitlines():
