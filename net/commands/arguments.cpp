@@ -117,6 +117,11 @@ void reply_bulk_or_null(RespWriter& reply, const std::optional<Bytes>& value) {
     }
 }
 
+void reply_help(RespWriter& reply, std::span<const BytesView> lines) {
+    reply.array(lines.size());
+    for (const BytesView line : lines) reply.simple(line);
+}
+
 void reply_wrong_arity(RespWriter& reply, BytesView full_name) {
     reply.error("ERR wrong number of arguments for '" + Bytes(full_name) + "' command");
 }

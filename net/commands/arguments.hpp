@@ -41,6 +41,9 @@ std::optional<std::size_t> pop_count_option(CommandContext& context, std::size_t
 /// Writes a value, or that there is none.
 void reply_bulk_or_null(RespWriter& reply, const std::optional<Bytes>& value);
 
+/// Writes the lines of a subcommand HELP.
+void reply_help(RespWriter& reply, std::span<const BytesView> lines);
+
 /// Writes "wrong number of arguments for 'x' command".
 void reply_wrong_arity(RespWriter& reply, BytesView full_name);
 

@@ -6,6 +6,7 @@
 
 #include "net/commands/arguments.hpp"
 #include "net/commands/errors.hpp"
+#include "net/commands/list_ends.hpp"
 #include "net/commands/sorted_members.hpp"
 #include "net/commands/table.hpp"
 
@@ -89,13 +90,6 @@ Result<void> list_pop_command(CommandContext& context) {
         return {};
     };
     return pop_or_wait(context, keys, CellType::list, *timeout_ms, pop);
-}
-
-std::optional<ListEnd> end_argument(RespWriter& reply, BytesView text) {
-    if (equal_nocase(text, "left")) return ListEnd::front;
-    if (equal_nocase(text, "right")) return ListEnd::back;
-    reply.error(error_text::syntax);
-    return std::nullopt;
 }
 
 Result<void> move_or_wait(CommandContext& context, ListEnd from, ListEnd to, BytesView timeout) {

@@ -146,8 +146,7 @@ Result<void> help_command(CommandContext& context) {
         "HELP",
         "    Prints this help.",
     };
-    context.reply.array(std::size(lines));
-    for (const BytesView line : lines) context.reply.simple(line);
+    reply_help(context.reply, lines);
     return {};
 }
 

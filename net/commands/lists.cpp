@@ -4,6 +4,7 @@
 #include "core/engine/operations.hpp"
 #include "net/commands/arguments.hpp"
 #include "net/commands/errors.hpp"
+#include "net/commands/list_ends.hpp"
 #include "net/commands/table.hpp"
 
 namespace syncline {
@@ -14,13 +15,6 @@ using operations::ListEnd;
 
 constexpr auto front = ListEnd::front;
 constexpr auto back = ListEnd::back;
-
-std::optional<ListEnd> end_argument(RespWriter& reply, BytesView text) {
-    if (equal_nocase(text, "left")) return front;
-    if (equal_nocase(text, "right")) return back;
-    reply.error(error_text::syntax);
-    return std::nullopt;
-}
 
 Result<std::int64_t> length_of(CommandContext& context, BytesView key) {
     SYNCLINE_TRY(const std::uint64_t length, operations::count(context.txn(), key, CellType::list));

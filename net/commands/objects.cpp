@@ -14,11 +14,6 @@ namespace {
 
 namespace flag = command_flag;
 
-void reply_help(RespWriter& reply, std::span<const BytesView> lines) {
-    reply.array(lines.size());
-    for (const BytesView line : lines) reply.simple(line);
-}
-
 /// The type of the key in the second argument. Nothing, and null is replied: there is none.
 Result<std::optional<CellType>> type_or_null(CommandContext& context) {
     SYNCLINE_TRY(const std::optional<CellType> type,
