@@ -40,8 +40,7 @@ Result<void> quit_command(CommandContext& context) {
 }
 
 Result<void> reset_command(CommandContext& context) {
-    context.client.leave_multi();
-    context.dispatcher.interest().unwatch(context.client);
+    context.dispatcher.end_multi(context.client);
     context.client.demand.reset();
     context.host.forget(context.client);
     context.client.name.clear();

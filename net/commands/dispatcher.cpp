@@ -96,7 +96,7 @@ void Dispatcher::run_request(ClientState& client, Arguments arguments) {
         if (error.empty()) {
             error = reason_against(client, name);
         } else if (name.command->name == "exec") {
-            client.leave_multi();
+            end_multi(client);
         }
     }
     if (!error.empty()) {
@@ -161,6 +161,11 @@ void Dispatcher::run_now(ClientState& client, const CommandName& name, const Arg
         client.blocked->name = name;
         interest_.block(client);
     }
+}
+
+void Dispatcher::end_multi(ClientState& client) {
+    client.leave_multi();
+    interest_.unwatch(client);
 }
 
 void Dispatcher::serve_blocked() {

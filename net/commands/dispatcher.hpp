@@ -25,6 +25,8 @@ public:
     bool resume_wait(ClientState& client);
     /// For the replica's events: see KeyInterest.
     KeyInterest& interest() { return interest_; }
+    /// The client is in no transaction any more, and watches nothing.
+    void end_multi(ClientState& client);
     /// Runs again what clients are blocked in whose keys have changed, in the order in which they
     /// came; ends the waits that are late; and all, with an error, when this replica takes no
     /// writes any more. Cost: O(1) while there are none.

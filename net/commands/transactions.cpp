@@ -23,8 +23,7 @@ Result<void> discard_command(CommandContext& context) {
         context.reply.error("ERR DISCARD without MULTI");
         return {};
     }
-    context.client.leave_multi();
-    context.dispatcher.interest().unwatch(context.client);
+    context.dispatcher.end_multi(context.client);
     context.reply.simple("OK");
     return {};
 }
@@ -70,9 +69,8 @@ Result<void> exec_command(CommandContext& context) {
     }
     const bool failed = client.multi_failed;
     const std::vector<ClientState::Queued> queued = std::exchange(client.queued, {});
-    client.leave_multi();
     const Result<bool> lost = has_lost_watch(context);
-    context.dispatcher.interest().unwatch(client);
+    context.dispatcher.end_multi(client);
     if (failed) {
         context.reply.error("EXECABORT Transaction discarded because of previous errors.");
         return {};

@@ -165,6 +165,11 @@ BOOST_AUTO_TEST_CASE(a_watched_key_that_changes_costs_the_transaction) {
     BOOST_TEST(bench.run("WATCH k") == "-ERR WATCH inside MULTI is not allowed\r\n");
     BOOST_TEST(bench.run("DISCARD") == "+OK\r\n");
     BOOST_TEST(transaction() == runs);
+    // An EXEC that a subscriber may not run ends the watch, too.
+    bench.run("WATCH k");
+    bench.run("SUBSCRIBE channel");
+    BOOST_TEST(bench.run("EXEC").starts_with("-EXECABORT"));
+    BOOST_TEST(bench.client.watched.empty());
 }
 
 BOOST_AUTO_TEST_CASE(a_watched_key_that_was_not_there_is_not_changed_by_its_removal) {
