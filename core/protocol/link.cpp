@@ -472,8 +472,8 @@ ClusterMember Link::as_member() const {
 /// Repeated as long as the peer shows an older one, and not with each of its messages.
 void Link::on_peer_epoch(std::uint64_t epoch) {
     peer_epoch_ = epoch;
-    const Membership& membership = *replica_.membership_;
-    if (epoch >= membership.epoch()) return;
+    Membership& membership = *replica_.membership_;
+    if (epoch >= membership.epoch()) return membership.note_known(peer_);
     const std::uint64_t now = replica_.env_.clock.steady_ms();
     if (told_epoch_ == membership.epoch() && now - told_ms_ < limits::heartbeat_ms / 2) return;
     told_epoch_ = membership.epoch();

@@ -195,6 +195,7 @@ Result<bool> Membership::learn(const MembershipRecord& record) {
     SYNCLINE_TRY(std::optional<Stored> next, with(record));
     if (!next) return false;
     SYNCLINE_CHECK(commit(std::move(*next)));
+    known_to_.clear();
     log(LogLevel::info, "membership.epoch",
         {{"epoch", std::to_string(epoch())}, {"members", std::to_string(record.members.size())}});
     // What was to follow an older record follows nothing any more.
@@ -203,6 +204,9 @@ Result<bool> Membership::learn(const MembershipRecord& record) {
         const Result<MembershipRecord> wanted = apply_step(change_->base, change_->step);
         const bool done = wanted && *wanted == record;
         if (done) {
+            // Who has voted itself out must not be taken away as the only one that knows.
+            const bool gone = standing() == Standing::former;
+            if (gone && change_->asker == Asker::somebody) departure_ms_ = change_->deadline_ms;
             change_.reset();
         } else {
             give_up("the record has changed meanwhile (epoch " + std::to_string(epoch()) +
@@ -263,7 +267,10 @@ Result<void> Membership::propose(MembershipStep step, std::uint64_t epoch, Asker
         return Error{Code::unavailable, "a change is under way: " + describe_change()};
     }
     SYNCLINE_CHECK(apply_step(record(), step));
-    if (asker == Asker::somebody) failure_.clear();
+    if (asker == Asker::somebody) {
+        failure_.clear();
+        decided_alone_ = false;
+    }
     change_ =
         Change{std::move(step), asker, record(), std::nullopt, false, 0, now_ms + change_ms_max, 0};
     return begin_round(now_ms);
@@ -378,7 +385,29 @@ void Membership::give_up(std::string why) {
     change_.reset();
 }
 
+bool Membership::known_to_majority() const {
+    const std::vector<Uuid> voters = record().voters();
+    const auto knows = [&](const Uuid& voter) {
+        return voter == identity_.node || known_to_.count(voter) > 0;
+    };
+    const auto known = std::count_if(voters.begin(), voters.end(), knows);
+    return static_cast<std::size_t>(known) >= caspaxos::Quorum::majority(voters).needed;
+}
+
+void Membership::end_departure(std::uint64_t now_ms) {
+    const bool known = known_to_majority();
+    if (!known && now_ms < *departure_ms_) return;
+    departure_ms_.reset();
+    if (known) return;
+    decided_alone_ = true;
+    failure_ = "it is decided (epoch " + std::to_string(epoch()) +
+               "), and too few of the others know it yet: leave this replica running until "
+               "they do";
+    log(LogLevel::warning, "membership.decided_alone", {{"epoch", std::to_string(epoch())}});
+}
+
 Result<void> Membership::tick(std::uint64_t now_ms) {
+    if (departure_ms_) end_departure(now_ms);
     if (!change_) return {};
     if (now_ms >= change_->deadline_ms) {
         const bool proposed =

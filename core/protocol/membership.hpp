@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -89,12 +90,21 @@ public:
     /// Repeats what was lost, begins again after a refusal, gives up after a time.
     Result<void> tick(std::uint64_t now_ms);
     [[nodiscard]] bool changing() const { return change_.has_value(); }
-    /// Somebody waits for a change that is under way.
-    [[nodiscard]] bool deciding() const { return change_ && change_->asker == Asker::somebody; }
+    /// Somebody waits for a change that is under way; or for others to know that it went through.
+    [[nodiscard]] bool deciding() const {
+        return departure_ms_ || (change_ && change_->asker == Asker::somebody);
+    }
     /// "evict c: 1 of 3 replicas". Precondition: changing().
     [[nodiscard]] std::string describe_change() const;
     /// Why the last change that somebody asked for failed; empty: it did not.
     [[nodiscard]] const std::string& failure() const { return failure_; }
+    /// The peer knows the record, or a newer one, durably.
+    void note_known(const Uuid& peer) { known_to_.insert(peer); }
+    /// A majority of the voters knows the record. Only then may who is no member any more be taken
+    /// away: until then it may be one of too few that can tell what was decided.
+    [[nodiscard]] bool known_to_majority() const;
+    /// failure(): the change was decided, and the others may not know it yet.
+    [[nodiscard]] bool decided_alone() const { return decided_alone_; }
 
     std::vector<Letter> take_letters() { return std::exchange(letters_, {}); }
     /// The record is another since the last call.
@@ -131,6 +141,7 @@ private:
     Result<void> send_round(std::uint64_t now_ms);
     void fall_back(std::uint64_t promised_number, std::uint64_t now_ms);
     void give_up(std::string why);
+    void end_departure(std::uint64_t now_ms);
 
     Identity identity_;
     Disk& disk_;
@@ -140,7 +151,10 @@ private:
     std::uint64_t last_number_ = 0;  ///< of ballots that were used, or heard of
     Stored stored_;
     std::optional<Change> change_;
+    std::set<Uuid> known_to_;                    ///< other replicas that know stored_.record
+    std::optional<std::uint64_t> departure_ms_;  ///< gone by one's own wish: waits for others
     std::string failure_;
+    bool decided_alone_ = false;
     std::vector<Letter> letters_;
     bool changed_ = false;
 };

@@ -313,7 +313,8 @@ Result<void> reply_decided(CommandContext& context, const Replica& replica) {
     if (membership.failure().empty()) {
         context.reply.integer(static_cast<std::int64_t>(membership.epoch()));
     } else {
-        context.reply.error("NOTDECIDED " + membership.failure());
+        const char* const code = membership.decided_alone() ? "NOTKNOWN " : "NOTDECIDED ";
+        context.reply.error(code + membership.failure());
     }
     return {};
 }

@@ -388,6 +388,52 @@ BOOST_AUTO_TEST_CASE(what_a_lost_proposer_left_is_finished) {
     BOOST_TEST(cluster.at(1)->membership().record().find(cluster.self(0).uuid) != nullptr);
 }
 
+/// Of two voters each is needed. Who votes itself out and is switched off as the only one that
+/// knows leaves one that can never decide again.
+BOOST_AUTO_TEST_CASE(who_votes_itself_out_stays_until_others_know) {
+    Members cluster(3);
+    cluster.found();
+    must(cluster.change(0, Kind::evict, 2));
+    cluster.pump();
+    bool told = false;
+    cluster.filter = [&](std::size_t from, std::size_t, std::uint8_t type, Bytes&) {
+        return told || from != 1 || static_cast<MessageType>(type) != MessageType::membership;
+    };
+    must(cluster.change(1, Kind::evict, 1));
+    cluster.pump(1000);
+    const Membership& gone = cluster.at(1)->membership();
+    BOOST_TEST((gone.standing() == Standing::former));
+    BOOST_TEST(cluster.epoch(0) < cluster.epoch(1));
+    BOOST_TEST(gone.deciding());  // whoever asked hears nothing yet
+    BOOST_TEST(!gone.known_to_majority());
+    told = true;
+    cluster.pump(1000);
+    BOOST_TEST(gone.known_to_majority());
+    BOOST_TEST(!gone.deciding());
+    BOOST_TEST(gone.failure() == "");
+    cluster.isolate(1);
+    const std::size_t more = cluster.add_one();
+    must(cluster.change(0, Kind::join, more));
+    cluster.pump();
+    BOOST_TEST(cluster.at(0)->membership().record().find(cluster.self(more).uuid) != nullptr);
+}
+
+BOOST_AUTO_TEST_CASE(who_votes_itself_out_is_told_when_nobody_else_knows) {
+    Members cluster(3);
+    cluster.found();
+    must(cluster.change(0, Kind::evict, 2));
+    cluster.pump();
+    cluster.filter = [](std::size_t from, std::size_t, std::uint8_t type, Bytes&) {
+        return from != 1 || static_cast<MessageType>(type) != MessageType::membership;
+    };
+    must(cluster.change(1, Kind::evict, 1));
+    cluster.pump(8000);
+    const Membership& gone = cluster.at(1)->membership();
+    BOOST_TEST(!gone.deciding());
+    BOOST_TEST(gone.decided_alone());
+    BOOST_TEST(gone.failure().find("leave this replica running") != Bytes::npos);
+}
+
 BOOST_AUTO_TEST_CASE(lost_and_late_messages_only_cost_time) {
     for (const std::uint64_t seed : test::seeds(20)) {
         test::SeededRandom random(seed);

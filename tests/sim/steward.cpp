@@ -85,14 +85,16 @@ void Steward::let_in() {
 void Steward::take_away(bool at_once) {
     for (SimReplica* const replica : up()) {
         if (!at_once && !random_.one_in(10)) continue;
+        // Not before enough others know: else it may be one of too few that can tell.
+        const Membership& own = replica->replica().membership();
         const bool former =
-            replica->replica().membership().standing() == Membership::Standing::former;
+            own.standing() == Membership::Standing::former && own.known_to_majority();
         bool tainted = false;
         for (SimReplica* const other : up()) {
             const Membership& membership = other->replica().membership();
-            tainted = tainted ||
-                      (membership.on() && membership.record().find(replica->uuid()) == nullptr &&
-                       membership.has_quarantined(replica->vv()));
+            tainted = tainted || (membership.on() && membership.known_to_majority() &&
+                                  membership.record().find(replica->uuid()) == nullptr &&
+                                  membership.has_quarantined(replica->vv()));
         }
         if (!former && !tainted) continue;
         shared_.timeline.note("taken away", replica->index(), 0, [] { return ""; });
