@@ -140,7 +140,7 @@ Result<void> Server::open_replica() {
     SYNCLINE_TRY(replica_, data_.open_replica(std::move(options), env_));
     replica_->on_applied = [this](const Event& event, BytesView) {
         dispatcher_.interest().note(event);
-        config_.keyspace_events().stage(event, pubsub());
+        config_.keyspace_events().stage(event, origin_of(event, *replica_), pubsub());
     };
     replica_->on_adopted = [this](const VersionVector&) { dispatcher_.interest().note_all(); };
     copies_ = std::make_unique<CopyServer>(*replica_, env_, compressed_bytes_min());

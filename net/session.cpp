@@ -68,6 +68,7 @@ void ClientSession::run() {
     if (state_.awaits_decision) owner_.dispatcher().resume_decision(state_);
     if (state_.sliced && may_run()) owner_.dispatcher().resume(state_, slice_budget_ms);
     while (!idle_ && !state_.sliced && may_run()) {
+        state_.input_bytes = parser_.buffered_bytes();  // the request among them
         Result<std::optional<Request>> request = parser_.next();
         if (!request) {
             owner_.dispatcher().refuse(state_, request.error().message);

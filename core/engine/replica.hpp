@@ -357,6 +357,8 @@ public:
     [[nodiscard]] const StableCut& stable_cut() const { return stable_cut_; }
     [[nodiscard]] std::vector<PeerStatus> peers() const;
     [[nodiscard]] bool session_active() const { return pulling_.has_value(); }
+    /// The event that is being applied removes keys whose time has come.
+    [[nodiscard]] bool expiring() const { return expiring_; }
 
     /// Called for each event as it is applied, local ones too: (event, its encoded bytes). It must
     /// not call the replica.
@@ -615,6 +617,7 @@ private:
     unsigned session_mismatches_ = 0;    // in a row
     std::uint64_t expiry_from_ms_ = 0;   // where the next look for due keys begins
     std::uint64_t expiry_pause_ms_ = 0;  // steady; no look before
+    bool expiring_ = false;
 
     std::unique_ptr<Scrub> scrub_;
     ScrubStatus scrub_status_;

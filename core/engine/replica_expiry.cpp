@@ -58,7 +58,9 @@ void Replica::remove_expired(std::span<const Bytes> keys, std::uint64_t now_ms) 
     if (keys.empty()) return;
     Transaction txn(*group_, actor_, now_ms);
     for (const Bytes& key : keys) txn.clear(key);
+    expiring_ = true;
     const Result<Position> applied = apply_local(txn);
+    expiring_ = false;
     if (applied) {
         stats_.keys_expired += keys.size();
     } else if (applied.error().code == Code::no_space) {

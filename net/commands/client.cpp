@@ -159,6 +159,24 @@ Result<void> on_off_command(CommandContext& context) {
     return {};
 }
 
+/// CLIENT REPLY ON|OFF|SKIP. Only ON is replied to.
+Result<void> reply_command(CommandContext& context) {
+    ClientState& client = context.client;
+    const auto is_it = [&](BytesView name) { return equal_nocase(context.argument(2), name); };
+    if (is_it("on")) {
+        client.replies_off = false;
+        client.unanswered = 0;
+        context.reply.simple("OK");
+    } else if (is_it("off")) {
+        client.replies_off = true;
+    } else if (is_it("skip")) {
+        if (!client.replies_off) client.unanswered = 2;  // this one, and the next
+    } else {
+        context.reply.error(error_text::syntax);
+    }
+    return {};
+}
+
 /// The filters of CLIENT KILL; those not given let everybody pass.
 struct KillFilter {
     std::optional<std::uint64_t> id;
@@ -280,6 +298,9 @@ constexpr Command subcommands[] = {
      on_off_command, {}},
     {"no-touch", 3, plain, {}, group, "7.2.0", "O(1)", "Accepted; keys have no age",
      on_off_command, {}},
+    {"reply", 3, plain, {}, group, "3.2.0", "O(1)",
+     "Says whether this connection gets replies: ON, OFF, or SKIP for none to the next request",
+     reply_command, {}},
     {"setinfo", 4, plain, {}, group, "7.2.0", "O(1)", "Notes the client's library",
      setinfo_command, {}},
     {"setname", 3, plain, {}, group, "2.6.9", "O(1)", "Names this connection", setname_command,

@@ -144,15 +144,19 @@ struct ClientState {
     bool watch_lost = false;  ///< one of them has changed: the next EXEC runs nothing
     std::optional<CausalDemand> demand;
     Subscriptions subscriptions;
-    bool monitors = false;           ///< shown what others run, see MONITOR
-    Dot written;                     ///< its last transaction that wrote; counter 0: none
-    std::uint64_t owed = 0;          ///< replies that are not out yet
-    bool counted = true;             ///< its requests count as commands processed
-    bool closing = false;            ///< ends after the replies it is owed; reads no more
-    std::uint64_t input_bytes = 0;   ///< read, not yet run
+    bool monitors = false;          ///< shown what others run, see MONITOR
+    Dot written;                    ///< its last transaction that wrote; counter 0: none
+    std::uint64_t owed = 0;         ///< replies that are not out yet
+    bool counted = true;            ///< its requests count as commands processed
+    bool closing = false;           ///< ends after the replies it is owed; reads no more
+    bool replies_off = false;       ///< CLIENT REPLY OFF
+    unsigned unanswered = 0;        ///< CLIENT REPLY SKIP: requests with this one that get no reply
+    std::uint64_t input_bytes = 0;  ///< read, not yet run; and of the request that runs
     std::uint64_t output_bytes = 0;  ///< of replies not handed to the connection yet
 
     void leave_multi();
+    /// Gets no reply to the request that runs; what it listens to it is told all the same.
+    [[nodiscard]] bool muted() const { return replies_off || unanswered > 0; }
     /// Precondition: it is not parked. `timeout_ms` 0: for ever.
     void park(Wait what, std::uint64_t timeout_ms, std::uint64_t now_ms);
 };
@@ -266,6 +270,7 @@ struct CommandContext {
     Dispatcher& dispatcher;
     unsigned slice = 0;  ///< of a sliced command; the last one replies
     bool in_exec = false;
+    bool pushes = false;   ///< what it writes is no reply: a client that wants none gets it, too
     bool resumed = false;  ///< the client is blocked; without a reply it goes on waiting
 
     /// Precondition: the command has no flag `loading`.

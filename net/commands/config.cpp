@@ -33,6 +33,7 @@ constexpr Default defaults[] = {
     {"bind", Kind::fixed, ""},
     {"client-output-buffer-limit", Kind::output_limits, ""},
     {"client-query-buffer-limit", Kind::memory, "1073741824"},
+    {"daemonize", Kind::fixed, "no"},
     {"databases", Kind::fixed, "1"},
     {"dir", Kind::fixed, ""},
     {"hash-max-listpack-entries", Kind::number, "128"},
@@ -118,7 +119,10 @@ Bytes refusal_of_all(const CommandContext& context) {
         if (entry == nullptr) {
             return "ERR Unknown option or number of arguments for CONFIG SET - '" + name + "'";
         }
-        std::string refusal = ConfigTable::refusal(*entry, context.argument(i + 1));
+        // What is so already is granted: tools set what they have got.
+        const bool same = entry->value == context.argument(i + 1);
+        std::string refusal =
+            same ? std::string() : ConfigTable::refusal(*entry, context.argument(i + 1));
         for (std::size_t j = 2; j < i; j += 2) {
             if (equal_nocase(context.argument(j), name)) refusal = "duplicate parameter";
         }
@@ -166,6 +170,14 @@ Result<void> resetstat_command(CommandContext& context) {
     return {};
 }
 
+/// A file that people wrote, with their comments and secrets' places, is left to them.
+Result<void> rewrite_command(CommandContext& context) {
+    context.reply.error(
+        "ERR The server does not write its configuration file; what is set at run time must be set "
+        "there to outlast a restart");
+    return {};
+}
+
 constexpr BytesView group = "server";
 constexpr unsigned admin = flag::admin | flag::loading;
 
@@ -176,6 +188,8 @@ constexpr Command subcommands[] = {
      "Returns settings whose names match patterns", get_command, {}},
     {"resetstat", 2, admin, {}, group, "2.0.0", "O(1)", "Sets counters of INFO to zero",
      resetstat_command, {}},
+    {"rewrite", 2, admin, {}, group, "2.8.0", "O(1)",
+     "An error: nobody but its owner writes the configuration file", rewrite_command, {}},
     {"set", -4, admin, {}, group, "2.0.0", "O(N) with N settings",
      "Notes settings of Redis; some of them change what the server does", set_command, {}},
 };
@@ -243,6 +257,8 @@ void ConfigTable::set(BytesView name, std::string value) {
         } else if (entry.kind == Kind::keyspace_events) {
             (void)keyspace_events_.parse(value);  // likewise
             value = keyspace_events_.text();
+        } else if (entry.kind == Kind::memory) {
+            if (const auto bytes = parse_memory(value)) value = std::to_string(*bytes);
         }
         entry.value = std::move(value);
         return;

@@ -38,7 +38,7 @@ public:
     /// Precondition: the setting exists, and the value is not refused.
     void set(BytesView name, std::string value);
     [[nodiscard]] const OutputLimits& output_limits() const { return output_limits_; }
-    [[nodiscard]] const KeyspaceEvents& keyspace_events() const { return keyspace_events_; }
+    [[nodiscard]] KeyspaceEvents& keyspace_events() { return keyspace_events_; }
 
 private:
     std::vector<Entry> entries_;

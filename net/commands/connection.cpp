@@ -45,6 +45,8 @@ Result<void> reset_command(CommandContext& context) {
     context.host.forget(context.client);
     context.client.name.clear();
     context.client.protocol = 2;
+    context.client.replies_off = false;
+    context.client.unanswered = 0;
     context.reply.simple("RESET");
     return {};
 }

@@ -84,6 +84,7 @@ void Dispatcher::run(ClientState& client, Arguments arguments) {
 
 void Dispatcher::run_request(ClientState& client, Arguments arguments) {
     SYNCLINE_ASSERT(!client.sliced && !client.parked && !arguments.empty());
+    if (client.unanswered > 0) --client.unanswered;
     if (wait_for_demand(client, arguments)) return;
     if (client.counted) ++host_.figures().commands_processed;
     const std::uint64_t start_us = host_.env().clock.steady_us();
@@ -229,14 +230,19 @@ void Dispatcher::enqueue(ClientState& client, const CommandName& name, Arguments
         return;
     }
     client.queued.push_back(ClientState::Queued{name, std::move(arguments)});
-    send(client, "+QUEUED\r\n");
+    answer(client, "+QUEUED\r\n");
 }
 
 void Dispatcher::refuse(ClientState& client, BytesView error) {
     note_error(error);
     Bytes bytes;
     RespWriter(bytes, client.protocol).error(error);
-    send(client, bytes);
+    answer(client, bytes);
+}
+
+/// A reply of no bytes keeps its place among those that the client is owed.
+void Dispatcher::answer(ClientState& client, const Bytes& bytes) {
+    send(client, client.muted() ? Bytes() : bytes);
 }
 
 /// Bytes that depend on no data still go through the replica, which keeps them behind the replies
@@ -256,6 +262,7 @@ void Dispatcher::send(ClientState& client, const Bytes& bytes) {
 Result<std::size_t> Dispatcher::execute(ClientState& client, const Arguments& arguments,
                                         const Body& body) {
     std::size_t produced = 0;
+    std::size_t kept = 0;
     const auto run_body = [&](Transaction* transaction) -> Result<Bytes> {
         Bytes bytes;
         RespWriter reply(bytes, client.protocol);
@@ -266,11 +273,15 @@ Result<std::size_t> Dispatcher::execute(ClientState& client, const Arguments& ar
             bytes.clear();
             reply.error(error_reply(done.error()));
         }
+        host_.config().keyspace_events().note(arguments);
         failed_ = !bytes.empty() && bytes[0] == '-';
         if (failed_) note_error(bytes);
         produced = bytes.size();
+        if (client.muted() && !context.pushes) bytes.clear();
+        kept = bytes.size();
         return bytes;
     };
+    host_.config().keyspace_events().forget_notes();
     if (Replica* const replica = host_.replica(); replica != nullptr) {
         const std::uint64_t events = replica->stats().events_local;
         SYNCLINE_CHECK(replica->execute(
@@ -284,7 +295,7 @@ Result<std::size_t> Dispatcher::execute(ClientState& client, const Arguments& ar
         direct_.push_back(Reply{client.order.id, std::move(bytes)});
     }
     ++client.owed;
-    client.output_bytes += produced;
+    client.output_bytes += kept;
     return produced;
 }
 
@@ -302,6 +313,7 @@ Result<void> Dispatcher::run_inside(const CommandName& name, const CommandContex
         bytes.clear();
         RespWriter(bytes, outer.client.protocol).error(error_reply(done.error()));
     }
+    host_.config().keyspace_events().note(arguments);
     const bool failed = !bytes.empty() && bytes[0] == '-';
     if (failed) note_error(bytes);
     note_call(outer.client, name, arguments, host_.env().clock.steady_us() - start_us, failed);
@@ -313,7 +325,7 @@ void Dispatcher::complete(ClientState& client, const Bytes& reply) {
     SYNCLINE_ASSERT(client.parked);
     client.parked = false;
     if (!reply.empty() && reply[0] == '-') note_error(reply);
-    send(client, reply);
+    answer(client, reply);
 }
 
 std::vector<Reply> Dispatcher::take_replies() {

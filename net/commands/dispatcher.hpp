@@ -41,6 +41,8 @@ public:
     /// Sends bytes that depend on no data, in their place behind the replies of the client; it is
     /// owed one more of them.
     void send(ClientState& client, const Bytes& bytes);
+    /// The same for a reply, which a client that wants none does not get.
+    void answer(ClientState& client, const Bytes& bytes);
 
     /// What was staged in PubSub goes to its subscribers, and to the peers. Not from inside a
     /// command. net/commands/pubsub.cpp

@@ -210,7 +210,6 @@ Result<void> list_command(CommandContext& context) {
     };
     for (const Command* command : all_commands()) {
         add(CommandName{command, nullptr});
-        if (context.count() == 2) continue;
         for (const Command& sub : command->subcommands) add(CommandName{&sub, command});
     }
     context.reply.array(names.size());
@@ -219,8 +218,12 @@ Result<void> list_command(CommandContext& context) {
 }
 
 Result<void> getkeys_command(CommandContext& context) {
-    const CommandName name{find_command(context.argument(2)), nullptr};
+    CommandName name{find_command(context.argument(2)), nullptr};
     const std::size_t count = context.count() - 2;
+    const bool container = name.command != nullptr && !name.command->subcommands.empty();
+    if (container && count > 1) {
+        name = {find_subcommand(*name.command, context.argument(3)), name.command};
+    }
     if (name.command == nullptr) {
         context.reply.error("ERR Invalid command specified");
     } else if (!name.command->keys.any()) {

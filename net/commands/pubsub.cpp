@@ -37,6 +37,7 @@ void write_change(RespWriter& reply, BytesView what, const Bytes* name, std::siz
 
 Result<void> subscribe(CommandContext& context, ChannelSpace space, BytesView what) {
     ClientState& client = context.client;
+    context.pushes = true;
     for (std::size_t i = 1; i < context.count(); ++i) {
         SYNCLINE_CHECK(check_key_size(context.argument(i)));
     }
@@ -55,6 +56,7 @@ Result<void> subscribe(CommandContext& context, ChannelSpace space, BytesView wh
 
 Result<void> unsubscribe(CommandContext& context, ChannelSpace space, BytesView what) {
     ClientState& client = context.client;
+    context.pushes = true;
     Arguments names(context.arguments.begin() + 1, context.arguments.end());
     if (names.empty()) {
         const std::set<Bytes>& all = client.subscriptions.names(space);

@@ -23,7 +23,7 @@ CommandBench::CommandBench() : replica_(scratch_.path() / "replica", some_cluste
     figures_.node = "bench";
     replica_->on_applied = [this](const Event& event, BytesView) {
         dispatcher_.interest().note(event);
-        config_.keyspace_events().stage(event, pubsub());
+        config_.keyspace_events().stage(event, origin_of(event, replica_.replica()), pubsub());
     };
     replica_->on_adopted = [this](const VersionVector&) { dispatcher_.interest().note_all(); };
 }

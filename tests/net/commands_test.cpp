@@ -452,6 +452,8 @@ BOOST_AUTO_TEST_CASE(settings_of_redis_are_reported_and_noted) {
                      "*4\r\n$9\r\ndatabases\r\n$1\r\n1\r\n$4\r\nsave\r\n$0\r\n\r\n"},
                     {"CONFIG SET maxmemory 1mb timeout 5", "+OK\r\n"},
                     {"CONFIG GET timeout", "*2\r\n$7\r\ntimeout\r\n$1\r\n5\r\n"},
+                    {"CONFIG GET maxmemory", "*2\r\n$9\r\nmaxmemory\r\n$7\r\n1048576\r\n"},
+                    {"CONFIG SET databases 1", "+OK\r\n"},  // it is so already
                     {"CONFIG SET nosuch 1",
                      "-ERR Unknown option or number of arguments for CONFIG SET - 'nosuch'\r\n"},
                     {"CONFIG SET timeout 6 databases 2",
@@ -465,6 +467,38 @@ BOOST_AUTO_TEST_CASE(settings_of_redis_are_reported_and_noted) {
                      "memory value\r\n"},
                     {"CONFIG RESETSTAT", "+OK\r\n"},
                 });
+}
+
+BOOST_AUTO_TEST_CASE(a_client_that_wants_no_replies_gets_none) {
+    CommandBench bench;
+    play(bench, {
+                    {"CLIENT REPLY OFF", ""},
+                    {"SET k v", ""},
+                    {"NOSUCH", ""},
+                    {"MULTI", ""},
+                    {"SET k w", ""},
+                    {"EXEC", ""},
+                    {"CLIENT REPLY SKIP", ""},
+                    {"CLIENT REPLY ON", "+OK\r\n"},
+                    {"GET k", "$1\r\nw\r\n"},
+                    {"CLIENT REPLY SKIP", ""},
+                    {"BLPOP none 1", ""},
+                });
+    BOOST_TEST(bench.pass(2000) == "");
+    play(bench, {
+                    {"PING", "+PONG\r\n"},
+                    {"CLIENT REPLY SKIP", ""},
+                    {"CLIENT REPLY ON", "+OK\r\n"},
+                    {"PING", "+PONG\r\n"},
+                    {"CLIENT REPLY MAYBE", syntax_error},
+                    {"CLIENT REPLY OFF", ""},
+                    // What is pushed is no reply.
+                    {"SUBSCRIBE c", "*3\r\n$9\r\nsubscribe\r\n$1\r\nc\r\n:1\r\n"},
+                    {"RESET", "+RESET\r\n"},
+                    {"PING", "+PONG\r\n"},
+                });
+    // Those that were dropped are not waited for to be sent.
+    BOOST_TEST(bench.client.output_bytes == 95U);
 }
 
 BOOST_AUTO_TEST_CASE(without_a_cluster_only_commands_without_data_run) {

@@ -67,7 +67,7 @@ BOOST_AUTO_TEST_CASE(each_change_has_a_name) {
         {"SET k w", {"event set k"}},
         {"SET k w EX 100", {"event set k", "event expire k"}},
         {"PERSIST k", {"event persist k"}},
-        {"APPEND k x", {"event set k"}},
+        {"APPEND k x", {"event append k"}},
         {"MSET k 1 n 2", {"event set k", "event set n"}},
         {"INCR n", {"event incrby n"}},
         {"EXPIRE n 100", {"event expire n"}},
@@ -82,8 +82,24 @@ BOOST_AUTO_TEST_CASE(each_change_has_a_name) {
         {"ZADD z 1 a", {"event zadd z"}},
         {"ZINCRBY z 1 a", {"event zincr z"}},
         {"ZREM z a", {"event zrem z"}},
-        {"RPUSH l a b", {"event linsert l"}},
-        {"LPOP l", {"event lrem l"}},
+        {"RPUSH l a b", {"event rpush l"}},
+        {"LPUSHX l c", {"event lpush l"}},
+        {"LPOP l", {"event lpop l"}},
+        {"LMOVE l m LEFT RIGHT", {"event lpop l", "event rpush m"}},
+        {"RPOPLPUSH m m2", {"event rpop m", "event lpush m2"}},
+        {"LMPOP 2 none m2 RIGHT", {"event rpop m2"}},
+        {"BLPOP none l 0", {"event lpop l"}},
+        {"ZMPOP 2 none z2 MAX", {}},
+        {"ZADD z2 1 a 2 b", {"event zadd z2"}},
+        {"ZMPOP 2 none z2 MAX", {"event zpopmax z2"}},
+        {"DECRBY n 2", {"event decrby n"}},
+        {"INCRBYFLOAT n 1.5", {"event incrbyfloat n"}},
+        {"RENAME n n2", {"event rename_from n", "event rename_to n2"}},
+        {"COPY n2 n", {"event copy_to n"}},
+        {"SORT n3 STORE n3", {}},
+        {"RPUSH n3 2 1", {"event rpush n3"}},
+        {"SORT n3 STORE n4", {"event sortstore n4"}},
+        {"LPOP none", {}},
         {"SET l v", {"event set l"}},
         {"TEXT.INSERT t 0 abc", {"event change t"}},
         {"SINTERSTORE h none1 none2", {"event del h"}},
@@ -94,6 +110,35 @@ BOOST_AUTO_TEST_CASE(each_change_has_a_name) {
             BOOST_TEST(told(bench, line) == expected);
         }
     }
+}
+
+BOOST_AUTO_TEST_CASE(commands_of_a_transaction_name_their_changes) {
+    CommandBench bench;
+    bench.run("PSUBSCRIBE __key*__:*");
+    bench.run_other("CONFIG SET notify-keyspace-events EA");
+    bench.run_other("MULTI");
+    for (const char* line : {"RPUSH l a b", "RPOP l", "APPEND s x", "RPOP none", "SADD t m"}) {
+        BOOST_TEST(bench.run_other(line) == "+QUEUED\r\n");
+    }
+    BOOST_TEST(told(bench, "EXEC") ==
+               (Told{"event rpush l", "event rpop l", "event append s", "event sadd t"}));
+    // What a refused command would have been called is not what the next one is called.
+    bench.run_other("APPEND l x");
+    BOOST_TEST(told(bench, "SET l v") == (Told{"event set l"}));
+}
+
+BOOST_AUTO_TEST_CASE(an_expired_key_is_told_as_such) {
+    CommandBench bench;
+    bench.run("PSUBSCRIBE __key*__:*");
+    bench.run_other("CONFIG SET notify-keyspace-events EA");
+    bench.run_other("SET k v PX 1000");
+    bench.pubsub().take_staged();
+    bench.clock.now_ms += 60000;
+    bench.replica()->tick();
+    const std::vector<StagedMessage> staged = bench.pubsub().take_staged();
+    BOOST_REQUIRE_EQUAL(staged.size(), 1U);
+    BOOST_TEST(staged[0].channel == "__keyevent@0__:expired");
+    BOOST_TEST(staged[0].message == "k");
 }
 
 BOOST_AUTO_TEST_CASE(classes_and_channels_are_chosen) {
@@ -124,7 +169,7 @@ BOOST_AUTO_TEST_CASE(events_of_others_are_told) {
     Event event;
     event.dot = Dot{Actor{5, 1}, 1};
     event.ops = {ClearKey{"gone"}, ClearBuckets{0, 9}};
-    events.stage(event, pubsub);
+    events.stage(event, KeyspaceEvents::Origin::peer, pubsub);
     const std::vector<StagedMessage> staged = pubsub.take_staged();
     BOOST_REQUIRE_EQUAL(staged.size(), 2U);
     BOOST_TEST(staged[0].channel == "__keyspace@0__:gone");
@@ -132,6 +177,13 @@ BOOST_AUTO_TEST_CASE(events_of_others_are_told) {
     BOOST_TEST(staged[1].channel == "__keyevent@0__:del");
     BOOST_TEST(staged[1].message == "gone");
     BOOST_TEST((!staged[0].for_peers && !staged[1].for_peers));
+    // A command of this replica that ran before has no part in it.
+    const std::vector<Bytes> command = {"RENAME", "gone", "other"};
+    events.note(command);
+    events.stage(event, KeyspaceEvents::Origin::peer, pubsub);
+    BOOST_TEST(pubsub.take_staged()[0].message == "del");
+    events.stage(event, KeyspaceEvents::Origin::expiry, pubsub);
+    BOOST_TEST(pubsub.take_staged()[0].message == "expired");
     pubsub.forget(listener);
 }
 
