@@ -57,6 +57,7 @@ Result<void> Replica::recover(Disk& disk) {
         // The checkpoint holds rows of an adopted snapshot; their barrier must stand behind it.
         if (log_->end() == checkpoint_position_) {
             append(RecordKind::barrier, encode_barrier(*pending_barrier_));
+            base_position_ = log_->end();
         }
         pending_barrier_.reset();
     }
@@ -94,7 +95,10 @@ Result<void> Replica::replay() {
         position = record->next;
         if (static_cast<RecordKind>(record->kind) == RecordKind::barrier) {
             SYNCLINE_TRY(const VersionVector vv, decode_barrier(record->payload));
-            if (group_->vv().covers(vv)) continue;
+            if (group_->vv().covers(vv)) {
+                base_position_ = record->next;  // the base holds what the barrier stands for
+                continue;
+            }
             return Error{Code::corrupt, "the log at " + std::to_string(record->position) +
                                             " rests on rows that the checkpoint does not hold"};
         }

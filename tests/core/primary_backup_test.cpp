@@ -178,8 +178,8 @@ BOOST_AUTO_TEST_CASE(a_restarted_primary_shows_nothing_unconfirmed_from_its_base
     BOOST_TEST(cluster.at(1).get("key").value() == "value");
 }
 
-BOOST_AUTO_TEST_CASE(rows_of_an_adopted_snapshot_are_shown_when_backups_have_them) {
-    TestCluster cluster(3, backed_up(std::nullopt, 3));
+/// Of three replicas the primary, 0, gets a key's row by a session, and nobody else has it but 1.
+void adopt_at_primary(TestCluster& cluster) {
     link_all(cluster, 3);
     cluster.pump();
     // Replica 1 leads a term alone, and has an event of its own when it is a backup again.
@@ -191,7 +191,6 @@ BOOST_AUTO_TEST_CASE(rows_of_an_adopted_snapshot_are_shown_when_backups_have_the
         cluster.pump();
     }
     BOOST_REQUIRE(is_primary(cluster.at(0)));
-    // The primary gets it by a session, and nobody else has it.
     cluster.filter = [](std::size_t, std::size_t, std::uint8_t type, Bytes&) {
         return type != static_cast<std::uint8_t>(MessageType::batch);
     };
@@ -203,18 +202,32 @@ BOOST_AUTO_TEST_CASE(rows_of_an_adopted_snapshot_are_shown_when_backups_have_the
     cluster.pump(2000);
     BOOST_REQUIRE(cluster.at(0).get("key").has_value());
     BOOST_REQUIRE(cluster.at(0)->log().durable() == cluster.at(0)->log().end());
-    std::vector<Reply> replies;
-    cluster.on_reply = [&](std::size_t, const Reply& reply) { replies.push_back(reply); };
-    Client reader{7, 0};
-    BOOST_REQUIRE(read(cluster.at(0), reader, "key"));
-    cluster.pump(500);
-    BOOST_TEST(replies.empty());
-    cluster.filter = nullptr;
-    cluster.connect(0, 2);
-    cluster.pump();
-    BOOST_REQUIRE_EQUAL(replies.size(), 1U);
-    BOOST_TEST(replies[0].bytes == "value");
-    BOOST_TEST(cluster.at(2).get("key").value() == "value");
+}
+
+/// The rows are in the base then, and so is that others are absent.
+BOOST_AUTO_TEST_CASE(rows_of_an_adopted_snapshot_are_shown_when_backups_have_them) {
+    for (const bool restarted : {false, true}) {
+        for (const char* key : {"key", "absent"}) {
+            TestCluster cluster(3, backed_up(std::nullopt, 3));
+            adopt_at_primary(cluster);
+            if (restarted) {
+                cluster.restart(0);
+                cluster.connect(0, 1);
+                cluster.pump(500);
+            }
+            std::vector<Reply> replies;
+            cluster.on_reply = [&](std::size_t, const Reply& reply) { replies.push_back(reply); };
+            Client reader{7, 0};
+            BOOST_REQUIRE(read(cluster.at(0), reader, key));
+            cluster.pump(500);
+            BOOST_TEST(replies.empty());
+            cluster.filter = nullptr;
+            cluster.connect(0, 2);
+            cluster.pump();
+            BOOST_REQUIRE_EQUAL(replies.size(), 1U);
+            BOOST_TEST(cluster.at(2).get("key").value() == "value");
+        }
+    }
 }
 
 BOOST_AUTO_TEST_CASE(a_promotion_needs_a_majority_or_force) {
