@@ -402,12 +402,17 @@ Result<void> Group::rebuild_derived(std::uint32_t bucket, const std::string& rea
         {{"bucket", std::to_string(bucket)}, {"reason", reason}});
     std::map<Bytes, Bytes> rows;
     const RowRange range = rows_of_bucket(bucket);
-    SYNCLINE_CHECK(
-        store_.scan(Table::cells, range.first, range.last, [&](BytesView key, BytesView value) {
-            rows.emplace(key, value);
-            return true;
-        }));
-    SYNCLINE_CHECK(put_derived(bucket, rows, store_.seen()));
+    const auto visit = [&](BytesView key, BytesView value) {
+        rows.emplace(key, value);
+        return true;
+    };
+    Result<void> put = store_.scan(Table::cells, range.first, range.last, visit);
+    if (put) put = put_derived(bucket, rows, store_.seen());
+    if (!put && is_damage(put.error())) {  // since they were looked at
+        mark_damaged(bucket, put.error().message);
+        return {};
+    }
+    SYNCLINE_CHECK(put);
     bucket_states_[bucket] = BucketState::rebuilding;
     purges_.push_back(Purge{Table::counts, range});
     purges_.push_back(Purge{Table::deadlines, std::nullopt});
