@@ -533,7 +533,7 @@ private:
     [[nodiscard]] Position log_from() const;
     void drive_repair();
     [[nodiscard]] std::shared_ptr<const HeldCheckpoint> without_damage(
-        const HeldCheckpoint& made) const;
+        std::shared_ptr<const HeldCheckpoint> made) const;
     Result<bool> find_damage(const std::optional<SessionTree::Node>& node);
     [[nodiscard]] bool repair_fits(const SessionPuller& session) const;
     void alarm_difference();

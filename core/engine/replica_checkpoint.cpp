@@ -94,7 +94,8 @@ std::shared_ptr<const HeldCheckpoint> Replica::take_snapshot(Position position) 
                                                                  group_->clock().last(),
                                                                  group_->leaf_sums(),
                                                                  stable_cut_.cut(),
-                                                                 {}});
+                                                                 {},
+                                                                 nullptr});
 }
 
 std::shared_ptr<const void> Replica::finish_checkpoint(const Result<void>& result) {

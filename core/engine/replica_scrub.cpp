@@ -234,8 +234,10 @@ void Replica::drive_repair() {
 }
 
 /// The own snapshot as if damaged buckets held nothing: then the peer sends all it has in them.
-std::shared_ptr<const HeldCheckpoint> Replica::without_damage(const HeldCheckpoint& made) const {
-    auto snapshot = std::make_shared<HeldCheckpoint>(made);
+std::shared_ptr<const HeldCheckpoint> Replica::without_damage(
+    std::shared_ptr<const HeldCheckpoint> made) const {
+    auto snapshot = std::make_shared<HeldCheckpoint>(*made);
+    snapshot->origin = std::move(made);
     for (const auto& [bucket, reason] : group_->damaged()) {
         snapshot->sums.set_leaf(bucket, LeafSum());
         snapshot->excluded.insert(bucket);

@@ -80,7 +80,7 @@ void Replica::start_pulling() {
     pull.repair = !group_->damaged().empty();
     pull.passed_by = group_->passed_by();
     pull.session = std::make_unique<SessionPuller>(
-        pull.repair ? without_damage(*made) : made, store_, env_.random.next(),
+        pull.repair ? without_damage(made) : made, store_, env_.random.next(),
         options_.session_fanout == 16 ? 4U : 2U,
         pull.repair ? SessionPuller::Purpose::repair : SessionPuller::Purpose::adopt);
     const Message open = pull.session->open();

@@ -22,6 +22,8 @@ struct HeldCheckpoint {
     VersionVector cut;  ///< stable: rows may lack what it allows to collect
     /// Buckets whose rows are damaged: they count as empty, in the sums as well.
     std::set<std::uint32_t> excluded;
+    /// What this one was made from, and holds as well.
+    std::shared_ptr<const HeldCheckpoint> origin;
 };
 
 /// One side's view of the tree during a session.

@@ -228,6 +228,41 @@ BOOST_AUTO_TEST_CASE(an_edit_waits_for_the_checkpoint_after_a_repair_and_loses_n
     BOOST_TEST(cluster.difference() == "");
 }
 
+/// While it is compared with the peer's, the state in the base stays as it is: what was written
+/// since, and removed by the peer, would be in neither difference.
+BOOST_AUTO_TEST_CASE(a_repair_holds_its_checkpoint) {
+    Three three;
+    TestCluster& cluster = three.cluster;
+    cluster.restart(0, flip(value_of(17), 3));
+    TestReplica& replica = cluster.at(0);
+    BOOST_TEST((code_of(replica.try_get("key17")) == Code::corrupt));
+    bool opens = false;
+    cluster.filter = [&](std::size_t, std::size_t to, std::uint8_t type, Bytes&) {
+        const auto kind = static_cast<MessageType>(type);
+        const bool held = to == 0 ? kind == MessageType::batch : kind == MessageType::session_open;
+        return opens || !held;
+    };
+    cluster.connect(0, 1);
+    cluster.pump(500);
+    BOOST_TEST(replica->session_active());
+    replica.set("late", "value");
+    cluster.pump(500);
+    cluster.at(1).run([](Transaction& txn) -> Result<void> {
+        txn.clear("late");
+        return {};
+    });
+    replica->request_checkpoint();
+    cluster.pump(1500);
+    opens = true;
+    cluster.pump(10000);
+    BOOST_TEST(!replica->session_active());
+    BOOST_TEST(replica->group().damaged().empty());
+    BOOST_TEST(!replica.get("late").has_value());
+    cluster.connect(0, 2);
+    cluster.pump(5000);
+    three.expect_whole();
+}
+
 /// The peer has not heard of everybody yet, and so has rows that were collected here before.
 BOOST_AUTO_TEST_CASE(rows_that_a_repair_brings_are_collected_as_those_before_them) {
     TestCluster cluster(3, [](ReplicaOptions& options) {
