@@ -161,6 +161,7 @@ private:
     // SessionOwner
     Dispatcher& dispatcher() override { return dispatcher_; }
     bool may_run() override;
+    std::uint64_t& turn_bytes() override { return turn_bytes_; }
     void touched(ClientSession& session) override;
     void received(std::size_t bytes) override { figures_.bytes_in += bytes; }
     [[nodiscard]] const OutputLimit& subscriber_limit() const override {
@@ -203,6 +204,7 @@ private:
     std::set<std::uint64_t> waiting_;     // ids of sessions that wait for other replicas
     Timer wait_timer_{*loop_, []() {}};   // the turn that follows looks at them
     bool decision_awaited_ = false;       // one was under way; clients may wait for its end
+    std::uint64_t turn_bytes_ = 0;
     bool held_ = false;                   // sessions wait for may_run()
     std::optional<CausalTokens> tokens_;  // under the cluster's secret, or one of this run
     std::unique_ptr<Peers> peers_;        // null: no credentials, no peers

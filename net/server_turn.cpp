@@ -77,6 +77,7 @@ void Server::turn_end() {
         route(std::move(committed));
     }
     finish_sessions();
+    turn_bytes_ = 0;
     if (peers_) peers_->finish_turn();
     drain();
 }

@@ -12,6 +12,10 @@ namespace {
 constexpr std::uint64_t owed_max = 16384;
 /// Unsent output at which reading pauses; a single reply may be larger.
 constexpr std::uint64_t unsent_bytes_pause = 1 * limits::mib;
+/// When a turn has made so many bytes of replies, who is owed more than a few goes on in the next
+/// one: those who ask for little are not to wait behind those who ask for much.
+constexpr std::uint64_t turn_bytes_max = 2 * limits::mib;
+constexpr std::uint64_t owed_bytes_few = 16 * limits::kib;
 /// How long a sliced command may hold the loop in one turn.
 constexpr std::uint64_t slice_budget_ms = 20;
 constexpr unsigned keep_alive_s = 300;
@@ -64,10 +68,15 @@ bool ClientSession::may_run() const {
            state_.owed < owed_max && unsent_bytes() < unsent_bytes_pause && owner_.may_run();
 }
 
+bool ClientSession::had_its_turn() const {
+    return owner_.turn_bytes() >= turn_bytes_max && unsent_bytes() > owed_bytes_few;
+}
+
 void ClientSession::run() {
     if (state_.awaits_decision) owner_.dispatcher().resume_decision(state_);
     if (state_.sliced && may_run()) owner_.dispatcher().resume(state_, slice_budget_ms);
-    while (!idle_ && !state_.sliced && may_run()) {
+    while (!idle_ && !state_.sliced && may_run() && !had_its_turn()) {
+        const std::uint64_t owed_bytes = state_.output_bytes;
         state_.input_bytes = parser_.buffered_bytes();  // the request among them
         Result<std::optional<Request>> request = parser_.next();
         if (!request) {
@@ -78,6 +87,7 @@ void ClientSession::run() {
         } else {
             idle_ = true;
         }
+        owner_.turn_bytes() += state_.output_bytes - owed_bytes;
     }
     state_.input_bytes = parser_.buffered_bytes();
 }

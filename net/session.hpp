@@ -18,6 +18,8 @@ public:
     virtual Dispatcher& dispatcher() = 0;
     /// False: no request is run now, because too much waits for a checkpoint, or the server stops.
     virtual bool may_run() = 0;
+    /// Bytes of replies that the sessions have made in this turn; each adds its own.
+    virtual std::uint64_t& turn_bytes() = 0;
     /// The session wants finish_turn() at the end of this turn.
     virtual void touched(ClientSession& session) = 0;
     virtual void received(std::size_t bytes) = 0;
@@ -71,6 +73,7 @@ public:
 
 private:
     [[nodiscard]] bool may_run() const;
+    [[nodiscard]] bool had_its_turn() const;
     /// Whether so much unread output is too much, and what the log calls it.
     [[nodiscard]] bool exceeds(std::uint64_t unsent);
     void cut_for_output(std::uint64_t unsent);

@@ -22,6 +22,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 
 import cluster
 
@@ -154,12 +155,12 @@ class Tally:
         self.passed = self.applicable = 0
         self.unexplained = []
 
-    def add(self, name, wanted, outcomes):
+    def add(self, name, wanted, outcomes, seconds):
         """One file: the tests that must be ok, and what became of them. Whether any is not."""
         failed = [test for test in wanted if outcomes.get(test) != "ok"]
         self.applicable += len(wanted)
         self.passed += len(wanted) - len(failed)
-        print(f"{name}: {len(wanted) - len(failed)} of {len(wanted)}", flush=True)
+        print(f"{name}: {len(wanted) - len(failed)} of {len(wanted)}, {seconds:.0f} s", flush=True)
         for test in failed:
             reason = self.exceptions.get((name, test))
             print(f"    {outcomes.get(test, 'not run')}: {test}" +
@@ -176,8 +177,10 @@ def run(suite, directory, arguments):
     for name in arguments.files:
         skipped = [test for (file, test), reason in exceptions.items()
                    if file == name and (is_out_of_scope(reason) or reason.startswith("hangs"))]
+        start = time.monotonic()
         with SynclineServer(directory) as server:
             outcomes, output = run_file(suite, name, server, skipped)
+        seconds = time.monotonic() - start
         wanted = outcomes
         if not arguments.alone:
             with RedisServer(directory) as server:
@@ -187,7 +190,7 @@ def run(suite, directory, arguments):
                  if file == name and reason.startswith("hangs")]
         if not wanted:
             tally.unexplained.append((name, "no test ran"))
-        if tally.add(name, sorted({*wanted, *hangs}), outcomes) and arguments.verbose:
+        if tally.add(name, sorted({*wanted, *hangs}), outcomes, seconds) and arguments.verbose:
             print(output)
     share = 100 * tally.passed / max(tally.applicable, 1)
     print(f"{tally.passed} of {tally.applicable} tests of Redis {VERSION}: {share:.1f} %; "
