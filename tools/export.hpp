@@ -7,8 +7,7 @@ class App;
 
 namespace syncline {
 
-/// `syncline export` and `import`: put their options on the parser, and answer with what runs them.
+/// `syncline export`: puts its options on the parser, and answers with what runs it.
 std::function<int()> add_export(CLI::App& app);
-std::function<int()> add_import(CLI::App& app);
 
 }  // namespace syncline

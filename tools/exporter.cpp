@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "tools/console.hpp"
+#include "tools/piece_cutter.hpp"
 #include "tools/reply.hpp"
 
 namespace syncline {
@@ -10,7 +11,7 @@ namespace {
 
 constexpr const char* keys_a_page = "1000";
 
-using Take = std::function<Result<void>(const KeyPiece&)>;
+using Take = PieceCutter::Take;
 
 Result<RespValue> ask(InspectSource& source, const std::vector<Bytes>& command) {
     SYNCLINE_TRY(RespValue reply, source.command(command));
@@ -28,36 +29,6 @@ Bytes pattern_of(const Bytes& prefix) {
     return pattern + "*";
 }
 
-/// Cuts a key into pieces: the last one is known when nothing follows.
-class Pieces {
-public:
-    Pieces(KeyPiece head, std::optional<std::int64_t> ends_ms, const Take& take)
-        : head_(std::move(head)), ends_ms_(ends_ms), take_(take) {}
-
-    Result<void> add(std::vector<Bytes> values) {
-        if (values.empty()) return {};
-        if (held_) {
-            held_->last = false;
-            SYNCLINE_CHECK(take_(*held_));
-            ++head_.part;
-        }
-        held_ = head_;
-        held_->values = std::move(values);
-        return {};
-    }
-    Result<void> finish() {
-        if (!held_) return {};  // it went meanwhile
-        held_->ends_ms = ends_ms_;
-        return take_(*held_);
-    }
-
-private:
-    KeyPiece head_;
-    std::optional<std::int64_t> ends_ms_;
-    const Take& take_;
-    std::optional<KeyPiece> held_;
-};
-
 std::vector<Bytes> texts_of(const RespValue& reply) {
     std::vector<Bytes> texts;
     for (const RespValue& element : reply.elements) texts.push_back(element.text);
@@ -65,7 +36,7 @@ std::vector<Bytes> texts_of(const RespValue& reply) {
 }
 
 Result<void> read_scan(InspectSource& source, const char* command, const Bytes& key,
-                       Pieces& pieces) {
+                       PieceCutter& pieces) {
     const Bytes count = std::to_string(piece_elements_max);
     Bytes cursor = "0";
     do {
@@ -77,7 +48,7 @@ Result<void> read_scan(InspectSource& source, const char* command, const Bytes& 
     return {};
 }
 
-Result<void> read_list(InspectSource& source, const Bytes& key, Pieces& pieces) {
+Result<void> read_list(InspectSource& source, const Bytes& key, PieceCutter& pieces) {
     for (std::size_t first = 0;; first += piece_elements_max) {
         const Bytes last = std::to_string(first + piece_elements_max - 1);
         SYNCLINE_TRY(const RespValue page,
@@ -87,7 +58,7 @@ Result<void> read_list(InspectSource& source, const Bytes& key, Pieces& pieces) 
     }
 }
 
-Result<void> read_text(InspectSource& source, const Bytes& key, Pieces& pieces) {
+Result<void> read_text(InspectSource& source, const Bytes& key, PieceCutter& pieces) {
     SYNCLINE_TRY(const RespValue length, ask(source, {"TEXT.LEN", key}));
     if (length.type != RespValue::Type::integer) return {};
     const Bytes count = std::to_string(piece_characters_max);
@@ -102,7 +73,7 @@ Result<void> read_text(InspectSource& source, const Bytes& key, Pieces& pieces) 
 }
 
 Result<void> read_one(InspectSource& source, const char* command, const Bytes& key,
-                      Pieces& pieces) {
+                      PieceCutter& pieces) {
     SYNCLINE_TRY(const RespValue reply, ask(source, {command, key}));
     if (reply.is_null()) return {};
     const bool number = reply.type == RespValue::Type::integer;
@@ -115,7 +86,7 @@ Result<void> read_key(InspectSource& source, const Bytes& key, const Take& take)
     KeyPiece head;
     head.key = key;
     head.type = type.text;
-    Pieces pieces(head, end.integer > 0 ? std::optional(end.integer) : std::nullopt, take);
+    PieceCutter pieces(head, end.integer > 0 ? std::optional(end.integer) : std::nullopt, take);
     if (type.text == "string") SYNCLINE_CHECK(read_one(source, "GET", key, pieces));
     if (type.text == "hash") SYNCLINE_CHECK(read_scan(source, "HSCAN", key, pieces));
     if (type.text == "set") SYNCLINE_CHECK(read_scan(source, "SSCAN", key, pieces));

@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "net/resp.hpp"
-#include "tools/console.hpp"
+#include "tools/command_sender.hpp"
 #include "tools/key_piece.hpp"
 
 namespace syncline {
@@ -12,81 +12,9 @@ namespace {
 
 constexpr std::size_t read_bytes = 256 * limits::kib;
 constexpr std::size_t line_bytes_max = 2 * limits::request_bytes_max;
-/// On the way to the server at a time.
-constexpr std::size_t commands_max = 256;
-constexpr std::size_t commands_bytes_max = 4 * limits::mib;
 
-/// Sends commands in bundles, and knows which line each came from.
-class Sender {
-public:
-    using Wrong = std::function<void(std::uint64_t, const std::string&)>;
-
-    Sender(RespClient& client, const ImportOptions& options, const Wrong& wrong, Imported& imported)
-        : client_(client), options_(options), wrong_(wrong), imported_(imported) {}
-
-    /// A line and what it says to send, or what is wrong with it.
-    Result<void> take(std::uint64_t number, const Result<std::vector<std::vector<Bytes>>>& line) {
-        last_ = number;
-        if (!line) {
-            SYNCLINE_CHECK(flush());
-            return fail(number, line.error().message);
-        }
-        for (const std::vector<Bytes>& command : *line) {
-            client_.queue(command);
-            for (const Bytes& argument : command) bytes_ += argument.size();
-            numbers_.push_back(number);
-        }
-        const bool full = numbers_.size() >= commands_max || bytes_ >= commands_bytes_max;
-        return full ? flush() : Result<void>();
-    }
-
-    Result<void> flush() {
-        std::optional<std::pair<std::uint64_t, std::string>> first;
-        for (const std::uint64_t number : std::exchange(numbers_, {})) {
-            SYNCLINE_TRY(const RespValue reply, client_.receive());
-            if (!reply.is_error()) continue;
-            if (first && options_.stop_at_error) continue;  // of the same bundle
-            if (number == failed_) continue;                // it is told already
-            failed_ = number;
-            if (!first) first = std::pair(number, harmless(reply.text));
-            ++imported_.failed;
-            wrong_(number, harmless(reply.text));
-        }
-        bytes_ = 0;
-        imported_.done = first && options_.stop_at_error ? first->first - 1 : last_;
-        return first && options_.stop_at_error ? stopped(first->first) : Result<void>();
-    }
-
-    /// What the server has of a bounded counter.
-    Result<std::int64_t> value_of(const Bytes& key) {
-        SYNCLINE_CHECK(flush());
-        SYNCLINE_TRY(const RespValue reply, client_.command({"BC.GET", key}));
-        return reply.type == RespValue::Type::integer ? reply.integer : std::int64_t{0};
-    }
-
-private:
-    Result<void> fail(std::uint64_t number, const std::string& sentence) {
-        ++imported_.failed;
-        wrong_(number, sentence);
-        if (!options_.stop_at_error) return {};
-        imported_.done = number - 1;
-        return stopped(number);
-    }
-    static Error stopped(std::uint64_t number) {
-        return Error{Code::corrupt, "stopped at number " + std::to_string(number)};
-    }
-
-    RespClient& client_;
-    const ImportOptions& options_;
-    const Wrong& wrong_;
-    Imported& imported_;
-    std::vector<std::uint64_t> numbers_;  // of the commands under way
-    std::size_t bytes_ = 0;
-    std::uint64_t last_ = 0;
-    std::uint64_t failed_ = 0;
-};
-
-Result<std::vector<std::vector<Bytes>>> commands_of_line(std::string_view line, Sender& sender) {
+Result<std::vector<std::vector<Bytes>>> commands_of_line(std::string_view line,
+                                                         CommandSender& sender) {
     SYNCLINE_TRY(KeyPiece piece, parse_json_line(line));
     if (piece.type == "bounded-counter") {
         const std::optional<std::int64_t> wanted = parse_integer(piece.values[0]);
@@ -103,7 +31,8 @@ Result<std::vector<std::vector<Bytes>>> commands_of_line(std::string_view line, 
 /// Cuts bytes into lines or commands.
 class Cutter {
 public:
-    Cutter(const ImportOptions& options, Sender& sender) : options_(options), sender_(sender) {}
+    Cutter(const ImportOptions& options, CommandSender& sender)
+        : options_(options), sender_(sender) {}
 
     Result<void> feed(BytesView bytes) {
         if (options_.format == ExportFormat::resp) {
@@ -150,7 +79,7 @@ private:
     }
 
     const ImportOptions& options_;
-    Sender& sender_;
+    CommandSender& sender_;
     RespParser parser_;
     Bytes rest_;
     std::uint64_t number_ = 0;
@@ -161,7 +90,7 @@ private:
 Result<void> import_stream(std::FILE* input, RespClient& client, const ImportOptions& options,
                            const std::function<void(std::uint64_t, const std::string&)>& wrong,
                            const std::function<void(std::uint64_t)>& looked, Imported& imported) {
-    Sender sender(client, options, wrong, imported);
+    CommandSender sender(client, options.stop_at_error, wrong, imported);
     Cutter cutter(options, sender);
     Bytes buffer(read_bytes, '\0');
     std::uint64_t bytes = 0;

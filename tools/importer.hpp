@@ -2,7 +2,7 @@
 #include <cstdio>
 #include <functional>
 
-#include "net/resp_client.hpp"
+#include "tools/command_sender.hpp"
 
 namespace syncline {
 
@@ -12,11 +12,6 @@ struct ImportOptions {
     ExportFormat format = ExportFormat::jsonl;
     std::uint64_t skip = 0;      ///< lines, or commands of RESP, at the beginning
     bool stop_at_error = false;  ///< else what is wrong is told, and the rest goes on
-};
-
-struct Imported {
-    std::uint64_t done = 0;    ///< lines or commands taken, those skipped included
-    std::uint64_t failed = 0;  ///< of them
 };
 
 /// Sends what a file holds to a server, some hundred commands at a time. A key's first piece

@@ -21,6 +21,7 @@
 #include "tools/inspect_key.hpp"
 #include "tools/inspect_nodes.hpp"
 #include "tools/inspect_source.hpp"
+#include "tools/interruption.hpp"
 #include "tools/settings.hpp"
 
 namespace syncline {
@@ -183,24 +184,6 @@ private:
     Session& session_;
     std::vector<std::uint64_t> after_;
     std::map<std::size_t, std::uint64_t> dropped_;
-};
-
-/// Waits; true when the process is told to end, which from now on only this sees.
-class Interruption {
-public:
-    Interruption() {
-        sigemptyset(&signals_);
-        sigaddset(&signals_, SIGINT);
-        sigaddset(&signals_, SIGTERM);
-        (void)pthread_sigmask(SIG_BLOCK, &signals_, nullptr);
-    }
-    [[nodiscard]] bool within(std::chrono::milliseconds time) const {
-        const timespec wait{0, std::chrono::nanoseconds(time).count()};
-        return sigtimedwait(&signals_, nullptr, &wait) > 0;
-    }
-
-private:
-    sigset_t signals_{};
 };
 
 /// Prints what is new until the process is interrupted.

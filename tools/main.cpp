@@ -15,6 +15,7 @@
 #include "tools/demo.hpp"
 #include "tools/exit_codes.hpp"
 #include "tools/export.hpp"
+#include "tools/import.hpp"
 #include "tools/inspect.hpp"
 #include "tools/scrub.hpp"
 #include "tools/serve.hpp"
@@ -102,13 +103,16 @@ constexpr Subcommand subcommands[] = {
      "  syncline export keys.jsonl --connect 127.0.0.1:7379 --prefix cart:\n"
      "  syncline export --data /var/lib/syncline --format resp | redis-cli -p 6379 --pipe",
      syncline::add_export},
-    {"import", "Send what `syncline export` wrote to a replica",
-     "A key's first line replaces the key, so that lines may be sent again; of a bounded counter\n"
-     "what is lacking is added. A stream of commands adds to bounded counters each time.\n"
-     "Exit code 1 if a line failed; its number and what is wrong are told on standard error.\n"
+    {"import", "Write to a replica what `syncline export` wrote, or what a Redis holds",
+     "A key's first line or piece replaces the key, so that all may be sent again; of a bounded\n"
+     "counter what is lacking is added. A stream of commands adds to bounded counters each time.\n"
+     "A Redis is read while others use it; what they write meanwhile may be in or not.\n"
+     "Exit code 1 if a line or key failed, which is told on standard error; 4 if the Redis has\n"
+     "keys of types that are not supported, and the others are imported.\n"
      "Examples:\n"
      "  syncline import keys.jsonl --connect 127.0.0.1:7379\n"
-     "  syncline import keys.resp --format resp --skip 5000 --stop",
+     "  syncline import keys.resp --format resp --skip 5000 --stop\n"
+     "  syncline import --from redis://127.0.0.1:6379/0 --to 127.0.0.1:7379 --match 'cart:*'",
      syncline::add_import},
     {"cluster", "Look at and change who belongs to the cluster",
      "A change is decided by a majority of the members; a preview comes first. A replica that\n"
