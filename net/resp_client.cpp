@@ -123,6 +123,13 @@ void RespClient::close() {
     socket_ = -1;
 }
 
+bool RespClient::is_open() const {
+    if (socket_ < 0) return false;
+    char byte = 0;
+    const ssize_t count = ::recv(socket_, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    return count > 0 || (count < 0 && (errno == EAGAIN || errno == EINTR));
+}
+
 void RespClient::queue(const std::vector<Bytes>& arguments) {
     RespWriter writer(output_, 2);
     writer.array(arguments.size());

@@ -113,6 +113,9 @@ public:
     std::vector<RespValue> take_pushes();
     /// Changes the bound of each wait.
     void set_timeout(std::uint64_t timeout_ms) { timeout_ms_ = timeout_ms; }
+    /// Whether the connection stands, as far as is known here without waiting: a wait that took too
+    /// long leaves it open, and may be taken up again.
+    [[nodiscard]] bool is_open() const;
     void close();
 
 private:

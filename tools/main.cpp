@@ -19,6 +19,7 @@
 #include "tools/inspect.hpp"
 #include "tools/scrub.hpp"
 #include "tools/serve.hpp"
+#include "tools/shell.hpp"
 #include "tools/suffix.hpp"
 
 namespace {
@@ -38,6 +39,17 @@ constexpr Subcommand subcommands[] = {
      "  syncline serve --node a --data a --port 7379 --peer-port 7380 \\\n"
      "    --peer-secret-file secret --peer host-b:7380 --init",
      syncline::add_serve},
+    {"shell", "Type commands to a replica, or run them from a script",
+     "A command behind the options is run alone. Without one lines are read: edited, completed by\n"
+     "Tab and kept in ~/.syncline_history (or SYNCLINE_HISTORY) on a terminal, else from a "
+     "script.\n"
+     "Exit code 1 if a reply was an error, 3 if the server is not reached.\n"
+     "Examples:\n"
+     "  syncline shell\n"
+     "  syncline shell --json HGETALL user:1\n"
+     "  syncline shell -e 'SET greeting \"hello world\"' -e 'GET greeting'\n"
+     "  syncline shell --connect host-b:7379 < commands.txt",
+     syncline::add_shell},
     {"demo", "Start three throw-away replicas and replay a real history with a partition",
      "Examples:\n"
      "  syncline demo\n"

@@ -220,6 +220,7 @@ BOOST_AUTO_TEST_CASE(a_server_that_closes_or_says_nothing) {
     const auto closed = moved.command({"CLOSE"});
     BOOST_REQUIRE(!closed.has_value());
     BOOST_TEST(closed.error().message == "connection to the server lost: closed by the server");
+    BOOST_TEST(!moved.is_open());
     BOOST_TEST(!moved.command({"A"}).has_value());
 
     moved = RespClient::connect("127.0.0.1", port, 10'000).value();
@@ -227,6 +228,8 @@ BOOST_AUTO_TEST_CASE(a_server_that_closes_or_says_nothing) {
     const auto silent = moved.command({"SILENCE"});
     BOOST_REQUIRE(!silent.has_value());
     BOOST_TEST(silent.error().message == "no answer within 20 ms");
+    BOOST_TEST(moved.is_open());  // and may still answer
+    BOOST_TEST((moved.command({"A"}).value().elements.at(0).text == "A"));
 }
 
 BOOST_AUTO_TEST_CASE(no_server) {

@@ -42,6 +42,7 @@ OWNERS = {
     r"prometheus/.*": r"net/http/metrics\.cpp",
     r"nlohmann/.*": r"tools/.*|net/http/json\.cpp",
     r"(CLI|toml\+\+)/.*|toml\.hpp|zlib\.h": r"tools/.*",
+    r"histedit\.h": r"tools/line_editor\.cpp",
     r"boost/.*": r"(?!)",
 }
 
