@@ -125,6 +125,12 @@ class Import(unittest.TestCase):
         self.replica = self.enterContext(cluster.Cluster(1)).replicas[0]
         self.to = f"127.0.0.1:{self.replica.port}"
 
+    def wait_keys(self, count):
+        """Until the replica has so many."""
+        with self.replica.connect() as connection:
+            while connection.command("DBSIZE") < count:
+                time.sleep(0.002)
+
     def assert_equal_keys(self, database=0):
         """Each value and each end there is what it is here; nothing is there besides."""
         with self.redis.connect(database) as one, self.replica.connect(60) as other:
@@ -209,9 +215,7 @@ class Import(unittest.TestCase):
         importer = subprocess.Popen(
             [BINARY, "import", "--from", self.url, "--to", self.to], stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, env={**os.environ, "SYNCLINE_FROM_PASSWORD": PASSWORD})
-        with self.replica.connect() as connection:
-            while connection.command("DBSIZE") < 500:
-                time.sleep(0.002)
+        self.wait_keys(500)
         importer.send_signal(signal.SIGINT)
         told = importer.communicate(timeout=60)[0].decode()
         self.assertEqual(importer.returncode, 1, told)
@@ -226,6 +230,9 @@ class Import(unittest.TestCase):
                 [BINARY, "import", "--from", self.url, "--to", self.to], stdout=subprocess.DEVNULL,
                 stderr=slave, env={**os.environ, "SYNCLINE_FROM_PASSWORD": PASSWORD}) as importer:
             os.close(slave)
+            self.wait_keys(200)
+            with self.redis.connect() as connection:  # rates are told after a second
+                connection.command("CLIENT", "PAUSE", 1200, "ALL")
             seen = b""
             while True:
                 try:
