@@ -13,6 +13,7 @@
 #include "tools/completion.hpp"
 #include "tools/config.hpp"
 #include "tools/demo.hpp"
+#include "tools/doctor.hpp"
 #include "tools/exit_codes.hpp"
 #include "tools/export.hpp"
 #include "tools/import.hpp"
@@ -75,6 +76,14 @@ constexpr Subcommand subcommands[] = {
      "  syncline inspect status --connect host-a:7379,host-b:7379\n"
      "  syncline inspect key cart:7",
      syncline::add_inspect},
+    {"doctor", "Say what is well and what is not, and gather files for whoever helps",
+     "The files hold no keys, values or secrets: arguments are lengths, quotes are left out.\n"
+     "Exit code 0 if all is well, 4 if there are warnings, 1 if there are problems.\n"
+     "Examples:\n"
+     "  syncline doctor --connect 127.0.0.1:7379 --output /tmp/bundle.tar\n"
+     "  journalctl -u syncline | syncline doctor --config /etc/syncline/syncline.toml --log -\n"
+     "  syncline doctor --data /var/lib/syncline",
+     syncline::add_doctor},
     {"backup", "Copy the data of a replica, running or not, into a new directory",
      "The copy is of one state, the one at its end; a replica that runs is not held up by it.\n"
      "Examples:\n"
