@@ -229,8 +229,17 @@ void Server::request_stop() {
     stop_wake_.wake();
 }
 
-Result<void> Server::handle_signals() {
-    return loop_->on_signals({SIGTERM, SIGINT}, [this](int) { stop(); });
+Result<void> Server::handle_signals(std::function<void(int)> heard) {
+    return loop_->on_signals({SIGTERM, SIGINT, SIGHUP},
+                             [this, heard = std::move(heard)](int signal) {
+                                 heard(signal);
+                                 if (signal != SIGHUP) stop();
+                             });
+}
+
+void Server::change_setting(BytesView name, const std::string& value) {
+    config_.set(name, value);
+    setting_changed(name, value);
 }
 
 void Server::fail(const Error& error) {

@@ -86,8 +86,12 @@ public:
     Result<void> run();
     /// Begins to stop. From any thread. A second time: stops at once.
     void request_stop();
-    /// SIGTERM and SIGINT stop the server. Error io.
-    Result<void> handle_signals();
+    /// SIGTERM and SIGINT stop the server; of these and of SIGHUP `heard` is told, on the loop's
+    /// thread. Error io.
+    Result<void> handle_signals(std::function<void(int)> heard);
+    /// As CONFIG SET does. Precondition: a setting that is no fixed one, and a value it may have.
+    /// On the loop's thread.
+    void change_setting(BytesView name, const std::string& value);
 
     [[nodiscard]] std::uint16_t port() const { return listener_->port(); }
     /// Nothing when there is no peer port.

@@ -16,6 +16,7 @@ struct ConfigLine {
     GivenSettings given;
     bool effective = false;
     CLI::App* check = nullptr;
+    CLI::App* manual = nullptr;
 };
 
 /// As far as `serve` comes before it opens anything.
@@ -27,6 +28,10 @@ Result<void> check_settings(const GivenSettings& given) {
 }
 
 int run(const ConfigLine& line) {
+    if (line.manual->parsed()) {
+        fmt::print("{}", settings_manual());
+        return exit_ok;
+    }
     if (line.check->parsed()) {
         const Result<void> checked = check_settings(line.given);
         if (checked) {
@@ -56,6 +61,8 @@ std::function<int()> add_config(CLI::App& app) {
         app.add_subcommand("print", "Print what was given, as a file for --config");
     print->add_flag("--effective", line->effective, "All settings, each with its origin");
     add_settings(*print, line->given);
+    line->manual =
+        app.add_subcommand("manual", "Print what each setting is, for a manual page in scdoc");
     return [line]() { return run(*line); };
 }
 

@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <CLI/CLI.hpp>
+#include <csignal>
 #include <cstdio>
 #include <filesystem>
 #include <memory>
@@ -11,10 +12,14 @@
 #include "storage/crash_marker.hpp"
 #include "syncline_version.hpp"
 #include "tools/exit_codes.hpp"
+#include "tools/service_notify.hpp"
 #include "tools/settings.hpp"
 
 namespace syncline {
 namespace {
+
+/// Settings that a replica takes while it runs, on SIGHUP.
+const std::vector<std::string> running_settings = {"repair-bandwidth", "map-bytes"};
 
 /// What to do next, for whoever started it by hand.
 void print_banner(const Server& server) {
@@ -46,6 +51,26 @@ void print_banner(const Server& server) {
     (void)std::fflush(stdout);  // nobody is harmed when nobody listens
 }
 
+/// What can change while a replica runs does so by the settings as they are now; all else waits
+/// for the next start, and is named. Wrong settings change nothing.
+void reload(const GivenSettings& given, const std::string& begun_with, Server& server) {
+    SystemClock clock;
+    notify_service(fmt::format("RELOADING=1\nMONOTONIC_USEC={}", clock.steady_us()));
+    const Result<ServeSettings> settings = resolve_settings(given);
+    const Result<std::string> printed = print_settings(given, false);
+    if (!settings || !printed) {
+        const Error& error = settings ? printed.error() : settings.error();
+        log(LogLevel::warning, "settings.refused", {{"reason", error.message}});
+    } else {
+        const std::string waiting = changed_settings(begun_with, *printed, running_settings);
+        server.change_setting("repair-bandwidth",
+                              std::to_string(settings->server.repair_bandwidth));
+        server.change_setting("map-bytes", std::to_string(settings->server.space.map_bytes));
+        log(LogLevel::info, "settings.read", {{"wait_for_start", waiting}});
+    }
+    notify_service("READY=1");
+}
+
 int serve(const GivenSettings& given) {
     Result<ServeSettings> settings = resolve_settings(given);
     if (!settings) return report_failure(settings.error());
@@ -59,10 +84,17 @@ int serve(const GivenSettings& given) {
     Result<std::unique_ptr<Server>> server =
         Server::create(std::move(settings->server), Env{clock, random});
     if (!server) return report_failure(server.error());
-    if (const Result<void> handled = (*server)->handle_signals(); !handled) {
+    const Result<std::string> begun_with = print_settings(given, false);
+    if (!begun_with) return report_failure(begun_with.error());
+    const auto heard = [&](int signal) {
+        if (signal == SIGHUP) return reload(given, *begun_with, **server);
+        notify_service("STOPPING=1");
+    };
+    if (const Result<void> handled = (*server)->handle_signals(heard); !handled) {
         return report_failure(handled.error());
     }
     print_banner(**server);
+    notify_service(fmt::format("READY=1\nSTATUS=clients at port {}", (*server)->port()));
     const Result<void> served = (*server)->run();
     return served ? exit_ok : report_failure(served.error());
 }

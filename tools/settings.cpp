@@ -3,6 +3,7 @@
 #include <toml++/toml.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <charconv>
 #include <cstdlib>
 #include <limits>
@@ -610,6 +611,55 @@ Result<std::string> print_settings(const GivenSettings& flags, bool given_only) 
         }
     }
     return out.str();
+}
+
+std::string settings_manual() {
+    const auto escaped = [](std::string_view text) {
+        std::string out;
+        for (const char byte : text) {
+            if (std::string_view("\\_*").find(byte) != std::string_view::npos) out += '\\';
+            out += byte;
+        }
+        return out;
+    };
+    std::ostringstream out;
+    for (const Setting& setting : settings_table) {
+        const bool flag = setting.value_name == nullptr;
+        const std::string value = flag ? "true|false" : setting.value_name;
+        out << "*" << setting.name << "* = " << (setting.repeated ? "[" : "") << "_"
+            << escaped(value) << "_" << (setting.repeated ? ", ...]" : "") << "\n\t"
+            << escaped(setting.help) << ".\n\tEnvironment: *" << escaped(variable_of(setting.name))
+            << "*" << (setting.repeated ? ", with commas between the values" : "") << ".\n\n";
+    }
+    return out.str();
+}
+
+std::string changed_settings(const std::string& before, const std::string& after,
+                             const std::vector<std::string>& but) {
+    // "# NAME is not set", or "NAME = VALUE  # ORIGIN": the origin does not matter.
+    const auto lines_of = [](const std::string& text) {
+        std::map<std::string, std::string> lines;
+        std::istringstream in(text);
+        for (std::string line; std::getline(in, line);) {
+            if (line.rfind("# ", 0) == 0) continue;
+            const std::size_t equals = line.find(" = ");
+            lines[line.substr(0, equals)] = line.substr(equals, line.rfind("  # ") - equals);
+        }
+        return lines;
+    };
+    const std::map<std::string, std::string> old_lines = lines_of(before);
+    const std::map<std::string, std::string> new_lines = lines_of(after);
+    std::string names;
+    for (const Setting& setting : settings_table) {
+        if (std::find(but.begin(), but.end(), setting.name) != but.end()) continue;
+        const auto was = old_lines.find(setting.name);
+        const auto is = new_lines.find(setting.name);
+        const bool same = was == old_lines.end() || is == new_lines.end()
+                              ? (was == old_lines.end()) == (is == new_lines.end())
+                              : was->second == is->second;
+        if (!same) names += (names.empty() ? "" : " ") + std::string(setting.name);
+    }
+    return names;
 }
 
 }  // namespace syncline

@@ -53,4 +53,12 @@ Result<ServeSettings> resolve_settings(const GivenSettings& flags);
 /// `given_only`, those that are not at their default.
 Result<std::string> print_settings(const GivenSettings& flags, bool given_only);
 
+/// What each setting is, in the language of scdoc(5): the middle of a manual page.
+std::string settings_manual();
+
+/// Names of settings that differ between two texts of print_settings(), in order and with blanks
+/// between them, without those in `but`.
+std::string changed_settings(const std::string& before, const std::string& after,
+                             const std::vector<std::string>& but);
+
 }  // namespace syncline

@@ -184,6 +184,29 @@ BOOST_AUTO_TEST_CASE(what_is_printed_can_be_read_back) {
     BOOST_TEST(values(*again) == values(*text));
 }
 
+BOOST_AUTO_TEST_CASE(settings_that_changed_are_named) {
+    const std::string before = "port = 1  # default\nbind = 'a'  # flag\n# node is not set\n";
+    BOOST_TEST(changed_settings(before, before, {}) == "");
+    BOOST_TEST(changed_settings(before, "port = 1  # flag\nbind = 'a'  # flag\n", {}) == "");
+    const std::string after = "port = 2  # default\nnode = 'n'  # flag\n";
+    BOOST_TEST(changed_settings(before, after, {}) == "node bind port");
+    BOOST_TEST(changed_settings(before, after, {"bind", "node"}) == "port");
+}
+
+BOOST_AUTO_TEST_CASE(the_manual_has_each_setting) {
+    const std::string manual = settings_manual();
+    const std::string printed = print_settings({}, false).value();
+    std::istringstream lines(printed);
+    std::size_t count = 0;
+    for (std::string line; std::getline(lines, line); ++count) {
+        const std::size_t begin = line.rfind("# ", 0) == 0 ? 2 : 0;
+        const std::string name = line.substr(begin, line.find(' ', begin) - begin);
+        BOOST_TEST(manual.find("*" + name + "* = ") != std::string::npos, name);
+    }
+    BOOST_TEST(count > 20U);
+    BOOST_TEST(manual.find("SYNCLINE\\_PEER\\_PORT") != std::string::npos);
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace syncline
