@@ -18,7 +18,8 @@ target_link_libraries(syncline_package
   PRIVATE fmt::fmt spdlog::spdlog PkgConfig::xxhash PkgConfig::lmdb PkgConfig::zstd PkgConfig::uv
           OpenSSL::SSL OpenSSL::Crypto)
 
-install(TARGETS syncline_package EXPORT syncline DESTINATION ${CMAKE_INSTALL_LIBDIR})
+install(TARGETS syncline_package EXPORT syncline DESTINATION ${CMAKE_INSTALL_LIBDIR}
+  COMPONENT development)
 # The public headers include each other by relative paths, so that they are installed as they are.
 foreach(header
     core/database.hpp core/database_handles.hpp core/backup/progress.hpp net/node.hpp
@@ -26,20 +27,22 @@ foreach(header
     core/base/assert.hpp core/base/bytes.hpp core/base/durability.hpp
     core/base/pack.hpp core/base/result.hpp)
   cmake_path(GET header PARENT_PATH folder)
-  install(FILES ${header} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/syncline/${folder})
+  install(FILES ${header} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/syncline/${folder}
+    COMPONENT development)
 endforeach()
 
 set(package_directory ${CMAKE_INSTALL_LIBDIR}/cmake/syncline)
 install(EXPORT syncline NAMESPACE syncline:: FILE synclineTargets.cmake
-  DESTINATION ${package_directory})
+  DESTINATION ${package_directory} COMPONENT development)
 configure_package_config_file(cmake/synclineConfig.cmake.in synclineConfig.cmake
   INSTALL_DESTINATION ${package_directory})
 write_basic_package_version_file(synclineConfigVersion.cmake COMPATIBILITY SameMinorVersion)
 install(FILES "${CMAKE_CURRENT_BINARY_DIR}/synclineConfig.cmake"
-  "${CMAKE_CURRENT_BINARY_DIR}/synclineConfigVersion.cmake" DESTINATION ${package_directory})
+  "${CMAKE_CURRENT_BINARY_DIR}/synclineConfigVersion.cmake" DESTINATION ${package_directory}
+  COMPONENT development)
 
 # ${pcfiledir} stands for where the file is in the end, so that the prefix may be chosen late.
 file(RELATIVE_PATH package_prefix "/${CMAKE_INSTALL_LIBDIR}/pkgconfig" "/")
 configure_file(cmake/syncline.pc.in syncline.pc @ONLY)
 install(FILES "${CMAKE_CURRENT_BINARY_DIR}/syncline.pc"
-  DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+  DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT development)

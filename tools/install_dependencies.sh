@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that Syncline needs, unless they are all there.
-# Usage: tools/install_dependencies.sh [build] [test] [fuzz] [browser]      (default: build)
+# Usage: tools/install_dependencies.sh [build] [test] [fuzz] [browser] [package]  (default: build)
 set -euo pipefail
 
 build=(g++ cmake ninja-build pkg-config libuv1-dev liblmdb-dev libxxhash-dev libzstd-dev
@@ -9,9 +9,10 @@ build=(g++ cmake ninja-build pkg-config libuv1-dev liblmdb-dev libxxhash-dev lib
     libjs-chart.js libedit-dev python3-dev pybind11-dev)
 test=(libboost-test-dev redis-server redis-tools python3 python3-redis python3-pytest
     python3-mypy python3-pybind11 python3-build python3-wheel python3-setuptools python3-pip openssl
-    e2fsprogs mount iproute2)
+    python3-yaml e2fsprogs mount iproute2)
 fuzz=(clang-14 libclang-rt-14-dev llvm-14)
 browser=(chromium nodejs npm)
+package=(scdoc dpkg-dev lintian)
 
 wanted=()
 for group in "${@:-build}"; do
@@ -20,6 +21,7 @@ for group in "${@:-build}"; do
         test) wanted+=("${test[@]}") ;;
         fuzz) wanted+=("${fuzz[@]}") ;;
         browser) wanted+=("${browser[@]}") ;;
+        package) wanted+=("${package[@]}") ;;
         *) sed -n '2,3s/^# //p' "$0" >&2; exit 2 ;;
     esac
 done
