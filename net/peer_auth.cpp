@@ -97,7 +97,9 @@ void Secret::wipe() {
     OPENSSL_cleanse(bytes_.data(), bytes_.size());
 }
 
-Result<Secret> load_secret(const std::string& path) {
+namespace {
+
+Result<Secret> load_at_least(const std::string& path, std::size_t bytes_min) {
     const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
     if (file.number() < 0) {
         return Error{Code::invalid_argument,
@@ -121,16 +123,36 @@ Result<Secret> load_secret(const std::string& path) {
         return Error{Code::io, "cannot read secret file " + path + ": " + std::strerror(error)};
     }
     const std::size_t length = secret.view().size();
-    if (length < secret_bytes_min || length > secret_bytes_max) {
+    if (length < bytes_min || length > secret_bytes_max) {
         return Error{Code::invalid_argument,
-                     "secret file " + path + " must hold " + std::to_string(secret_bytes_min) +
-                         " to " + std::to_string(secret_bytes_max) + " bytes" +
-                         (length < secret_bytes_min ? ", it has " + std::to_string(length) : "")};
+                     "secret file " + path + " must hold " + std::to_string(bytes_min) + " to " +
+                         std::to_string(secret_bytes_max) + " bytes" +
+                         (length < bytes_min ? ", it has " + std::to_string(length) : "")};
     }
     return secret;
 }
 
+}  // namespace
+
+Result<Secret> load_secret(const std::string& path) {
+    return load_at_least(path, secret_bytes_min);
+}
+
+Result<Secret> load_password(const std::string& path) {
+    return load_at_least(path, 1);
+}
+
 // Cryptography
+
+Bytes sha256_hex(BytesView bytes) {
+    Bytes digest(EVP_MAX_MD_SIZE, '\0');
+    unsigned size = 0;
+    SYNCLINE_ASSERT(EVP_Digest(bytes.data(), bytes.size(),
+                               reinterpret_cast<unsigned char*>(digest.data()), &size, EVP_sha256(),
+                               nullptr) == 1);
+    digest.resize(size);
+    return to_hex(digest);
+}
 
 Bytes keyed_mac(const Secret& secret, BytesView label, BytesView message) {
     Bytes input;

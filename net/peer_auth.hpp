@@ -42,10 +42,14 @@ Result<void> check_private(unsigned mode, const std::string& what, const std::st
 /// Errors: invalid_argument (it cannot be opened, its length), io, unauthorized (others than the
 /// owner may read or write it; the sentence says what to do).
 Result<Secret> load_secret(const std::string& path);
+/// A password of 1 to 1024 bytes in the same way.
+Result<Secret> load_password(const std::string& path);
 
 /// HMAC-SHA256 (32 bytes) of label and message under the secret. Labels keep the uses of one secret
 /// apart.
 Bytes keyed_mac(const Secret& secret, BytesView label, BytesView message);
+/// SHA-256 as 64 hexadecimal digits.
+Bytes sha256_hex(BytesView bytes);
 /// Compares in a time that depends on the lengths only.
 bool equal_constant_time(BytesView a, BytesView b);
 /// Unpredictable as far as the generator is. SystemRandom is, a simulator's is not.

@@ -44,15 +44,24 @@ Result<void> check(const ServerOptions& options) {
             "--peer-port needs --peer-secret-file or --peer-tls-cert: without them anybody could "
             "write through the peer port");
     }
-    if (options.protected_mode && !is_loopback(options.bind)) {
-        return usage("--bind " + options.bind +
-                     " would let everybody on the network read and write, because this version has "
-                     "no passwords; bind to 127.0.0.1, or accept that with --protected-mode no");
+    if (!options.password_file.empty() && !options.users_file.empty()) {
+        return usage(
+            "--requirepass-file and --acl-file: give the default user its password in the file of "
+            "users");
     }
-    if (options.protected_mode && options.http_port && !is_loopback(http_bind(options))) {
+    const bool has_users = !options.password_file.empty() || !options.users_file.empty();
+    const bool open = options.protected_mode && !has_users;
+    if (open && !is_loopback(options.bind)) {
+        return usage("--bind " + options.bind +
+                     " would let everybody on the network read and write: give clients a password "
+                     "with --requirepass-file or --acl-file, bind to 127.0.0.1, or accept that "
+                     "with --protected-mode no");
+    }
+    if (open && options.http_port && !is_loopback(http_bind(options))) {
         return usage("--http-bind " + options.http_bind +
-                     " would let everybody on the network read all data, because this version has "
-                     "no passwords; bind to 127.0.0.1, or accept that with --protected-mode no");
+                     " would let everybody on the network read all data: give clients a password "
+                     "with --requirepass-file or --acl-file, bind to 127.0.0.1, or accept that "
+                     "with --protected-mode no");
     }
     if (options.data_dir.empty()) return usage("--data needs a directory");
     if (!options.node.empty()) SYNCLINE_CHECK(check_node_name(options.node));
@@ -62,6 +71,16 @@ Result<void> check(const ServerOptions& options) {
 Result<PeerCredentials> load_credentials(const ServerOptions& options) {
     return load_credentials(options.peer_secret_file, {options.peer_tls_cert, options.peer_tls_key,
                                                        options.peer_tls_ca, options.peer_tls_crl});
+}
+
+Result<void> load_users(const ServerOptions& options, AclUsers& users) {
+    if (!options.password_file.empty()) {
+        SYNCLINE_TRY(const Secret password, load_password(options.password_file));
+        users.set_default_password(password.view());
+    }
+    if (options.users_file.empty()) return {};
+    const Bytes errors = users.load(options.users_file);
+    return errors.empty() ? Result<void>() : Result<void>(usage(errors));
 }
 
 Server::Server(ServerOptions options, Env env, std::unique_ptr<Loop> loop)
@@ -92,6 +111,7 @@ Result<std::unique_ptr<Server>> Server::create(ServerOptions options, Env env) {
     } else {
         server->tokens_.emplace(Secret(random_bytes(env.random, secret_bytes_max)));
     }
+    SYNCLINE_CHECK(load_users(server->options_, server->users()));
     SYNCLINE_CHECK(server->open_data());
     SYNCLINE_CHECK(server->open_ports(std::move(credentials)));
     server->describe_settings();
@@ -213,12 +233,16 @@ void Server::describe_settings() {
     config_.set("port", std::to_string(port()));
     config_.set("bind", options_.bind);
     config_.set("dir", options_.data_dir);
+    config_.set("aclfile", options_.users_file);
     config_.set("protected-mode", options_.protected_mode ? "yes" : "no");
 }
 
 Result<void> Server::run() {
     ticker_.start_repeating(server_tick_ms);
     if (peers_) peers_->dial(options_.peers);
+    if (!options_.users_file.empty() && !users().must_log_in()) {
+        log(LogLevel::warning, "server.default_user_is_open", {{"file", options_.users_file}});
+    }
     loop_->run();
     if (failure_) return *failure_;
     const bool synced = !replica_ || replica_->log().durable() == replica_->log().end();

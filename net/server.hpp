@@ -30,7 +30,9 @@ struct ServerOptions {
     std::string data_dir = "syncline-data";
     std::string bind = "127.0.0.1";          ///< of the client port
     std::uint16_t port = 7379;               ///< 0: a free one
-    bool protected_mode = true;              ///< clients on loopback only
+    bool protected_mode = true;              ///< without a password, clients on loopback only
+    std::string password_file;               ///< of the default user; this or
+    std::string users_file;                  ///< of all users, as Redis's aclfile
     std::string peer_bind;                   ///< of the peer port; empty: as `bind`
     std::optional<std::uint16_t> peer_port;  ///< none: 7380 when there are credentials
     std::vector<TcpEndpoint> peers;
@@ -64,6 +66,10 @@ struct ServerOptions {
 Result<void> check(const ServerOptions& options);
 /// Of its files. Errors as of the other load_credentials.
 Result<PeerCredentials> load_credentials(const ServerOptions& options);
+
+/// Of its files: all users, or the password of the default one. Errors: invalid_argument (a file
+/// cannot be read, or a line of it is wrong), unauthorized (others may read it), io.
+Result<void> load_users(const ServerOptions& options, AclUsers& users);
 
 /// A replica on its loop, with its clients, its peers and its storage threads.
 ///
@@ -121,6 +127,8 @@ private:
     void describe_settings();
     void observe();
     void accept(std::unique_ptr<TcpConnection> connection);
+    /// Why a new client is turned away; empty: it is not.
+    [[nodiscard]] Bytes refusal_of(const TcpConnection& connection);
     void tick();
     void turn_end();
     void complete_comparisons();
@@ -164,6 +172,7 @@ private:
     std::optional<CopyProgress> copying() override;
     // SessionOwner
     Dispatcher& dispatcher() override { return dispatcher_; }
+    [[nodiscard]] const AclUsers& known_users() const override { return users(); }
     bool may_run() override;
     std::uint64_t& turn_bytes() override { return turn_bytes_; }
     void touched(ClientSession& session) override;

@@ -22,18 +22,26 @@ constexpr std::uint64_t parting_ms_max = 1000;
 
 void Server::accept(std::unique_ptr<TcpConnection> connection) {
     ++figures_.connections_received;
-    const bool full = sessions_.size() >= limits::clients_max;
-    if (full) ++figures_.connections_rejected;
+    const Bytes refusal = refusal_of(*connection);
+    if (!refusal.empty()) ++figures_.connections_rejected;
     if (sessions_.size() >= limits::clients_max + turned_away_max) return;
     const std::uint64_t id = next_client_++;
     SessionOwner& owner = *this;
     auto session =
         std::make_unique<ClientSession>(owner, id, std::move(connection), env_.clock.steady_ms());
     ClientSession& accepted = *sessions_.emplace(id, std::move(session)).first->second;
+    accepted.state().become_default(users());
     accepted.start();
-    if (!full) return;
-    dispatcher_.refuse(accepted.state(), "ERR max number of clients reached");
+    if (refusal.empty()) return;
+    dispatcher_.refuse(accepted.state(), refusal);
     accepted.end_gently();
+}
+
+Bytes Server::refusal_of(const TcpConnection& connection) {
+    if (sessions_.size() >= limits::clients_max) return "ERR max number of clients reached";
+    const bool open = users().default_user()->open() && !connection.remote_is_loopback();
+    const bool is_protected = open && config_.find("protected-mode")->value == "yes";
+    return is_protected ? Bytes(error_text::protected_mode) : Bytes();
 }
 
 bool Server::may_run() {

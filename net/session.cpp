@@ -72,12 +72,21 @@ bool ClientSession::had_its_turn() const {
     return owner_.turn_bytes() >= turn_bytes_max && unsent_bytes() > owed_bytes_few;
 }
 
+/// Who has not logged in gets room for AUTH, and no more.
+void ClientSession::limit_requests() {
+    const bool narrow = state_.must_log_in(owner_.known_users());
+    if (narrow == narrow_) return;
+    narrow_ = narrow;
+    parser_.set_limits(narrow ? request_limits_before_auth : request_limits);
+}
+
 void ClientSession::run() {
     if (state_.awaits_decision) owner_.dispatcher().resume_decision(state_);
     if (state_.sliced && may_run()) owner_.dispatcher().resume(state_, slice_budget_ms);
     while (!idle_ && !state_.sliced && may_run() && !had_its_turn()) {
         const std::uint64_t owed_bytes = state_.output_bytes;
         state_.input_bytes = parser_.buffered_bytes();  // the request among them
+        limit_requests();
         Result<std::optional<Request>> request = parser_.next();
         if (!request) {
             owner_.dispatcher().refuse(state_, request.error().message);

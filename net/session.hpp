@@ -16,6 +16,8 @@ class SessionOwner {
 public:
     virtual ~SessionOwner() = default;
     virtual Dispatcher& dispatcher() = 0;
+    /// Whom clients may be.
+    [[nodiscard]] virtual const AclUsers& known_users() const = 0;
     /// False: no request is run now, because too much waits for a checkpoint, or the server stops.
     virtual bool may_run() = 0;
     /// Bytes of replies that the sessions have made in this turn; each adds its own.
@@ -74,6 +76,7 @@ public:
 private:
     [[nodiscard]] bool may_run() const;
     [[nodiscard]] bool had_its_turn() const;
+    void limit_requests();
     /// Whether so much unread output is too much, and what the log calls it.
     [[nodiscard]] bool exceeds(std::uint64_t unsent);
     void cut_for_output(std::uint64_t unsent);
@@ -84,6 +87,7 @@ private:
     ClientState state_;
     Bytes output_;
     std::optional<std::uint64_t> above_soft_ms_;  // since when a subscriber is above that limit
+    bool narrow_ = false;                         // requests must be small until it logs in
     bool idle_ = true;                            // the parser holds no whole request
     bool ended_ = false;                          // the client sends no more
     bool over_ = false;

@@ -23,6 +23,8 @@ struct ConfigLine {
 Result<void> check_settings(const GivenSettings& given) {
     SYNCLINE_TRY(const ServeSettings settings, resolve_settings(given));
     SYNCLINE_CHECK(check(settings.server));
+    AclUsers users;
+    SYNCLINE_CHECK(load_users(settings.server, users));
     const Result<PeerCredentials> credentials = load_credentials(settings.server);
     return credentials ? Result<void>() : Result<void>(credentials.error());
 }

@@ -27,39 +27,14 @@ std::string flags_of(const ClientState& client) {
     return flags.empty() ? "N" : flags;
 }
 
-/// One line of CLIENT LIST. Sizes of Redis's own buffers, which we do not have, read 0.
-std::string describe(const ClientState& client, std::uint64_t now_ms) {
-    const auto seconds = [&](std::uint64_t since_ms) {
-        return std::to_string((now_ms - std::min(now_ms, since_ms)) / 1000);
-    };
-    const std::string multi =
-        client.in_multi ? std::to_string(client.queued.size()) : std::string("-1");
-    const Bytes command = client.last_command.full_name();
-    const auto subscribed = [&](ChannelSpace space) {
-        return std::to_string(client.subscriptions.count(space));
-    };
-    return "id=" + std::to_string(client.order.id) + " addr=" + client.address +
-           " laddr=" + client.local_address + " fd=0 name=" + client.name +
-           " age=" + seconds(client.created_ms) + " idle=" + seconds(client.active_ms) +
-           " flags=" + flags_of(client) + " db=0 sub=" + subscribed(ChannelSpace::plain) +
-           " psub=" + subscribed(ChannelSpace::pattern) +
-           " ssub=" + subscribed(ChannelSpace::shard) + " multi=" + multi +
-           " qbuf=" + std::to_string(client.input_bytes) +
-           " qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl=0 oll=0"
-           " omem=" +
-           std::to_string(client.output_bytes) +
-           " tot-mem=" + std::to_string(client.input_bytes + client.output_bytes) +
-           " events=r cmd=" + (command.empty() ? "NULL" : command) +
-           " user=default redir=-1 resp=" + std::to_string(client.protocol) + "\n";
-}
-
 Result<void> id_command(CommandContext& context) {
     context.reply.integer(static_cast<std::int64_t>(context.client.order.id));
     return {};
 }
 
 Result<void> info_subcommand(CommandContext& context) {
-    context.reply.verbatim(describe(context.client, context.host.env().clock.steady_ms()));
+    context.reply.verbatim(client_line(context.client, context.host.env().clock.steady_ms()) +
+                           "\n");
     return {};
 }
 
@@ -97,7 +72,7 @@ Result<void> list_command(CommandContext& context) {
     }
     const std::uint64_t now_ms = context.host.env().clock.steady_ms();
     std::string text;
-    for (const ClientState* client : clients) text += describe(*client, now_ms);
+    for (const ClientState* client : clients) text += client_line(*client, now_ms) + "\n";
     context.reply.verbatim(text);
     return {};
 }
@@ -183,18 +158,20 @@ struct KillFilter {
     std::optional<Bytes> address;
     std::optional<Bytes> local_address;
     std::optional<Bytes> type;
+    std::shared_ptr<AclUser> user;
     bool others_only = true;  // SKIPME
 
     [[nodiscard]] bool matches(const ClientState& client, const ClientState& self) const {
         return (!type || equal_nocase(*type, type_of(client))) && (!id || *id == client.order.id) &&
                (!address || *address == client.address) &&
                (!local_address || *local_address == client.local_address) &&
-               !(others_only && &client == &self);
+               (!user || user == client.user) && !(others_only && &client == &self);
     }
 };
 
 /// One option with its value; the error to reply, or nothing.
-Bytes add_filter(KillFilter& filter, const Bytes& option, const Bytes& value) {
+Bytes add_filter(KillFilter& filter, const AclUsers& users, const Bytes& option,
+                 const Bytes& value) {
     const auto is_it = [&](BytesView name) { return equal_nocase(value, name); };
     if (equal_nocase(option, "id")) {
         const std::optional<std::int64_t> id = parse_integer(value);
@@ -209,7 +186,8 @@ Bytes add_filter(KillFilter& filter, const Bytes& option, const Bytes& value) {
         if (!known) return "ERR Unknown client type '" + value + "'";
         filter.type = value;
     } else if (equal_nocase(option, "user")) {
-        if (!is_it("default")) return "ERR No such user '" + value + "'";
+        filter.user = users.find(value);
+        if (!filter.user) return "ERR No such user '" + value + "'";
     } else if (equal_nocase(option, "skipme") && (is_it("yes") || is_it("no"))) {
         filter.others_only = is_it("yes");
     } else {
@@ -228,7 +206,8 @@ Result<void> kill_command(CommandContext& context) {
     for (std::size_t i = 2; !old_form && i < context.count(); i += 2) {
         const Bytes error = i + 1 == context.count()
                                 ? Bytes(error_text::syntax)
-                                : add_filter(filter, context.argument(i), context.argument(i + 1));
+                                : add_filter(filter, context.host.users(), context.argument(i),
+                                             context.argument(i + 1));
         if (!error.empty()) {
             context.reply.error(error);
             return {};
@@ -311,6 +290,33 @@ constexpr Command subcommands[] = {
 // clang-format on
 
 }  // namespace
+
+/// Sizes of Redis's own buffers, which we do not have, read 0.
+std::string client_line(const ClientState& client, std::uint64_t now_ms) {
+    const auto seconds = [&](std::uint64_t since_ms) {
+        return std::to_string((now_ms - std::min(now_ms, since_ms)) / 1000);
+    };
+    const std::string multi =
+        client.in_multi ? std::to_string(client.queued.size()) : std::string("-1");
+    const Bytes command = client.last_command.full_name();
+    const auto subscribed = [&](ChannelSpace space) {
+        return std::to_string(client.subscriptions.count(space));
+    };
+    return "id=" + std::to_string(client.order.id) + " addr=" + client.address +
+           " laddr=" + client.local_address + " fd=0 name=" + client.name +
+           " age=" + seconds(client.created_ms) + " idle=" + seconds(client.active_ms) +
+           " flags=" + flags_of(client) + " db=0 sub=" + subscribed(ChannelSpace::plain) +
+           " psub=" + subscribed(ChannelSpace::pattern) +
+           " ssub=" + subscribed(ChannelSpace::shard) + " multi=" + multi +
+           " qbuf=" + std::to_string(client.input_bytes) +
+           " qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl=0 oll=0"
+           " omem=" +
+           std::to_string(client.output_bytes) +
+           " tot-mem=" + std::to_string(client.input_bytes + client.output_bytes) +
+           " events=r cmd=" + (command.empty() ? "NULL" : command) +
+           " user=" + (client.user ? client.user->name() : Bytes("default")) +
+           " redir=-1 resp=" + std::to_string(client.protocol);
+}
 
 std::span<const Command> client_subcommands() {
     return subcommands;

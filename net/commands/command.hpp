@@ -1,6 +1,7 @@
 #pragma once
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -9,6 +10,7 @@
 #include "core/backup/progress.hpp"
 #include "core/base/env.hpp"
 #include "core/engine/replica.hpp"
+#include "net/acl/users.hpp"
 #include "net/commands/config.hpp"
 #include "net/health.hpp"
 #include "net/observation.hpp"
@@ -43,6 +45,7 @@ constexpr unsigned sliced = 1U << 8U;    ///< runs once for each of `slices_coun
 constexpr unsigned blocking = 1U << 9U;  ///< may wait for a key, see net/commands/blocking.cpp
 constexpr unsigned pubsub = 1U << 16U;
 constexpr unsigned while_subscribed = 1U << 17U;  ///< runs for subscribers in RESP2, too
+constexpr unsigned no_auth = 1U << 18U;           ///< runs for who has not logged in, too
 }  // namespace command_flag
 
 /// Pieces of a sliced command: each is a transaction of its own.
@@ -120,6 +123,9 @@ struct ClientState {
     };
 
     Client order;  ///< its place in the order of replies; order.id names the client
+    /// Whose rules hold for it; null: nobody's, it is the server itself that asks.
+    std::shared_ptr<AclUser> user;
+    bool logged_in = true;  ///< else it may do nothing while the default user has a password
     int protocol = 2;
     Bytes name;
     Bytes library_name;
@@ -154,6 +160,12 @@ struct ClientState {
     std::uint64_t input_bytes = 0;  ///< read, not yet run; and of the request that runs
     std::uint64_t output_bytes = 0;  ///< of replies not handed to the connection yet
 
+    /// It is the default user, and logged in if that one needs no password.
+    void become_default(const AclUsers& users);
+    /// Must say who it is before anything else.
+    [[nodiscard]] bool must_log_in(const AclUsers& users) const {
+        return !logged_in && users.must_log_in();
+    }
     void leave_multi();
     /// Gets no reply to the request that runs; what it listens to it is told all the same.
     [[nodiscard]] bool muted() const { return replies_off || unanswered > 0; }
@@ -215,6 +227,8 @@ public:
     virtual ConfigTable& config() = 0;
     PubSub& pubsub() { return pubsub_; }
     Observation& observation() { return observation_; }
+    AclUsers& users() { return users_; }
+    [[nodiscard]] const AclUsers& users() const { return users_; }
     /// Ends what a client listens to. Needed before it goes.
     void forget(ClientState& client);
     virtual std::vector<ClientState*> clients() = 0;
@@ -256,6 +270,7 @@ public:
 private:
     PubSub pubsub_;
     Observation observation_;
+    AclUsers users_;
 };
 
 /// One run of one command.

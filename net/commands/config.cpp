@@ -27,6 +27,9 @@ struct Default {
 /// Settings of Redis that clients and tools read, with what is true here. `fixed`: CONFIG SET
 /// refuses them. The server adds its own ports and paths.
 constexpr Default defaults[] = {
+    {"acl-pubsub-default", Kind::channels, "resetchannels"},
+    {"aclfile", Kind::fixed, ""},
+    {"acllog-max-len", Kind::number, "128"},
     {"active-expire-effort", Kind::number, "1"},
     {"appendfsync", Kind::fixed, "always"},
     {"appendonly", Kind::fixed, "yes"},
@@ -55,10 +58,10 @@ constexpr Default defaults[] = {
     {"maxmemory-samples", Kind::number, "5"},
     {"notify-keyspace-events", Kind::keyspace_events, ""},
     {"port", Kind::fixed, "0"},
-    {"protected-mode", Kind::fixed, "yes"},
+    {"protected-mode", Kind::boolean, "yes"},
     {"proto-max-bulk-len", Kind::fixed, "67108864"},
     {"repair-bandwidth", Kind::memory, "0"},
-    {"requirepass", Kind::fixed, ""},
+    {"requirepass", Kind::secret, ""},
     {"save", Kind::text, ""},
     {"set-max-intset-entries", Kind::number, "512"},
     {"set-max-listpack-entries", Kind::number, "128"},
@@ -91,6 +94,18 @@ void apply_threshold(CommandHost& host, BytesView name) {
         observation.slow_log.set_length_max(number);
     } else if (equal_nocase(name, "latency-monitor-threshold")) {
         observation.latency.set_threshold(number);
+    }
+}
+
+/// What is about users. Precondition: the value is not refused.
+void apply_access(CommandHost& host, BytesView name, const Bytes& value) {
+    if (equal_nocase(name, "requirepass")) {
+        host.users().set_default_password(value);
+    } else if (equal_nocase(name, "acllog-max-len")) {
+        host.users().log().set_length_max(
+            static_cast<std::uint64_t>(parse_integer(value).value_or(0)));
+    } else if (equal_nocase(name, "acl-pubsub-default")) {
+        host.users().set_channels_by_default(equal_nocase(value, "allchannels"));
     }
 }
 
@@ -149,6 +164,7 @@ Result<void> set_command(CommandContext& context) {
         context.host.setting_changed(context.host.config().find(context.argument(i))->name,
                                      context.argument(i + 1));
         apply_threshold(context.host, context.argument(i));
+        apply_access(context.host, context.argument(i), context.argument(i + 1));
     }
     context.reply.simple("OK");
     return {};
@@ -238,11 +254,20 @@ std::string ConfigTable::refusal(const Entry& entry, BytesView value) {
             return number_refusal(entry.number_min, value);
         case Kind::memory:
             return parse_memory(value) ? "" : "argument must be a memory value";
+        case Kind::boolean:
+            return equal_nocase(value, "yes") || equal_nocase(value, "no")
+                       ? ""
+                       : "argument must be 'yes' or 'no'";
+        case Kind::channels:
+            return equal_nocase(value, "allchannels") || equal_nocase(value, "resetchannels")
+                       ? ""
+                       : "argument(s) must be one of the following: allchannels, resetchannels";
         case Kind::output_limits:
             return OutputLimits().parse(value);
         case Kind::keyspace_events:
             return KeyspaceEvents().parse(value);
         case Kind::text:
+        case Kind::secret:
             break;
     }
     return {};
@@ -260,7 +285,8 @@ void ConfigTable::set(BytesView name, std::string value) {
         } else if (entry.kind == Kind::memory) {
             if (const auto bytes = parse_memory(value)) value = std::to_string(*bytes);
         }
-        entry.value = std::move(value);
+        if (entry.kind == Kind::boolean || entry.kind == Kind::channels) value = lower(value);
+        if (entry.kind != Kind::secret) entry.value = std::move(value);
         return;
     }
 }

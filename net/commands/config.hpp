@@ -15,12 +15,22 @@ std::optional<std::uint64_t> parse_memory(BytesView text);
 
 /// What CONFIG GET and CONFIG SET show: the settings of Redis that clients and tools ask for, and
 /// our own. Those that may be set are remembered and reported; map-bytes, repair-bandwidth, the
-/// limit of subscribers in client-output-buffer-limit, keyspace events, and what is slow change
-/// what the server does.
+/// limit of subscribers in client-output-buffer-limit, keyspace events, what is slow, and what is
+/// about users change what the server does.
 /// Thread-safety: confined to one thread.
 class ConfigTable {
 public:
-    enum class Kind { text, number, memory, fixed, output_limits, keyspace_events };
+    enum class Kind {
+        text,
+        number,
+        memory,
+        fixed,
+        boolean,
+        channels,  ///< those that new users may use: all or none
+        secret,    ///< never shown
+        output_limits,
+        keyspace_events
+    };
     struct Entry {
         BytesView name;
         Kind kind;

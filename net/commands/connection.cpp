@@ -8,8 +8,6 @@ namespace {
 
 namespace flag = command_flag;
 
-constexpr BytesView wrong_password =
-    "WRONGPASS invalid username-password pair or user is disabled.";
 constexpr BytesView bad_name =
     "ERR Client names cannot contain spaces, newlines or special characters.";
 
@@ -43,6 +41,7 @@ Result<void> reset_command(CommandContext& context) {
     context.dispatcher.end_multi(context.client);
     context.client.demand.reset();
     context.host.forget(context.client);
+    context.client.become_default(context.host.users());
     context.client.name.clear();
     context.client.protocol = 2;
     context.client.replies_off = false;
@@ -61,46 +60,65 @@ Result<void> select_command(CommandContext& context) {
     return {};
 }
 
-/// There are no users yet: the default user has no password, so any will do for it by name.
+/// Logs a connection in. False, and the error is written: the password is wrong, or the user.
+bool log_in(CommandContext& context, const Bytes& name, const Bytes& password) {
+    std::shared_ptr<AclUser> user = context.host.users().log_in(name, password);
+    if (!user) {
+        AclLogEntry entry;
+        entry.reason = "auth";
+        entry.context = context.client.in_multi ? "multi" : "toplevel";
+        entry.object = context.argument(0);
+        entry.user = name;
+        log_access(context.host, context.client, std::move(entry));
+        context.reply.error("WRONGPASS invalid username-password pair or user is disabled.");
+        return false;
+    }
+    context.client.user = std::move(user);
+    context.client.logged_in = true;
+    return true;
+}
+
+/// AUTH [user] password.
 Result<void> auth_command(CommandContext& context) {
+    const bool named = context.count() == 3;
     if (context.count() > 3) {
         context.reply.error(error_text::syntax);
-    } else if (context.count() == 2) {
+    } else if (!named && context.host.users().default_user()->open()) {
         context.reply.error(
             "ERR AUTH <password> called without any password configured for the default user. "
             "Are you sure your configuration is correct?");
-    } else if (context.argument(1) == "default") {
+    } else if (log_in(context, named ? context.argument(1) : "default",
+                      context.argument(context.count() - 1))) {
         context.reply.simple("OK");
-    } else {
-        context.reply.error(wrong_password);
     }
     return {};
 }
 
-/// What HELLO asks for besides the protocol.
-struct HelloOptions {
-    std::optional<Bytes> user;
-    std::optional<Bytes> name;
-};
-
-/// The options, or the error to reply.
-std::optional<HelloOptions> parse_hello(const CommandContext& context, Bytes& error) {
-    HelloOptions options;
+/// Does what HELLO asks for besides the protocol, one after the other. False, and the error is
+/// written: one of them was wrong.
+bool take_hello_options(CommandContext& context) {
     for (std::size_t i = 2; i < context.count(); ++i) {
         const std::size_t left = context.count() - i - 1;
         if (equal_nocase(context.argument(i), "auth") && left >= 2) {
-            options.user = context.argument(i + 1);
+            if (!log_in(context, context.argument(i + 1), context.argument(i + 2))) return false;
             i += 2;
         } else if (equal_nocase(context.argument(i), "setname") && left >= 1) {
-            options.name = context.argument(++i);
+            if (!is_client_name(context.argument(++i))) {
+                context.reply.error(bad_name);
+                return false;
+            }
+            context.client.name = context.argument(i);
         } else {
-            error = "ERR Syntax error in HELLO option '" + context.argument(i) + "'";
-            return std::nullopt;
+            context.reply.error("ERR Syntax error in HELLO option '" + context.argument(i) + "'");
+            return false;
         }
     }
-    if (options.user && *options.user != "default") error = wrong_password;
-    if (error.empty() && options.name && !is_client_name(*options.name)) error = bad_name;
-    return error.empty() ? std::optional(options) : std::nullopt;
+    if (context.client.logged_in) return true;
+    context.reply.error(
+        "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO "
+        "AUTH <user> <pass> option can be used to authenticate the client and select the RESP "
+        "protocol version at the same time");
+    return false;
 }
 
 /// In the protocol that was just chosen.
@@ -137,13 +155,7 @@ Result<void> hello_command(CommandContext& context) {
         }
         protocol = static_cast<int>(*wanted);
     }
-    Bytes error;
-    const std::optional<HelloOptions> options = parse_hello(context, error);
-    if (!options) {
-        context.reply.error(error);
-        return {};
-    }
-    if (options->name) context.client.name = *options->name;
+    if (!take_hello_options(context)) return {};
     context.client.protocol = protocol;
     reply_hello(context);
     return {};
@@ -151,22 +163,23 @@ Result<void> hello_command(CommandContext& context) {
 
 constexpr BytesView group = "connection";
 constexpr unsigned plain = flag::fast | flag::loading;
+constexpr unsigned anybody = plain | flag::no_auth;
 
 // A row is easier to read in few lines.
 // clang-format off
 const Command commands[] = {
-    {"auth", -2, plain, {}, group, "1.0.0", "O(1)",
-     "Would log in; there are no users in this version", auth_command, {}},
+    {"auth", -2, anybody, {}, group, "1.0.0", "O(N) with N passwords of the user",
+     "Logs in as a user", auth_command, {}},
     {"client", -2, flag::loading, {}, group, "2.4.0", "Depends on the subcommand",
      "Looks at and changes connections", nullptr, client_subcommands()},
     {"echo", 2, plain, {}, group, "1.0.0", "O(1)", "Returns its argument", echo_command, {}},
-    {"hello", -1, plain, {}, group, "6.0.0", "O(1)", "Chooses the protocol: RESP2 or RESP3",
+    {"hello", -1, anybody, {}, group, "6.0.0", "O(1)", "Chooses the protocol: RESP2 or RESP3",
      hello_command, {}},
     {"ping", -1, plain | flag::while_subscribed, {}, group, "1.0.0", "O(1)",
      "Answers PONG, or its argument", ping_command, {}},
-    {"quit", -1, plain | flag::at_once | flag::while_subscribed, {}, group, "1.0.0", "O(1)",
+    {"quit", -1, anybody | flag::at_once | flag::while_subscribed, {}, group, "1.0.0", "O(1)",
      "Ends the connection after the replies it is owed", quit_command, {}},
-    {"reset", 1, plain | flag::at_once | flag::while_subscribed, {}, group, "6.2.0", "O(1)",
+    {"reset", 1, anybody | flag::at_once | flag::while_subscribed, {}, group, "6.2.0", "O(1)",
      "Puts the connection back into its first state", reset_command, {}},
     {"select", 2, plain, {}, group, "1.0.0", "O(1)", "Selects the database; there is only 0",
      select_command, {}},

@@ -59,10 +59,7 @@ CommandName Dispatcher::look_up(const Arguments& arguments, Bytes& error) const 
     return name;
 }
 
-Bytes Dispatcher::reason_against(const ClientState& client, const CommandName& name) const {
-    if (client.in_multi && name.command->has(command_flag::no_multi)) {
-        return "ERR Command not allowed inside a transaction";
-    }
+Bytes Dispatcher::reason_against(const CommandName& name) const {
     const Replica* const replica = host_.replica();
     if (replica == nullptr) {
         return name.command->has(command_flag::loading) ? Bytes() : Bytes(error_text::loading);
@@ -93,9 +90,10 @@ void Dispatcher::run_request(ClientState& client, Arguments arguments) {
     const CommandName name = look_up(arguments, error);
     if (error.empty()) {
         client.last_command = name;
-        error = refusal_while_listening(client, name);
+        error = access_refusal(client, name, arguments);
+        if (error.empty()) error = refusal_while_listening(client, name);
         if (error.empty()) {
-            error = reason_against(client, name);
+            error = reason_against(name);
         } else if (name.command->name == "exec") {
             end_multi(client);
         }
@@ -194,7 +192,7 @@ void Dispatcher::serve_blocked() {
 void Dispatcher::run_blocked(ClientState& client) {
     const ClientState::Blocked& wait = *client.blocked;
     if (wait.reply) return end_blocked(client, Bytes(*wait.reply));
-    Bytes error = reason_against(client, wait.name);
+    Bytes error = reason_against(wait.name);
     if (error.empty()) {
         const auto body = [&](CommandContext& context) {
             context.resumed = true;
@@ -305,6 +303,11 @@ Result<void> Dispatcher::run_inside(const CommandName& name, const CommandContex
     RespWriter reply(bytes, outer.client.protocol);
     CommandContext context{arguments, outer.client, host_, reply, bytes, outer.transaction, *this};
     context.in_exec = true;
+    if (const Bytes refusal = refusal_in_exec(outer.client, name, arguments); !refusal.empty()) {
+        note_error(refusal);
+        RespWriter(out, outer.client.protocol).error(refusal);
+        return {};
+    }
     const std::uint64_t start_us = host_.env().clock.steady_us();
     const Result<void> done = name.command->handler(context);
     if (!done) {

@@ -54,6 +54,7 @@ public:
     std::vector<Reply> take_replies();
 
     /// Runs a command inside a running transaction and writes its reply, an error too; for EXEC.
+    /// Rules that have changed since it was queued hold.
     /// Error: the storage failed, and the whole transaction with it.
     Result<void> run_inside(const CommandName& name, const CommandContext& outer,
                             const Arguments& arguments, Bytes& out);
@@ -64,8 +65,15 @@ private:
     /// The row for a request, or the reason why there is none.
     [[nodiscard]] CommandName look_up(const Arguments& arguments, Bytes& error) const;
     bool wait_for_demand(ClientState& client, Arguments& arguments);
+    /// Why this client must not run the request at all; empty: it may. net/commands/access.cpp
+    [[nodiscard]] Bytes access_refusal(const ClientState& client, const CommandName& name,
+                                       const Arguments& arguments);
+    [[nodiscard]] Bytes refusal_in_exec(const ClientState& client, const CommandName& name,
+                                        const Arguments& arguments);
+    void log_denial(const ClientState& client, const CommandName& name, const Arguments& arguments,
+                    const AccessDenial& denial);
     /// Why the command must not run now; empty: it may.
-    [[nodiscard]] Bytes reason_against(const ClientState& client, const CommandName& name) const;
+    [[nodiscard]] Bytes reason_against(const CommandName& name) const;
     void run_request(ClientState& client, Arguments arguments);
     void run_blocked(ClientState& client);
     void end_blocked(ClientState& client, const Bytes& reply);

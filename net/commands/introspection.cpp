@@ -1,3 +1,4 @@
+#include "net/acl/catalog.hpp"
 #include "net/commands/arguments.hpp"
 #include "net/commands/errors.hpp"
 #include "net/commands/fields.hpp"
@@ -17,25 +18,17 @@ constexpr FlagName flag_names[] = {
     {flag::write, "write"},       {flag::readonly, "readonly"}, {flag::denyoom, "denyoom"},
     {flag::admin, "admin"},       {flag::loading, "loading"},   {flag::fast, "fast"},
     {flag::no_multi, "no_multi"}, {flag::blocking, "blocking"}, {flag::pubsub, "pubsub"},
+    {flag::no_auth, "no_auth"},
 };
 
-/// Redis's ACL categories, as far as they follow from flags and group.
+/// The categories that rules of users know, with their '@'.
 std::vector<Bytes> categories(const Command& command) {
     std::vector<Bytes> names;
-    const auto add = [&](bool belongs, BytesView name) {
-        if (belongs) names.push_back("@" + Bytes(name));
-    };
-    add(command.has(flag::write), "write");
-    add(command.has(flag::readonly), "read");
-    add(command.has(flag::admin), "admin");
-    add(command.has(flag::admin) || command.has(flag::sliced), "dangerous");
-    add(command.keys.any() && command.group != "generic", command.group);
-    add(command.group == "generic", "keyspace");
-    add(command.group == "connection", "connection");
-    add(command.group == "transactions", "transaction");
-    add(command.has(flag::pubsub), "pubsub");
-    add(command.has(flag::fast), "fast");
-    add(!command.has(flag::fast), "slow");
+    const std::span<const BytesView> all = acl_category_names();
+    const std::uint32_t bits = acl_entry(command).categories;
+    for (std::size_t i = 0; i < all.size(); ++i) {
+        if ((bits >> i & 1U) != 0) names.push_back("@" + Bytes(all[i]));
+    }
     return names;
 }
 

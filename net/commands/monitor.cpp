@@ -23,6 +23,9 @@ Arguments without_secrets(const CommandName& name, Arguments shown) {
             for (std::size_t end = std::min(i + 3, shown.size()); ++i < end;) shown[i] = blotted;
             break;
         }
+    } else if (command == "acl") {
+        const bool changes = name.parent != nullptr && name.command->name == "setuser";
+        if (changes) std::fill(shown.begin() + 2, shown.end(), blotted);
     } else if (command == "config") {
         for (std::size_t i = 2; i + 1 < shown.size(); i += 2) {
             const Bytes setting = lower(shown[i]);

@@ -69,6 +69,17 @@ Result<bool> take_option(const CommandContext& context, bool stores, SortOptions
     return true;
 }
 
+/// An option that reads keys which the request does not name, and a user who may not read all.
+BytesView denied_option(const CommandContext& context, const SortOptions& options) {
+    const BytesView option = options.by && !options.unsorted() ? "BY"
+                             : !options.get.empty()            ? "GET"
+                                                               : "";
+    if (option.empty() || !context.client.user) return {};
+    const CommandName name{find_command(context.argument(0)), nullptr};
+    const bool may = context.client.user->has_all_keys(key_access::read, name, context.arguments);
+    return may ? BytesView() : option;
+}
+
 /// Nothing, and the error is written.
 Result<std::optional<SortOptions>> parse_sort(CommandContext& context, bool stores) {
     SortOptions options;
@@ -77,6 +88,12 @@ Result<std::optional<SortOptions>> parse_sort(CommandContext& context, bool stor
         SYNCLINE_TRY(const bool taken, take_option(context, stores, options, index));
         if (taken) continue;
         context.reply.error(error_text::syntax);
+        return std::optional<SortOptions>();
+    }
+    const BytesView denied = denied_option(context, options);
+    if (!denied.empty()) {
+        context.reply.error("ERR " + Bytes(denied) +
+                            " option of SORT denied due to insufficient ACL permissions.");
         return std::optional<SortOptions>();
     }
     return std::optional(std::move(options));

@@ -11,6 +11,7 @@ namespace {
 using Family = std::span<const Command> (*)();
 constexpr Family families[] = {
     connection_commands,
+    acl_commands,
     server_commands,
     compatible_commands,
     key_commands,

@@ -10,6 +10,7 @@ constexpr BytesView redis_version = "7.0.15";
 
 // The families; each is one file that ends with its rows of the table.
 std::span<const Command> connection_commands();
+std::span<const Command> acl_commands();
 std::span<const Command> client_subcommands();
 std::span<const Command> server_commands();
 std::span<const Command> compatible_commands();
@@ -48,6 +49,11 @@ std::span<const Command> pubsub_commands();
 std::span<const Command> monitor_commands();
 std::span<const Command> slowlog_commands();
 std::span<const Command> latency_commands();
+
+/// A connection as CLIENT INFO describes it, without the end of the line.
+std::string client_line(const ClientState& client, std::uint64_t now_ms);
+/// Notes something for ACL LOG; its time and client are filled in here.
+void log_access(CommandHost& host, const ClientState& client, AclLogEntry entry);
 
 /// Lines "name:value" of INFO.
 class InfoLines {

@@ -67,7 +67,8 @@ class Replica:
         return int(self.info("server")["http_port"])
 
     def wait_ready(self, seconds=READY_SECONDS):
-        """Until it answers DBSIZE, which needs the data."""
+        """Until it answers DBSIZE, which needs the data; of one that wants a password, until it
+        says so."""
         deadline = time.monotonic() + seconds
         while True:
             try:
@@ -75,6 +76,8 @@ class Replica:
                     connection.command("DBSIZE")
                     return
             except (OSError, ReplyError) as error:
+                if str(error).startswith("NOAUTH "):
+                    return
                 if self.process.poll() is not None:
                     raise RuntimeError(f"{self.name} ended with {self.process.returncode}; see\n"
                                        + self.log_tail()) from error

@@ -21,6 +21,8 @@ CommandBench::CommandBench() : replica_(scratch_.path() / "replica", some_cluste
     other.order.id = 2;
     other.address = "127.0.0.1:50002";
     figures_.node = "bench";
+    client.become_default(users());
+    other.become_default(users());
     replica_->on_applied = [this](const Event& event, BytesView) {
         dispatcher_.interest().note(event);
         config_.keyspace_events().stage(event, origin_of(event, replica_.replica()), pubsub());
