@@ -154,6 +154,20 @@ Bytes sha256_hex(BytesView bytes) {
     return to_hex(digest);
 }
 
+std::optional<Bytes> from_base64(BytesView text) {
+    const std::size_t padding = text.ends_with("==") ? 2 : text.ends_with('=') ? 1 : 0;
+    if (text.size() % 4 != 0 || text.find_first_of(" \t\r\n-") != BytesView::npos) {
+        return std::nullopt;
+    }
+    Bytes bytes(text.size() / 4 * 3, '\0');
+    const int size = EVP_DecodeBlock(reinterpret_cast<unsigned char*>(bytes.data()),
+                                     reinterpret_cast<const unsigned char*>(text.data()),
+                                     static_cast<int>(text.size()));
+    if (size < 0) return std::nullopt;
+    bytes.resize(static_cast<std::size_t>(size) - std::min(padding, bytes.size()));
+    return bytes;
+}
+
 Bytes keyed_mac(const Secret& secret, BytesView label, BytesView message) {
     Bytes input;
     ByteWriter writer(input);

@@ -50,6 +50,8 @@ Result<Secret> load_password(const std::string& path);
 Bytes keyed_mac(const Secret& secret, BytesView label, BytesView message);
 /// SHA-256 as 64 hexadecimal digits.
 Bytes sha256_hex(BytesView bytes);
+/// Nothing if it is no base64, with its padding.
+std::optional<Bytes> from_base64(BytesView text);
 /// Compares in a time that depends on the lengths only.
 bool equal_constant_time(BytesView a, BytesView b);
 /// Unpredictable as far as the generator is. SystemRandom is, a simulator's is not.

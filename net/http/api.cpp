@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "net/commands/errors.hpp"
+#include "net/commands/table.hpp"
 #include "net/http/json.hpp"
 #include "net/http/metrics.hpp"
 #include "net/http/web_files.hpp"
@@ -61,6 +62,13 @@ Commands commands_of(const HttpRequest& request) {
     return {};
 }
 
+const HttpFailure forbidden{403, "This user may not see that."};
+
+bool may_run(const AclUser& user, const Arguments& request) {
+    const CommandName name{find_command(request[0]), nullptr};
+    return user.check(name, request).reason == AccessDenial::Reason::none;
+}
+
 HttpResponse json(int status, Bytes body) {
     return HttpResponse{status, json_type, std::move(body) + "\n"};
 }
@@ -86,26 +94,51 @@ Result<std::unique_ptr<WebApi>> WebApi::listen(Loop& loop, const TcpEndpoint& ad
     return api;
 }
 
+/// Null: nobody who is known here.
+std::shared_ptr<AclUser> WebApi::user_of(const HttpConnection& connection,
+                                         const HttpRequest& request) {
+    const AclUsers& users = host_.users();
+    const std::string* const header = request.header("authorization");
+    if (header == nullptr) return users.must_log_in() ? nullptr : users.default_user();
+    const std::optional<HttpLogin> login = parse_basic(*header);
+    std::shared_ptr<AclUser> user = login ? users.log_in(login->name, login->password) : nullptr;
+    if (user) return user;
+    ClientState client;
+    client.order.id = connection.id();
+    client.address = connection.tcp().remote_address();
+    client.local_address = connection.tcp().local_address();
+    AclLogEntry entry;
+    entry.reason = "auth";
+    entry.context = "toplevel";
+    entry.object = "HTTP";
+    entry.user = login ? login->name : Bytes();
+    log_access(host_, client, std::move(entry));
+    return nullptr;
+}
+
+/// As clients are by protected mode.
+bool WebApi::is_protected_from(const HttpConnection& connection) {
+    return host_.users().default_user()->open() && !connection.tcp().remote_is_loopback() &&
+           host_.config().find("protected-mode")->value == "yes";
+}
+
 void WebApi::on_request(HttpConnection& connection, const HttpRequest& request) {
     const std::string& path = request.path;
-    if (path == "/livez") return answer_probe(connection, false);
-    if (path == "/readyz" || path == "/healthz") return answer_probe(connection, true);
-    if (path == "/metrics") {
-        return connection.respond({200, "text/plain; version=0.0.4; charset=utf-8",
-                                   metrics_text(host_, {server_->requests(), server_->connections(),
-                                                        server_->streams()})});
+    if (is_protected_from(connection)) {
+        return connection.respond(http_failure(
+            {403, "Protected mode: others than this machine need a password, and there is none."}));
     }
-    if (const std::optional<WebFile> file = web_file(path)) {
-        return connection.respond({200, std::string(file->type), Bytes(file->bytes)});
+    const std::shared_ptr<AclUser> user = user_of(connection, request);
+    if (path == "/livez") return answer_probe(connection, false, user != nullptr);
+    if (path == "/readyz" || path == "/healthz") {
+        return answer_probe(connection, true, user != nullptr);
     }
-    if (path == "/api/events") {
-        if (server_->streams() >= HttpServer::streams_max) {
-            return connection.respond(json(503, json_error("32 event streams are open already.")));
-        }
-        connection.begin_stream();
-        connection.stream("retry: 2000\n\n");
-        return tick();
+    if (!user) {
+        return connection.respond(
+            http_failure({401, "Say who you are: a user of this replica and its password."}));
     }
+    if (path == "/metrics" || web_file(path)) return answer_page(connection, request, *user);
+    if (path == "/api/events") return begin_events(connection, *user);
     if (path == "/api/key" && request.parameter("key") == nullptr) {
         return connection.respond(json(400, json_error("Which key? Write /api/key?key=NAME.")));
     }
@@ -117,19 +150,48 @@ void WebApi::on_request(HttpConnection& connection, const HttpRequest& request) 
     if (pending_.size() >= pending_max) {
         return connection.respond(json(503, json_error("Too many requests wait for the disk.")));
     }
-    run(connection.id(), commands);
+    run(connection.id(), user, commands);
 }
 
-/// A loop that turns answers; whether clients should come here is the other question.
-void WebApi::answer_probe(HttpConnection& connection, bool ready_matters) {
-    const Health health = host_.health();
-    connection.respond(json(health.ready() || !ready_matters ? 200 : 503, to_json(health)));
+/// A loop that turns answers; whether clients should come here is the other question. Reasons
+/// name peers, and are for users.
+void WebApi::answer_probe(HttpConnection& connection, bool ready_matters, bool known) {
+    Health health = host_.health();
+    const int status = health.ready() || !ready_matters ? 200 : 503;
+    if (!known) health.reasons.clear();
+    connection.respond(json(status, to_json(health)));
 }
 
-void WebApi::run(std::uint64_t id, const Commands& commands) {
+/// What is no data: the page's files, and metrics for who may run INFO.
+void WebApi::answer_page(HttpConnection& connection, const HttpRequest& request,
+                         const AclUser& user) {
+    if (const std::optional<WebFile> file = web_file(request.path)) {
+        return connection.respond({200, std::string(file->type), Bytes(file->bytes)});
+    }
+    if (!may_run(user, {"INFO"})) return connection.respond(http_failure(forbidden));
+    connection.respond(
+        {200, "text/plain; version=0.0.4; charset=utf-8",
+         metrics_text(host_, {server_->requests(), server_->connections(), server_->streams()})});
+}
+
+void WebApi::begin_events(HttpConnection& connection, const AclUser& user) {
+    for (const auto& [member, command] : status_commands()) {
+        if (!may_run(user, command)) return connection.respond(http_failure(forbidden));
+    }
+    if (server_->streams() >= HttpServer::streams_max) {
+        return connection.respond(json(503, json_error("32 event streams are open already.")));
+    }
+    end_streams_of_changed_users();
+    connection.begin_stream();
+    connection.stream("retry: 2000\n\n");
+    tick();
+}
+
+void WebApi::run(std::uint64_t id, std::shared_ptr<AclUser> user, const Commands& commands) {
     auto pending =
         std::make_unique<Pending>(Pending{{}, RespReplyParser(answer_bytes_max), {}, {}});
     pending->client.order.id = id;
+    pending->client.user = std::move(user);
     pending->client.protocol = 3;
     pending->client.counted = false;
     for (const auto& [member, command] : commands) pending->members.push_back(member);
@@ -170,14 +232,23 @@ void WebApi::finish(std::uint64_t id, const Pending& pending) {
     }
     const RespValue& value = pending.replies.front().second;
     if (!value.is_error()) return connection->respond(json(200, to_json(value)));
-    const bool loading = value.text.rfind("LOADING", 0) == 0;
-    connection->respond(json(loading ? 503 : 400, to_json(value)));
+    const int status = value.text.starts_with("LOADING")  ? 503
+                       : value.text.starts_with("NOPERM") ? 403
+                                                          : 400;
+    connection->respond(json(status, to_json(value)));
+}
+
+/// Who is at the other end comes back, and is looked at anew.
+void WebApi::end_streams_of_changed_users() {
+    const std::uint64_t version = host_.users().version();
+    if (std::exchange(users_version_, version) != version) server_->cut_streams();
 }
 
 /// One answer for all streams; none while the one before is under way.
 void WebApi::tick() {
+    end_streams_of_changed_users();
     if (stopping_ || server_->streams() == 0 || pending_.count(events_id) > 0) return;
-    run(events_id, status_commands());
+    run(events_id, nullptr, status_commands());
 }
 
 }  // namespace syncline

@@ -12,7 +12,8 @@ namespace syncline {
 
 /// What the HTTP port answers: the page and its files, probes, metrics, and the data of the CRDT.*
 /// commands as JSON. It runs those commands as a client does, so that both always tell the same,
-/// and only what is durable; none of them changes anything.
+/// and only what is durable; none of them changes anything. Who asks is a user of the client port,
+/// by HTTP's Basic scheme, or the default user if that one needs no password; rules hold for each.
 /// Confined to the loop's thread.
 class WebApi {
 public:
@@ -40,9 +41,16 @@ private:
 
     WebApi(Loop& loop, CommandHost& host, Dispatcher& dispatcher);
     void on_request(HttpConnection& connection, const HttpRequest& request);
-    void answer_probe(HttpConnection& connection, bool ready_matters);
-    void run(std::uint64_t id, const std::vector<std::pair<std::string, Arguments>>& commands);
+    [[nodiscard]] std::shared_ptr<AclUser> user_of(const HttpConnection& connection,
+                                                   const HttpRequest& request);
+    [[nodiscard]] bool is_protected_from(const HttpConnection& connection);
+    void answer_probe(HttpConnection& connection, bool ready_matters, bool known);
+    void answer_page(HttpConnection& connection, const HttpRequest& request, const AclUser& user);
+    void begin_events(HttpConnection& connection, const AclUser& user);
+    void run(std::uint64_t id, std::shared_ptr<AclUser> user,
+             const std::vector<std::pair<std::string, Arguments>>& commands);
     void finish(std::uint64_t id, const Pending& pending);
+    void end_streams_of_changed_users();
     void tick();
 
     Loop& loop_;
@@ -50,6 +58,7 @@ private:
     Dispatcher& dispatcher_;
     std::map<std::uint64_t, std::unique_ptr<Pending>> pending_;
     bool stopping_ = false;
+    std::uint64_t users_version_ = 0;  // when streams were last looked at
     Timer ticker_;
     std::unique_ptr<HttpServer> server_;
 };

@@ -58,6 +58,7 @@ public:
     void cut();
 
     [[nodiscard]] std::uint64_t id() const { return id_; }
+    [[nodiscard]] const TcpConnection& tcp() const { return *connection_; }
     [[nodiscard]] bool over() const { return state_ == State::over; }
     [[nodiscard]] bool streaming() const { return state_ == State::streaming; }
     /// Bytes of a request have come, and not all of it.

@@ -2,6 +2,9 @@
 
 #include <algorithm>
 
+#include "net/commands/arguments.hpp"
+#include "net/peer_auth.hpp"
+
 namespace syncline {
 namespace {
 
@@ -11,6 +14,10 @@ const char* reason_phrase(int status) {
             return "OK";
         case 400:
             return "Bad Request";
+        case 401:
+            return "Unauthorized";
+        case 403:
+            return "Forbidden";
         case 404:
             return "Not Found";
         case 405:
@@ -113,6 +120,17 @@ bool parse_target(std::string_view target, HttpRequest& request) {
     return true;
 }
 
+std::optional<HttpLogin> parse_basic(std::string_view header) {
+    constexpr std::string_view scheme = "basic ";
+    if (header.size() < scheme.size() || lower(header.substr(0, scheme.size())) != scheme) {
+        return std::nullopt;
+    }
+    const std::optional<Bytes> login = from_base64(header.substr(scheme.size()));
+    const std::size_t colon = login ? login->find(':') : Bytes::npos;
+    if (colon == Bytes::npos) return std::nullopt;
+    return HttpLogin{login->substr(0, colon), login->substr(colon + 1)};
+}
+
 HttpResponse http_failure(const HttpFailure& failure) {
     return HttpResponse{failure.status, "text/plain; charset=utf-8", failure.sentence + "\n"};
 }
@@ -121,6 +139,9 @@ Bytes encode_response(const HttpResponse& response, bool with_body, bool keep_al
     Bytes bytes = "HTTP/1.1 " + std::to_string(response.status) + " " +
                   reason_phrase(response.status) + "\r\nContent-Type: " + response.type +
                   "\r\nContent-Length: " + std::to_string(response.body.size()) + "\r\n";
+    if (response.status == 401) {
+        bytes += "WWW-Authenticate: Basic realm=\"syncline\", charset=\"UTF-8\"\r\n";
+    }
     if (response.status == 405) bytes += "Allow: GET, HEAD\r\n";
     bytes += keep_alive ? "Connection: keep-alive\r\n" : "Connection: close\r\n";
     bytes += security_headers;

@@ -27,6 +27,14 @@ struct HttpRequest {
 /// an escape is broken. "+" is a blank, as forms write it.
 bool parse_target(std::string_view target, HttpRequest& request);
 
+/// A name and a password.
+struct HttpLogin {
+    Bytes name;
+    Bytes password;
+};
+/// What an Authorization header of the Basic scheme says; nothing if it is none.
+std::optional<HttpLogin> parse_basic(std::string_view header);
+
 /// Why a request is refused: a status, and a sentence for people.
 struct HttpFailure {
     int status = 400;

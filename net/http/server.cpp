@@ -88,6 +88,12 @@ std::size_t HttpServer::streams() const {
                       [](const auto& entry) { return entry.second->streaming(); }));
 }
 
+void HttpServer::cut_streams() {
+    for (const auto& [id, connection] : connections_) {
+        if (connection->streaming()) connection->cut();
+    }
+}
+
 void HttpServer::broadcast(const Bytes& bytes) {
     for (const auto& [id, connection] : connections_) connection->stream(bytes);
 }

@@ -31,6 +31,8 @@ public:
     HttpConnection* find(std::uint64_t id);
     /// Connections that stream now.
     [[nodiscard]] std::size_t streams() const;
+    /// Ends all streams; their clients come back.
+    void cut_streams();
     /// Sends to all streams.
     void broadcast(const Bytes& bytes);
     [[nodiscard]] std::uint64_t requests() const { return requests_; }

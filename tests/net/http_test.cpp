@@ -194,6 +194,21 @@ BOOST_AUTO_TEST_CASE(targets_are_paths_with_whole_escapes) {
     BOOST_TEST(!decodes("/?%"));
 }
 
+BOOST_AUTO_TEST_CASE(who_asks_stands_in_a_header) {
+    const auto login_of = [](std::string_view header) {
+        const std::optional<HttpLogin> login = parse_basic(header);
+        return login ? login->name + "/" + login->password : "none";
+    };
+    BOOST_TEST(login_of("Basic YW5uOnNlY3JldA==") == "ann/secret");
+    BOOST_TEST(login_of("basic YW5uOg==") == "ann/");
+    BOOST_TEST(login_of("Basic Og==") == "/");
+    BOOST_TEST(login_of("Basic YTpiOmM=") == "a/b:c");
+    for (const char* const header : {"", "Basic", "Basic ", "Basic YW5u", "Bearer YW5uOnNlY3JldA==",
+                                     "Basic YW5uOnNlY3JldA", "Basic YW5u:===", "Basic ===="}) {
+        BOOST_TEST(login_of(header) == "none", header);
+    }
+}
+
 BOOST_AUTO_TEST_CASE(only_this_machine_is_a_host) {
     for (const char* const own : {"localhost", "LOCALHOST:7381", "127.0.0.1:1", "127.0.0.1",
                                   "[::1]:7381", "[::1]", "10.0.0.5:7381", "10.0.0.5"}) {
