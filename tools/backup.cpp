@@ -14,6 +14,7 @@
 #include "tools/console.hpp"
 #include "tools/exit_codes.hpp"
 #include "tools/local_cluster.hpp"
+#include "tools/login.hpp"
 #include "tools/progress.hpp"
 #include "tools/reply.hpp"
 
@@ -27,6 +28,7 @@ struct BackupLine {
     std::string backup;
     std::string data;
     std::string connect;
+    Login login;
     std::uint64_t rate_bytes = 0;
 };
 
@@ -95,8 +97,7 @@ Result<RespValue> watch_backup(RespClient& client, SystemClock& clock) {
 /// Of a replica that runs, by that replica, on its machine.
 Result<void> back_up_live(const BackupLine& line) {
     SYNCLINE_TRY(const TcpEndpoint endpoint, parse_endpoint(line.connect));
-    SYNCLINE_TRY(RespClient client,
-                 RespClient::connect(endpoint.host, endpoint.port, backup_timeout_ms));
+    SYNCLINE_TRY(RespClient client, connect(endpoint, backup_timeout_ms, line.login));
     std::vector<Bytes> command{"CRDT.BACKUP", line.backup};
     if (line.rate_bytes > 0) {
         command.emplace_back("RATE");
@@ -206,6 +207,7 @@ std::function<int()> add_backup(CLI::App& app) {
     app.add_option("--rate", line->rate_bytes, "Bytes a second at most, with --connect")
         ->check(CLI::PositiveNumber)
         ->type_name("BYTES");
+    add_login(app, line->login);
     return [line]() { return back_up(*line); };
 }
 

@@ -30,6 +30,7 @@ constexpr std::uint64_t cluster_timeout_ms = 15000;
 
 struct ClusterLine {
     std::string connect = "127.0.0.1:6379";
+    Login login;
     std::vector<std::string> step;  ///< "evict", "c"
     std::string plan;               ///< file
     bool json = false;
@@ -45,7 +46,7 @@ Error cluster_usage(std::string sentence) {
 
 Result<RespClient> connect_member(const ClusterLine& line) {
     SYNCLINE_TRY(const TcpEndpoint endpoint, parse_endpoint(line.connect));
-    return RespClient::connect(endpoint.host, endpoint.port, cluster_timeout_ms);
+    return connect(endpoint, cluster_timeout_ms, line.login);
 }
 
 Result<RespValue> ask_members(RespClient& client, std::vector<Bytes> command) {
@@ -323,6 +324,7 @@ CLI::App* add_resubmit(CLI::App& app, ResubmitOptions& options) {
     command->add_option("--connect", options.connect, "The client port of a member")
         ->type_name("HOST:PORT")
         ->capture_default_str();
+    add_login(*command, options.login);
     command
         ->add_option("--unanswered", options.unanswered,
                      "What to do with the one that was sent and not answered: send or skip")
@@ -347,6 +349,7 @@ std::function<int()> add_cluster(CLI::App& app) {
         command->add_option("--connect", line->connect, "The client port of a member")
             ->type_name("HOST:PORT")
             ->capture_default_str();
+        add_login(*command, line->login);
         return command;
     };
     const char* const step_text = "init, join NAME, drain NAME, or evict NAME";

@@ -23,6 +23,7 @@ struct ExportLine {
     std::string output = standard_file_name;
     std::string data;
     std::string connect = "127.0.0.1:7379";
+    Login login;
     std::string format = "jsonl";
     std::string prefix;
 };
@@ -30,7 +31,7 @@ struct ExportLine {
 Result<std::unique_ptr<InspectSource>> open_source(const ExportLine& line) {
     if (!line.data.empty()) return directory_source(line.data);
     SYNCLINE_TRY(const TcpEndpoint endpoint, parse_endpoint(line.connect));
-    return live_source(endpoint, stream_timeout_ms);
+    return live_source(endpoint, stream_timeout_ms, line.login);
 }
 
 Result<void> export_all(const ExportLine& line) {

@@ -34,6 +34,7 @@ constexpr std::uint64_t diff_timeout_ms_min = 15000;
 
 struct InspectSettings {
     std::vector<std::string> connect;
+    Login login;
     std::vector<std::string> data;  ///< directories of replicas that do not run
     bool json = false;
     std::string color = "auto";
@@ -73,7 +74,7 @@ Result<Sources> open_sources(const InspectSettings& settings) {
     std::set<std::string> given;
     for (const std::string& address : addresses) {
         SYNCLINE_TRY(const TcpEndpoint endpoint, parse_endpoint(address));
-        sources.push_back(live_source(endpoint, timeout_ms));
+        sources.push_back(live_source(endpoint, timeout_ms, settings.login));
         if (!given.insert(sources.back()->address()).second) return given_twice(address);
     }
     for (const std::string& path : settings.data) {
@@ -378,6 +379,7 @@ void add_common(CLI::App& app, InspectSettings& settings) {
     app.add_option("--data", settings.data,
                    "The data directory of a replica that does not run; may be repeated")
         ->type_name("DIR");
+    add_login(app, settings.login);
     app.add_flag("--json", settings.json, "Print JSON");
     app.add_option("--color", settings.color, "auto, always or never")
         ->check(CLI::IsMember({"auto", "always", "never"}))

@@ -10,13 +10,15 @@ namespace {
 
 class LiveSource final : public InspectSource {
 public:
-    LiveSource(TcpEndpoint endpoint, std::uint64_t timeout_ms)
-        : endpoint_(std::move(endpoint)), timeout_ms_(timeout_ms), address_(to_string(endpoint_)) {}
+    LiveSource(TcpEndpoint endpoint, std::uint64_t timeout_ms, Login login)
+        : endpoint_(std::move(endpoint)),
+          timeout_ms_(timeout_ms),
+          login_(std::move(login)),
+          address_(to_string(endpoint_)) {}
 
     Result<RespValue> command(const std::vector<Bytes>& arguments) override {
         if (!client_) {
-            SYNCLINE_TRY(RespClient client,
-                         RespClient::connect(endpoint_.host, endpoint_.port, timeout_ms_));
+            SYNCLINE_TRY(RespClient client, connect(endpoint_, timeout_ms_, login_));
             client_.emplace(std::move(client));
         }
         Result<RespValue> reply = client_->command(arguments);
@@ -29,14 +31,16 @@ public:
 private:
     TcpEndpoint endpoint_;
     std::uint64_t timeout_ms_;
+    Login login_;
     std::string address_;
     std::optional<RespClient> client_;
 };
 
 }  // namespace
 
-std::unique_ptr<InspectSource> live_source(const TcpEndpoint& endpoint, std::uint64_t timeout_ms) {
-    return std::make_unique<LiveSource>(endpoint, timeout_ms);
+std::unique_ptr<InspectSource> live_source(const TcpEndpoint& endpoint, std::uint64_t timeout_ms,
+                                           const Login& login) {
+    return std::make_unique<LiveSource>(endpoint, timeout_ms, login);
 }
 
 }  // namespace syncline

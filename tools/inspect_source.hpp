@@ -5,6 +5,7 @@
 
 #include "net/resp_client.hpp"
 #include "net/tcp.hpp"
+#include "tools/login.hpp"
 
 namespace syncline {
 
@@ -23,7 +24,8 @@ public:
 
 /// A running replica. It is dialed by the first command, and again after an error; each wait is
 /// bounded by timeout_ms.
-std::unique_ptr<InspectSource> live_source(const TcpEndpoint& endpoint, std::uint64_t timeout_ms);
+std::unique_ptr<InspectSource> live_source(const TcpEndpoint& endpoint, std::uint64_t timeout_ms,
+                                           const Login& login);
 
 /// A replica that does not run. Its directory is opened, and locked, by the first command; an error
 /// then may be locked (the replica runs), corrupt, version, io. Error invalid_argument: there is

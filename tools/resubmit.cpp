@@ -230,8 +230,7 @@ Result<int> resubmit_file(const ResubmitOptions& options) {
     SYNCLINE_TRY(const ResubmitPlan plan, resubmit_plan(options, journal, history));
     SYNCLINE_TRY(const std::optional<int> decided, decide(options, plan));
     if (decided) return *decided;
-    SYNCLINE_TRY(RespClient client,
-                 RespClient::connect(endpoint.host, endpoint.port, resubmit_timeout_ms));
+    SYNCLINE_TRY(RespClient client, connect(endpoint, resubmit_timeout_ms, options.login));
     SystemClock clock;
     ProgressLine progress("resubmit", clock.steady_ms());
     Resubmitter sending(options, std::move(client), journal, history);

@@ -2,13 +2,15 @@
 #include <string>
 
 #include "core/base/result.hpp"
+#include "tools/login.hpp"
 
 namespace syncline {
 
 /// `syncline cluster resubmit`.
 struct ResubmitOptions {
-    std::string input;       ///< what rejoin wrote
-    std::string connect;     ///< HOST:PORT of a member
+    std::string input;    ///< what rejoin wrote
+    std::string connect;  ///< HOST:PORT of a member
+    Login login;
     std::string unanswered;  ///< "send" or "skip": what was sent and not answered; empty: ask
     bool dry_run = false;
     bool yes = false;

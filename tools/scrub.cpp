@@ -14,6 +14,7 @@
 #include "tools/console.hpp"
 #include "tools/exit_codes.hpp"
 #include "tools/local_cluster.hpp"
+#include "tools/login.hpp"
 #include "tools/progress.hpp"
 #include "tools/reply.hpp"
 
@@ -27,6 +28,7 @@ constexpr std::size_t buckets_shown_max = 20;
 struct ScrubLine {
     std::string data;
     std::string connect;
+    Login login;
 };
 
 // --- A replica that runs
@@ -39,10 +41,9 @@ Result<RespValue> ask(RespClient& client, const char* word) {
     return reply;
 }
 
-Result<int> scrub_live(const std::string& connect) {
-    SYNCLINE_TRY(const TcpEndpoint endpoint, parse_endpoint(connect));
-    SYNCLINE_TRY(RespClient client,
-                 RespClient::connect(endpoint.host, endpoint.port, scrub_timeout_ms));
+Result<int> scrub_live(const ScrubLine& line) {
+    SYNCLINE_TRY(const TcpEndpoint endpoint, parse_endpoint(line.connect));
+    SYNCLINE_TRY(RespClient client, connect(endpoint, scrub_timeout_ms, line.login));
     SYNCLINE_TRY(RespValue status, ask(client, "STATUS"));
     const std::int64_t passes = reply_number(status, "passes");
     SYNCLINE_CHECK(ask(client, "START"));
@@ -63,7 +64,7 @@ Result<int> scrub_live(const std::string& connect) {
     }
     const std::int64_t faults = reply_number(status, "last_faults");
     const std::int64_t damaged = reply_number(status, "damaged_buckets");
-    fmt::print("{}: {} rows, {} faults\n", connect, reply_number(status, "rows"), faults);
+    fmt::print("{}: {} rows, {} faults\n", line.connect, reply_number(status, "rows"), faults);
     if (faults > 0) fmt::print("  the latest: {}\n", harmless(reply_text(status, "finding")));
     if (damaged > 0) {
         fmt::print("  {} buckets of rows wait for a peer's rows to replace them\n", damaged);
@@ -147,8 +148,7 @@ int scrub(const ScrubLine& line) {
                   "what is to be looked at? --connect HOST:PORT of a replica that runs, "
                   "or --data DIR of one that does not"});
     }
-    const Result<int> done =
-        line.data.empty() ? scrub_live(line.connect) : scrub_directory(line.data);
+    const Result<int> done = line.data.empty() ? scrub_live(line) : scrub_directory(line.data);
     return done ? *done : report_failure(done.error());
 }
 
@@ -160,6 +160,7 @@ std::function<int()> add_scrub(CLI::App& app) {
         ->type_name("DIR");
     app.add_option("--connect", line->connect, "The client port of a replica that runs")
         ->type_name("HOST:PORT");
+    add_login(app, line->login);
     return [line]() { return scrub(*line); };
 }
 

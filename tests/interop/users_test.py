@@ -1,6 +1,9 @@
 """Users of the client port: replies and rules as those of redis-server 7.0.15, which runs beside;
 passwords and users from files, bounds before AUTH, protected mode, redis-cli and redis-py."""
 
+import base64
+import http.client
+import json
 import os
 import signal
 import socket
@@ -293,6 +296,89 @@ def users_from_a_file(scratch):
             assert ask(connection, "AUTH", "eve", "pass") == "OK"
 
 
+def http_answer(port, path, login=None, host="127.0.0.1"):
+    """Status, headers and body."""
+    connection = http.client.HTTPConnection(host, port, timeout=10)
+    headers = {}
+    if login is not None:
+        headers["Authorization"] = "Basic " + base64.b64encode(login.encode()).decode()
+    connection.request("GET", path, headers=headers)
+    response = connection.getresponse()
+    if response.getheader("Content-Type") == "text/event-stream":
+        return response.status, response.headers, response.fp.readline()
+    return response.status, response.headers, response.read()
+
+
+def other_ports_and_tools(scratch):
+    """The HTTP port knows the same users, and so do the command line tools."""
+    path = write(os.path.join(scratch, "http.acl"),
+                 "user default off\nuser ann on >secret ~* &* +@all\n"
+                 "user bob on nopass ~k* -@all +crdt.explain +get\n")
+    with Cluster(1, ["--acl-file", path]) as cluster:
+        replica = cluster.replicas[0]
+        with replica.connect() as connection:
+            connection.command("AUTH", "ann", "secret")
+            port = int(dict(line.split(":", 1) for line in connection.command(
+                "INFO", "server").decode().splitlines() if ":" in line)["http_port"])
+            connection.command("SET", "k", "v")
+            for page in ("/", "/page.js", "/metrics", "/api/status", "/api/key?key=k",
+                         "/api/conflicts", "/api/events", "/nowhere"):
+                for login in (None, "ann:wrong", "nobody:secret", "default:", ":", "ann"):
+                    status, headers, _ = http_answer(port, page, login)
+                    assert status == 401, (page, login, status)
+                    assert headers["WWW-Authenticate"].startswith("Basic realm="), page
+                status, _, body = http_answer(port, page, "ann:secret")
+                assert status == (404 if page == "/nowhere" else 200), (page, status, body)
+            for page, wanted in (("/api/key?key=k", 200), ("/api/key?key=x", 403), ("/", 200),
+                                 ("/api/conflicts", 403), ("/api/events", 403),
+                                 ("/metrics", 403), ("/api/peers", 403)):
+                status, _, body = http_answer(port, page, "bob:any")
+                assert status == wanted, (page, status, body)
+            assert http_answer(port, "/livez")[0] == 200
+            for login in (None, "ann:secret"):  # it waits for peers, and tells users so
+                _, _, body = http_answer(port, "/healthz", login)
+                health = json.loads(body)
+                told = health["status"] != "ok" and login is not None
+                assert bool(health["reasons"]) == told, health
+            assert any(b"HTTP" in entry for entry in connection.command("ACL", "LOG")), "no entry"
+            stream = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+            stream.request("GET", "/api/events", headers={
+                "Authorization": "Basic " + base64.b64encode(b"ann:secret").decode()})
+            response = stream.getresponse()
+            assert response.status == 200
+            connection.command("ACL", "SETUSER", "ann", "resetpass", ">changed")
+            while response.fp.readline():  # it ends, because users have changed
+                pass
+        tools_log_in(replica, scratch)
+
+
+def tools_log_in(replica, scratch):
+    address = f"127.0.0.1:{replica.port}"
+    keys = os.path.join(scratch, "keys.jsonl")
+    password = write(os.path.join(scratch, "ann"), "changed\n")
+    with_file = ["--user", "ann", "--password-file", password]
+
+    def run(code, *words, environment=None):
+        done = subprocess.run([os.environ["SYNCLINE_BINARY"], *words, "--connect", address],
+                              capture_output=True, check=False, text=True, timeout=60,
+                              env={**os.environ, **(environment or {})})
+        assert done.returncode == code, done
+        return done.stdout + done.stderr
+
+    for words in (["inspect", "status"], ["inspect", "key", "k"], ["export", keys],
+                  ["import", keys], ["scrub"], ["cluster", "status"],
+                  ["backup", os.path.join(scratch, "backup")]):
+        run(0, *words, *with_file)
+    environment = {"SYNCLINE_USER": "ann", "SYNCLINE_PASSWORD": "changed"}
+    assert "ok" in run(0, "inspect", "status", environment=environment)
+    refused = run(1, "scrub", *with_file[:2], environment={"SYNCLINE_PASSWORD": "hidden"})
+    assert "WRONGPASS" in refused and "hidden" not in refused, refused
+    assert "NOAUTH" in run(1, "scrub")
+    assert "needs a password" in run(2, "scrub", "--user", "ann")
+    os.chmod(password, 0o644)
+    assert "open to others" in run(1, "scrub", *with_file)
+
+
 def outside_address():
     """An address of this machine that is not its loopback; None if it has none."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
@@ -313,16 +399,20 @@ def protected_mode(scratch):
     path = write(os.path.join(scratch, "open.acl"), "user default on nopass ~* &* +@all\n")
     with Cluster(1, ["--acl-file", path, "--bind", "0.0.0.0"]) as cluster:
         replica = cluster.replicas[0]
+        http_port = replica.http_port()
 
         def answer():
             with socket.create_connection((address, replica.port), 10) as connection:
                 connection.sendall(b"PING\r\n")
                 return connection.makefile("rb").readline().decode()
 
+        assert http_answer(http_port, "/livez", host=address)[0] == 403
         assert answer().startswith("-DENIED Redis is running in protected mode because"), answer()
         with replica.connect() as connection:
             assert connection.command("CONFIG", "SET", "requirepass", "x") == "OK"
             assert answer() == "-NOAUTH Authentication required.\r\n", answer()
+            assert http_answer(http_port, "/livez", host=address)[0] == 200
+            assert http_answer(http_port, "/metrics", host=address)[0] == 401
             assert connection.command("CONFIG", "SET", "requirepass", "") == "OK"
             assert connection.command("CONFIG", "SET", "protected-mode", "no") == "OK"
             assert answer() == "+PONG\r\n", answer()
@@ -335,6 +425,7 @@ def main():
             rules_mean_the_same(server, cluster.replicas[0])
         password_from_a_file(scratch)
         users_from_a_file(scratch)
+        other_ports_and_tools(scratch)
         protected_mode(scratch)
     return 0
 

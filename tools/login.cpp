@@ -1,0 +1,55 @@
+#include "tools/login.hpp"
+
+#include <CLI/CLI.hpp>
+#include <cstdlib>
+#include <optional>
+
+#include "net/peer_auth.hpp"
+#include "tools/console.hpp"
+
+namespace syncline {
+namespace {
+
+const char* const password_variable = "SYNCLINE_PASSWORD";
+
+/// Nothing: there is none.
+Result<std::optional<Secret>> password_of(const Login& login) {
+    if (!login.password_file.empty()) {
+        SYNCLINE_TRY(Secret password, load_password(login.password_file));
+        return std::optional<Secret>(std::move(password));
+    }
+    const char* const text = std::getenv(password_variable);
+    if (text != nullptr && *text != '\0') return std::optional<Secret>(Secret(Bytes(text)));
+    if (login.user.empty()) return std::optional<Secret>();
+    return Error{Code::invalid_argument, "--user " + login.user +
+                                             " needs a password: --password-file FILE, or the "
+                                             "environment variable " +
+                                             password_variable};
+}
+
+}  // namespace
+
+void add_login(CLI::App& app, Login& login) {
+    app.add_option("--user", login.user, "Who you are at the replica [default]")
+        ->envname("SYNCLINE_USER")
+        ->type_name("NAME");
+    app.add_option("--password-file", login.password_file,
+                   "Your password there, if not in SYNCLINE_PASSWORD")
+        ->envname("SYNCLINE_PASSWORD_FILE")
+        ->type_name("FILE");
+}
+
+Result<RespClient> connect(const TcpEndpoint& endpoint, std::uint64_t timeout_ms,
+                           const Login& login) {
+    SYNCLINE_TRY(const std::optional<Secret> password, password_of(login));
+    SYNCLINE_TRY(RespClient client, RespClient::connect(endpoint.host, endpoint.port, timeout_ms));
+    if (!password) return client;
+    std::vector<Bytes> command{"AUTH"};
+    if (!login.user.empty()) command.push_back(login.user);
+    command.emplace_back(password->view());
+    SYNCLINE_TRY(const RespValue reply, client.command(command));
+    if (!reply.is_error()) return client;
+    return Error{Code::unauthorized, "the replica lets nobody in: " + harmless(reply.text)};
+}
+
+}  // namespace syncline
