@@ -18,6 +18,7 @@
 
 #include "core/base/env.hpp"
 #include "net/resp.hpp"
+#include "net/tls.hpp"
 
 namespace syncline {
 
@@ -96,6 +97,9 @@ Result<RespClient> RespClient::connect(const std::string& host, std::uint16_t po
     return Error{Code::unavailable, "cannot connect to " + to + ": " + problem};
 }
 
+RespClient::RespClient(int socket, std::uint64_t timeout_ms)
+    : socket_(socket), timeout_ms_(timeout_ms) {}
+
 RespClient::~RespClient() {
     close();
 }
@@ -103,7 +107,9 @@ RespClient::~RespClient() {
 RespClient::RespClient(RespClient&& other) noexcept
     : socket_(std::exchange(other.socket_, -1)),
       timeout_ms_(other.timeout_ms_),
+      tls_(std::move(other.tls_)),
       output_(std::move(other.output_)),
+      wire_(std::move(other.wire_)),
       parser_(std::move(other.parser_)),
       pushes_(std::move(other.pushes_)) {}
 
@@ -112,10 +118,24 @@ RespClient& RespClient::operator=(RespClient&& other) noexcept {
     close();
     socket_ = std::exchange(other.socket_, -1);
     timeout_ms_ = other.timeout_ms_;
+    tls_ = std::move(other.tls_);
     output_ = std::move(other.output_);
+    wire_ = std::move(other.wire_);
     parser_ = std::move(other.parser_);
     pushes_ = std::move(other.pushes_);
     return *this;
+}
+
+Result<void> RespClient::secure(const TlsContext& context, const std::string& host) {
+    SYNCLINE_ASSERT(!tls_ && output_.empty());
+    tls_ = std::make_unique<TlsSession>(context, TlsSession::Role::client, host);
+    tls_->start();
+    wire_ += tls_->take_output();
+    while (!tls_->established()) {
+        SYNCLINE_CHECK(flush());
+        SYNCLINE_CHECK(read_some());
+    }
+    return flush();
 }
 
 void RespClient::close() {
@@ -138,16 +158,23 @@ void RespClient::queue(const std::vector<Bytes>& arguments) {
 
 Result<void> RespClient::flush() {
     const std::uint64_t deadline_ms = deadline_after(timeout_ms_);
+    if (tls_ && !output_.empty()) {
+        tls_->send(output_);
+        wire_ += tls_->take_output();
+        output_.clear();
+    } else {
+        wire_ += std::exchange(output_, Bytes());
+    }
     std::size_t sent = 0;
-    while (sent < output_.size()) {
+    while (sent < wire_.size()) {
         if (socket_ < 0) return closed_error("closed");
         const ssize_t count =
-            ::send(socket_, output_.data() + sent, output_.size() - sent, MSG_NOSIGNAL);
+            ::send(socket_, wire_.data() + sent, wire_.size() - sent, MSG_NOSIGNAL);
         if (count >= 0) {
             sent += static_cast<std::size_t>(count);
         } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
             if (!wait_for(socket_, POLLOUT, deadline_ms)) {
-                output_.erase(0, sent);
+                wire_.erase(0, sent);
                 return Error{Code::unavailable, "the server takes no data"};
             }
         } else if (errno != EINTR) {
@@ -156,8 +183,25 @@ Result<void> RespClient::flush() {
             return closed_error(why);
         }
     }
-    output_.clear();
+    wire_.clear();
     return {};
+}
+
+/// Bytes as they came.
+Result<void> RespClient::take(BytesView bytes) {
+    if (!tls_) {
+        parser_.feed(bytes);
+        return {};
+    }
+    const Result<Bytes> plain = tls_->receive(bytes);
+    wire_ += tls_->take_output();  // it may be an alert, which tells the server why
+    if (plain) {
+        parser_.feed(*plain);
+        return {};
+    }
+    (void)flush();  // the failure is what counts
+    close();
+    return plain.error();
 }
 
 Result<void> RespClient::read_some() {
@@ -166,10 +210,7 @@ Result<void> RespClient::read_some() {
     std::array<char, 16 * limits::kib> room{};
     while (true) {
         const ssize_t count = ::recv(socket_, room.data(), room.size(), 0);
-        if (count > 0) {
-            parser_.feed(BytesView(room.data(), static_cast<std::size_t>(count)));
-            return {};
-        }
+        if (count > 0) return take(BytesView(room.data(), static_cast<std::size_t>(count)));
         if (count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
             if (wait_for(socket_, POLLIN, deadline_ms)) continue;
             return Error{Code::unavailable,

@@ -1,5 +1,6 @@
 #pragma once
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -85,6 +86,9 @@ private:
     std::optional<Error> failure_;
 };
 
+class TlsContext;
+class TlsSession;
+
 /// A blocking client over one socket, for command line tools and tests. Not thread-safe.
 class RespClient {
 public:
@@ -97,6 +101,11 @@ public:
     RespClient& operator=(RespClient&& other) noexcept;
     RespClient(const RespClient&) = delete;
     RespClient& operator=(const RespClient&) = delete;
+
+    /// Everything goes through TLS from now on; the server's certificate must be for `host`.
+    /// Errors: unauthorized (a certificate is refused, by this side or the other), corrupt (it
+    /// speaks no TLS), unavailable. Precondition: nothing was sent.
+    Result<void> secure(const TlsContext& context, const std::string& host);
 
     /// Sends a command and waits for its reply; an error reply is a value too. Pushes that come
     /// before it are kept for take_pushes(). Errors: unavailable (closed, time), corrupt.
@@ -119,12 +128,15 @@ public:
     void close();
 
 private:
-    RespClient(int socket, std::uint64_t timeout_ms) : socket_(socket), timeout_ms_(timeout_ms) {}
+    RespClient(int socket, std::uint64_t timeout_ms);
+    Result<void> take(BytesView bytes);
     Result<void> read_some();
 
     int socket_;  ///< -1 when closed
     std::uint64_t timeout_ms_;
-    Bytes output_;
+    std::unique_ptr<TlsSession> tls_;  ///< null: plain
+    Bytes output_;                     ///< requests that are queued
+    Bytes wire_;                       ///< what is to be sent, as the server gets it
     RespReplyParser parser_;
     std::vector<RespValue> pushes_;
 };

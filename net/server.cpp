@@ -1,5 +1,7 @@
 #include "net/server.hpp"
 
+#include <sys/resource.h>
+
 #include <algorithm>
 #include <csignal>
 #include <filesystem>
@@ -26,6 +28,44 @@ const std::string& http_bind(const ServerOptions& options) {
 
 Error usage(std::string sentence) {
     return Error{Code::invalid_argument, std::move(sentence)};
+}
+
+/// As many clients as there are descriptors for, once the process has as many as it may have: log,
+/// base and peers need some at any time, and without them the replica would have to end.
+std::size_t room_for_clients() {
+    constexpr rlim_t reserved = 512;
+    rlimit descriptors{};
+    if (::getrlimit(RLIMIT_NOFILE, &descriptors) != 0) return limits::clients_max;
+    const rlim_t wanted = limits::clients_max + reserved;
+    if (descriptors.rlim_cur < wanted && descriptors.rlim_cur < descriptors.rlim_max) {
+        descriptors.rlim_cur = std::min(wanted, descriptors.rlim_max);
+        (void)::setrlimit(RLIMIT_NOFILE, &descriptors);  // what there is now is looked up next
+        (void)::getrlimit(RLIMIT_NOFILE, &descriptors);
+    }
+    const rlim_t all = descriptors.rlim_cur;
+    const rlim_t room = all > 2 * reserved ? all - reserved : all / 2;
+    const auto clients = static_cast<std::size_t>(std::min<rlim_t>(room, limits::clients_max));
+    if (clients < limits::clients_max) {
+        log(LogLevel::warning, "server.few_descriptors",
+            {{"descriptors", std::to_string(all)}, {"clients_max", std::to_string(clients)}});
+    }
+    return clients;
+}
+
+Result<void> check_tls(const ServerOptions& options) {
+    if (!options.plain_port && !options.tls_port) {
+        return usage("--port off leaves no port for clients; --tls-port N gives them one");
+    }
+    const bool speaks_tls = options.tls_port || options.http_tls;
+    if (speaks_tls && (options.tls_cert.empty() || options.tls_key.empty())) {
+        return usage("--tls-port and --http-tls need --tls-cert and --tls-key");
+    }
+    if (speaks_tls && options.tls_ca.empty() && options.tls_clients != TlsUse::server) {
+        return usage(
+            "--tls-ca is missing: it tells whose certificates clients must show; with "
+            "--tls-auth-clients no they show none");
+    }
+    return {};
 }
 
 }  // namespace
@@ -63,6 +103,7 @@ Result<void> check(const ServerOptions& options) {
                      "with --requirepass-file or --acl-file, bind to 127.0.0.1, or accept that "
                      "with --protected-mode no");
     }
+    SYNCLINE_CHECK(check_tls(options));
     if (options.data_dir.empty()) return usage("--data needs a directory");
     if (!options.node.empty()) SYNCLINE_CHECK(check_node_name(options.node));
     return {};
@@ -71,6 +112,14 @@ Result<void> check(const ServerOptions& options) {
 Result<PeerCredentials> load_credentials(const ServerOptions& options) {
     return load_credentials(options.peer_secret_file, {options.peer_tls_cert, options.peer_tls_key,
                                                        options.peer_tls_ca, options.peer_tls_crl});
+}
+
+Result<std::optional<TlsContext>> load_client_tls(const ServerOptions& options) {
+    if (!options.tls_port && !options.http_tls) return std::optional<TlsContext>();
+    SYNCLINE_TRY(TlsContext context,
+                 TlsContext::load({options.tls_cert, options.tls_key, options.tls_ca, {}},
+                                  options.tls_clients));
+    return std::optional<TlsContext>(std::move(context));
 }
 
 Result<void> load_users(const ServerOptions& options, AclUsers& users) {
@@ -112,6 +161,7 @@ Result<std::unique_ptr<Server>> Server::create(ServerOptions options, Env env) {
         server->tokens_.emplace(Secret(random_bytes(env.random, secret_bytes_max)));
     }
     SYNCLINE_CHECK(load_users(server->options_, server->users()));
+    server->clients_max_ = room_for_clients();
     SYNCLINE_CHECK(server->open_data());
     SYNCLINE_CHECK(server->open_ports(std::move(credentials)));
     server->describe_settings();
@@ -133,7 +183,10 @@ Result<void> Server::open_data() {
 }
 
 std::string Server::client_address() const {
-    return options_.bind + ":" + std::to_string(listener_ ? listener_->port() : options_.port);
+    std::uint16_t number = options_.plain_port ? options_.port : options_.tls_port.value_or(0);
+    if (listener_) number = listener_->port();
+    if (!options_.plain_port && tls_listener_) number = tls_listener_->port();
+    return options_.bind + ":" + std::to_string(number);
 }
 
 Result<void> Server::open_replica() {
@@ -173,10 +226,8 @@ Result<void> Server::open_replica() {
 }
 
 Result<void> Server::open_ports(PeerCredentials credentials) {
-    SYNCLINE_TRY(listener_, TcpListener::listen(*loop_, TcpEndpoint{options_.bind, options_.port},
-                                                [this](std::unique_ptr<TcpConnection> connection) {
-                                                    accept(std::move(connection));
-                                                }));
+    SYNCLINE_TRY(tls_, load_client_tls(options_));
+    SYNCLINE_CHECK(open_client_ports());
     SYNCLINE_CHECK(open_http());
     if (credentials.tls) SYNCLINE_CHECK(credentials.tls->require_name(data_.identity.name));
     if (!credentials.secret && !credentials.tls) return {};
@@ -192,12 +243,29 @@ Result<void> Server::open_ports(PeerCredentials credentials) {
     return {};
 }
 
+Result<void> Server::open_client_ports() {
+    const auto listen = [&](std::uint16_t port, bool secure) {
+        return TcpListener::listen(*loop_, TcpEndpoint{options_.bind, port},
+                                   [this, secure](std::unique_ptr<TcpConnection> connection) {
+                                       accept(std::move(connection), secure);
+                                   });
+    };
+    if (options_.plain_port) {
+        SYNCLINE_TRY(listener_, listen(options_.port, false));
+    }
+    if (options_.tls_port) {
+        SYNCLINE_TRY(tls_listener_, listen(*options_.tls_port, true));
+    }
+    return {};
+}
+
 Result<void> Server::open_http() {
     if (!options_.http_port) return {};
     const std::string& address = http_bind(options_);
     CommandHost& host = *this;
+    const TlsContext* const tls = options_.http_tls ? &*tls_ : nullptr;
     auto web = WebApi::listen(*loop_, TcpEndpoint{address, *options_.http_port},
-                              !is_loopback(address), host, dispatcher_);
+                              {!is_loopback(address), tls}, host, dispatcher_);
     if (!web) {
         return Error{web.error().code,
                      web.error().message + "; --http-port takes another port, or off"};
@@ -208,6 +276,10 @@ Result<void> Server::open_http() {
 
 std::optional<std::uint16_t> Server::http_port() const {
     return web_ ? std::optional(web_->port()) : std::nullopt;
+}
+
+std::optional<std::uint16_t> Server::tls_port() const {
+    return tls_listener_ ? std::optional(tls_listener_->port()) : std::nullopt;
 }
 
 std::optional<std::uint16_t> Server::peer_port() const {
@@ -232,6 +304,14 @@ void Server::describe_settings() {
     config_.set("space-stop", std::to_string(options_.space.stop_percent));
     config_.set("port", std::to_string(port()));
     config_.set("bind", options_.bind);
+    config_.set("maxclients", std::to_string(clients_max_));
+    config_.set("tls-port", std::to_string(tls_port().value_or(0)));
+    config_.set("tls-cert-file", options_.tls_cert);
+    config_.set("tls-key-file", options_.tls_key);
+    config_.set("tls-ca-cert-file", options_.tls_ca);
+    config_.set("tls-auth-clients", options_.tls_clients == TlsUse::server          ? "no"
+                                    : options_.tls_clients == TlsUse::server_asking ? "optional"
+                                                                                    : "yes");
     config_.set("dir", options_.data_dir);
     config_.set("aclfile", options_.users_file);
     config_.set("protected-mode", options_.protected_mode ? "yes" : "no");
@@ -257,13 +337,25 @@ Result<void> Server::handle_signals(std::function<void(int)> heard) {
     return loop_->on_signals({SIGTERM, SIGINT, SIGHUP},
                              [this, heard = std::move(heard)](int signal) {
                                  heard(signal);
-                                 if (signal != SIGHUP) stop();
+                                 signal == SIGHUP ? reload_certificates() : stop();
                              });
 }
 
 void Server::change_setting(BytesView name, const std::string& value) {
     config_.set(name, value);
     setting_changed(name, value);
+}
+
+/// Connections stay as they are; those that come get the new ones.
+void Server::reload_certificates() {
+    if (!tls_) return;
+    const Result<bool> changed = tls_->reload();
+    if (!changed) {
+        log(LogLevel::warning, "client.certificates_refused",
+            {{"reason", changed.error().message}});
+    } else if (*changed) {
+        log(LogLevel::info, "client.certificates_read", {});
+    }
 }
 
 void Server::fail(const Error& error) {
@@ -278,6 +370,8 @@ void Server::tick() {
     figures_.flushes = jobs_.flushes();
     observe();
     if (now_ms - rate_ms_ < rate_span_ms) return;
+    reload_certificates();
+    look_at_clocks();
     std::error_code missing;  // then the size stays unknown, as 0
     const auto bytes = std::filesystem::file_size(options_.data_dir + "/base/data.mdb", missing);
     figures_.base_bytes = missing ? 0 : bytes;

@@ -18,6 +18,7 @@
 #include "net/peers.hpp"
 #include "net/session.hpp"
 #include "net/tcp.hpp"
+#include "net/tls.hpp"
 
 namespace syncline {
 
@@ -28,8 +29,15 @@ struct ServerOptions {
     std::string commit;
     std::string node;  ///< for people; empty: as the data directory remembers, else "syncline"
     std::string data_dir = "syncline-data";
-    std::string bind = "127.0.0.1";          ///< of the client port
-    std::uint16_t port = 7379;               ///< 0: a free one
+    std::string bind = "127.0.0.1";         ///< of the client port
+    std::uint16_t port = 7379;              ///< 0: a free one
+    bool plain_port = true;                 ///< false: clients come by tls_port alone
+    std::optional<std::uint16_t> tls_port;  ///< of clients that speak TLS; 0: a free one
+    std::string tls_cert;                   ///< PEM files, of tls_port and of http_tls
+    std::string tls_key;
+    std::string tls_ca;                             ///< who signs certificates of clients
+    TlsUse tls_clients = TlsUse::server_demanding;  ///< whether clients must show one
+    bool http_tls = false;                          ///< the HTTP port speaks TLS
     bool protected_mode = true;              ///< without a password, clients on loopback only
     std::string password_file;               ///< of the default user; this or
     std::string users_file;                  ///< of all users, as Redis's aclfile
@@ -71,6 +79,9 @@ Result<PeerCredentials> load_credentials(const ServerOptions& options);
 /// cannot be read, or a line of it is wrong), unauthorized (others may read it), io.
 Result<void> load_users(const ServerOptions& options, AclUsers& users);
 
+/// Of the client port; nothing: clients speak no TLS. Errors: those of TlsContext::load.
+Result<std::optional<TlsContext>> load_client_tls(const ServerOptions& options);
+
 /// A replica on its loop, with its clients, its peers and its storage threads.
 ///
 /// Happy path of a turn: requests run and peers' messages are applied; at its end the log thread
@@ -92,14 +103,17 @@ public:
     Result<void> run();
     /// Begins to stop. From any thread. A second time: stops at once.
     void request_stop();
-    /// SIGTERM and SIGINT stop the server; of these and of SIGHUP `heard` is told, on the loop's
-    /// thread. Error io.
+    /// SIGTERM and SIGINT stop the server, SIGHUP lets it read its certificates; `heard` is told of
+    /// each first, on the loop's thread. Error io.
     Result<void> handle_signals(std::function<void(int)> heard);
     /// As CONFIG SET does. Precondition: a setting that is no fixed one, and a value it may have.
     /// On the loop's thread.
     void change_setting(BytesView name, const std::string& value);
 
-    [[nodiscard]] std::uint16_t port() const { return listener_->port(); }
+    /// 0 when there is none, and clients come by TLS alone.
+    [[nodiscard]] std::uint16_t port() const { return listener_ ? listener_->port() : 0; }
+    /// Nothing when there is none.
+    [[nodiscard]] std::optional<std::uint16_t> tls_port() const;
     /// Nothing when there is no peer port.
     [[nodiscard]] std::optional<std::uint16_t> peer_port() const;
     /// Nothing when it is off.
@@ -123,12 +137,15 @@ private:
     void end_receiving();
     void turn_serving();
     Result<void> open_ports(PeerCredentials credentials);
+    Result<void> open_client_ports();
     Result<void> open_http();
+    void reload_certificates();
     void describe_settings();
     void observe();
-    void accept(std::unique_ptr<TcpConnection> connection);
+    void accept(std::unique_ptr<TcpConnection> connection, bool secure);
     /// Why a new client is turned away; empty: it is not.
     [[nodiscard]] Bytes refusal_of(const TcpConnection& connection);
+    void look_at_clocks();
     void tick();
     void turn_end();
     void complete_comparisons();
@@ -210,6 +227,7 @@ private:
     /// Not null: there is no replica yet, rows of a peer may have to be copied first.
     std::unique_ptr<CopyReceiver> receiver_;
 
+    std::size_t clients_max_ = limits::clients_max;  // that there are descriptors for
     std::uint64_t next_client_ = 1;
     std::map<std::uint64_t, std::unique_ptr<ClientSession>> sessions_;
     std::vector<std::uint64_t> touched_;  // ids of sessions that finish_turn() is due for
@@ -221,7 +239,9 @@ private:
     bool held_ = false;                   // sessions wait for may_run()
     std::optional<CausalTokens> tokens_;  // under the cluster's secret, or one of this run
     std::unique_ptr<Peers> peers_;        // null: no credentials, no peers
+    std::optional<TlsContext> tls_;       // outlives the connections that speak TLS
     std::unique_ptr<TcpListener> listener_;
+    std::unique_ptr<TcpListener> tls_listener_;
     std::unique_ptr<TcpListener> peer_listener_;
     ReplicationTracker tracker_;
     bool caught_up_ = false;       // once since the start

@@ -11,7 +11,7 @@
 namespace syncline {
 namespace {
 
-/// Connections beyond limits::clients_max that still hear why they are turned away.
+/// Connections beyond the bound that still hear why they are turned away.
 constexpr std::size_t turned_away_max = 100;
 /// A stop takes no longer than this; what is durable by then is all that was acknowledged.
 constexpr std::uint64_t stop_ms_max = 30000;
@@ -20,11 +20,15 @@ constexpr std::uint64_t parting_ms_max = 1000;
 
 }  // namespace
 
-void Server::accept(std::unique_ptr<TcpConnection> connection) {
+void Server::accept(std::unique_ptr<TcpConnection> connection, bool secure) {
     ++figures_.connections_received;
     const Bytes refusal = refusal_of(*connection);
     if (!refusal.empty()) ++figures_.connections_rejected;
-    if (sessions_.size() >= limits::clients_max + turned_away_max) return;
+    if (sessions_.size() >= clients_max_ + turned_away_max) return;
+    if (secure) {
+        if (!refusal.empty()) return;  // nobody could read it before the handshake
+        connection->secure(std::make_unique<TlsSession>(*tls_, TlsSession::Role::server));
+    }
     const std::uint64_t id = next_client_++;
     SessionOwner& owner = *this;
     auto session =
@@ -38,10 +42,19 @@ void Server::accept(std::unique_ptr<TcpConnection> connection) {
 }
 
 Bytes Server::refusal_of(const TcpConnection& connection) {
-    if (sessions_.size() >= limits::clients_max) return "ERR max number of clients reached";
+    const auto wanted = parse_integer(config_.find("maxclients")->value).value_or(1);
+    const std::size_t clients_max = std::min(clients_max_, static_cast<std::size_t>(wanted));
+    if (sessions_.size() >= clients_max) return "ERR max number of clients reached";
     const bool open = users().default_user()->open() && !connection.remote_is_loopback();
     const bool is_protected = open && config_.find("protected-mode")->value == "yes";
     return is_protected ? Bytes(error_text::protected_mode) : Bytes();
+}
+
+void Server::look_at_clocks() {
+    const auto idle_s = parse_integer(config_.find("timeout")->value).value_or(0);
+    for (const auto& [id, session] : sessions_) {
+        if (!session->over()) session->look_at_clock(static_cast<std::uint64_t>(idle_s));
+    }
 }
 
 bool Server::may_run() {
@@ -216,6 +229,7 @@ void Server::stop() {
     receiver_.reset();  // the next start removes what came, and begins anew
     stop_deadline_ms_ = loop_->now_ms() + stop_ms_max;
     listener_.reset();
+    tls_listener_.reset();
     peer_listener_.reset();
     if (peers_) peers_->stop();
     if (web_) web_->stop();

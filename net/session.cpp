@@ -23,6 +23,13 @@ constexpr unsigned keep_alive_s = 300;
 /// that would be lost. Until it has sent so much.
 constexpr std::size_t blocked_input_bytes_max = 64 * 1024;
 
+/// TLS takes two round trips.
+constexpr std::uint64_t handshake_ms_max = 5000;
+/// From the first byte of a request to its last, before the client has logged in.
+constexpr std::uint64_t request_before_login_ms_max = 10000;
+/// Who has a password sends it at once; a person needs some time.
+constexpr std::uint64_t login_ms_max = 60000;
+
 }  // namespace
 
 ClientSession::ClientSession(SessionOwner& owner, std::uint64_t id,
@@ -44,6 +51,7 @@ void ClientSession::start() {
     TcpConnection::Events events;
     events.on_data = [this](BytesView bytes) {
         owner_.received(bytes.size());
+        state_.active_ms = owner_.now_ms();
         parser_.feed(bytes);
         idle_ = false;
         run();
@@ -99,6 +107,11 @@ void ClientSession::run() {
         owner_.turn_bytes() += state_.output_bytes - owed_bytes;
     }
     state_.input_bytes = parser_.buffered_bytes();
+    if (!idle_ || state_.input_bytes == 0) {
+        partial_ms_.reset();
+    } else if (!partial_ms_) {
+        partial_ms_ = state_.active_ms;
+    }
 }
 
 void ClientSession::deliver(const Bytes& bytes, std::size_t produced) {
@@ -166,6 +179,28 @@ bool ClientSession::finish_turn() {
     if (reads && connection_->reading_paused()) connection_->resume_reading();
     if (!reads && !connection_->reading_paused()) connection_->pause_reading();
     return can && !reads;
+}
+
+void ClientSession::look_at_clock(std::uint64_t idle_s) {
+    const std::uint64_t now_ms = owner_.now_ms();
+    const auto is_over = [&](std::uint64_t since_ms, std::uint64_t ms_max) {
+        return now_ms > since_ms && now_ms - since_ms > ms_max;
+    };
+    const bool waits = state_.parked || state_.awaits_decision || state_.sliced ||
+                       state_.monitors || state_.subscriptions.count() > 0 || state_.owed > 0;
+    const char* late = nullptr;
+    if (!connection_->established()) {
+        if (is_over(state_.created_ms, handshake_ms_max)) late = "handshake";
+    } else if (state_.must_log_in(owner_.known_users())) {
+        if (is_over(state_.created_ms, login_ms_max)) late = "login";
+        if (partial_ms_ && is_over(*partial_ms_, request_before_login_ms_max)) late = "request";
+    } else if (idle_s > 0 && !waits && is_over(state_.active_ms, idle_s * 1000)) {
+        late = "timeout";
+    }
+    if (late == nullptr) return;
+    log(LogLevel::debug, "client.late",
+        {{"client", std::to_string(state_.order.id)}, {"reason", late}});
+    cut();
 }
 
 void ClientSession::end_gently() {

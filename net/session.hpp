@@ -65,6 +65,9 @@ public:
     void end_gently();
     /// Ends it now.
     void cut();
+    /// Ends it if it takes too long: for its handshake, to log in, to send a request before that,
+    /// or, for `idle_s` seconds (0: as long as it likes), to send anything. Call it every second.
+    void look_at_clock(std::uint64_t idle_s);
 
     [[nodiscard]] bool over() const { return over_; }
     [[nodiscard]] ClientState& state() { return state_; }
@@ -87,6 +90,7 @@ private:
     ClientState state_;
     Bytes output_;
     std::optional<std::uint64_t> above_soft_ms_;  // since when a subscriber is above that limit
+    std::optional<std::uint64_t> partial_ms_;     // since when it has begun a request
     bool narrow_ = false;                         // requests must be small until it logs in
     bool idle_ = true;                            // the parser holds no whole request
     bool ended_ = false;                          // the client sends no more

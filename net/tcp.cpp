@@ -64,13 +64,17 @@ void TcpConnection::Impl::resume() {
 void TcpConnection::Impl::on_read(ssize_t count) {
     if (count == 0) return;  // nothing there after all
     if (count > 0) {
-        events.on_data(BytesView(loop.read_buffer.data(), static_cast<std::size_t>(count)));
-        return;
+        const BytesView bytes(loop.read_buffer.data(), static_cast<std::size_t>(count));
+        return tls ? on_records(bytes) : events.on_data(bytes);
     }
     if (count != UV_EOF) {
         fail(uv_failure(Code::io, "connection to " + remote + " lost", static_cast<int>(count)));
         return;
     }
+    on_end_of_data();
+}
+
+void TcpConnection::Impl::on_end_of_data() {
     ended = true;
     uv_read_stop(stream());
     if (events.on_end) {
@@ -78,6 +82,22 @@ void TcpConnection::Impl::on_read(ssize_t count) {
     } else {
         fail(std::nullopt);
     }
+}
+
+/// The owner may close or destroy the connection in each of its callbacks; this lives on until
+/// libuv has let go of the handle.
+void TcpConnection::Impl::on_records(BytesView bytes) {
+    const Result<Bytes> plain = tls->receive(bytes);
+    queue(tls->take_output());
+    if (!plain && !tls->other_ended()) {
+        // An alert that tells why leaves first, if the kernel takes it at once.
+        if (in_flight_bytes == 0) write_out();
+        if (state != State::closed) fail(plain.error());
+        return;
+    }
+    if (tls->established() && !early.empty()) send(std::exchange(early, Bytes()));
+    if (plain && !plain->empty()) events.on_data(*plain);
+    if (state == State::open && tls->other_ended()) on_end_of_data();
 }
 
 void TcpConnection::Impl::fail_later(Error error) {
@@ -113,6 +133,18 @@ void TcpConnection::Impl::on_closed() {
 
 void TcpConnection::Impl::send(Bytes bytes) {
     if (state == State::closed || state == State::draining || bytes.empty()) return;
+    if (!tls) return queue(std::move(bytes));
+    if (!tls->established()) {
+        early += bytes;
+        return;
+    }
+    tls->send(bytes);
+    queue(tls->take_output());
+}
+
+/// Bytes as the other side gets them.
+void TcpConnection::Impl::queue(Bytes bytes) {
+    if (state == State::closed || bytes.empty()) return;
     unsent_bytes += bytes.size();
     if (chunks.size() > in_flight_chunks && chunks.back().size() + bytes.size() <= chunk_bytes) {
         chunks.back().append(bytes);
@@ -213,6 +245,11 @@ void TcpConnection::Impl::consume(std::size_t bytes) {
 void TcpConnection::Impl::close_when_sent() {
     if (state == State::closed || state == State::draining) return;
     SYNCLINE_ASSERT(state == State::open);
+    if (tls) {
+        if (tls->established()) tls->end();
+        queue(tls->take_output());
+        early.clear();  // before the handshake nobody can read it
+    }
     state = State::draining;
     uv_read_stop(stream());
     loop.enlist(*this);
@@ -233,6 +270,15 @@ void TcpConnection::Impl::finish_draining() {
 }
 
 TcpConnection::TcpConnection(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+
+void TcpConnection::secure(std::unique_ptr<TlsSession> session) {
+    SYNCLINE_ASSERT(impl_->state == Impl::State::made || impl_->state == Impl::State::closed);
+    impl_->tls = std::move(session);
+}
+
+bool TcpConnection::established() const {
+    return !impl_->tls || impl_->tls->established();
+}
 
 TcpConnection::~TcpConnection() {
     impl_->close();

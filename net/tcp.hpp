@@ -11,6 +11,8 @@
 
 namespace syncline {
 
+class TlsSession;
+
 /// One TCP connection, accepted or made. Nagle's delay is off.
 ///
 /// Happy path: start() -> on_data ... on_data -> the owner calls close(), or the other side ends
@@ -35,6 +37,12 @@ public:
     ~TcpConnection();
     TcpConnection(const TcpConnection&) = delete;
     TcpConnection& operator=(const TcpConnection&) = delete;
+
+    /// From now on everything goes through TLS: on_data gets plain bytes, and what is sent before
+    /// the handshake is over waits for it. Before start().
+    void secure(std::unique_ptr<TlsSession> session);
+    /// Its handshake is over, or it has none.
+    [[nodiscard]] bool established() const;
 
     /// Begins to read. Call once.
     void start(Events events);

@@ -54,6 +54,49 @@ int no_password(char* /*buffer*/, int /*size*/, int /*writing*/, void* /*context
     return -1;
 }
 
+int verify_mode(TlsUse use) {
+    switch (use) {
+        case TlsUse::server:
+            return SSL_VERIFY_NONE;
+        case TlsUse::server_asking:
+        case TlsUse::client:
+            return SSL_VERIFY_PEER;
+        case TlsUse::peer:
+        case TlsUse::server_demanding:
+            break;
+    }
+    return SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT;
+}
+
+Result<void> read_certificate(SSL_CTX* context, const TlsFiles& files) {
+    SYNCLINE_CHECK(check_file("the certificate", files.certificate, false));
+    SYNCLINE_CHECK(check_file("the key", files.key, true));
+    if (SSL_CTX_use_certificate_chain_file(context, files.certificate.c_str()) != 1) {
+        return unreadable("certificate", files.certificate);
+    }
+    if (SSL_CTX_use_PrivateKey_file(context, files.key.c_str(), SSL_FILETYPE_PEM) != 1) {
+        return unreadable("key", files.key);
+    }
+    return {};
+}
+
+/// Of a server it is also what clients are told to choose their certificates by.
+Result<void> read_authority(SSL_CTX* context, const TlsFiles& files, TlsUse use) {
+    if (use == TlsUse::client && files.authority.empty()) {
+        SYNCLINE_ASSERT(SSL_CTX_set_default_verify_paths(context) == 1);
+        return {};
+    }
+    SYNCLINE_CHECK(check_file("the authority's certificate", files.authority, false));
+    if (SSL_CTX_load_verify_file(context, files.authority.c_str()) != 1) {
+        return unreadable("the authority's certificate", files.authority);
+    }
+    const bool asks = use == TlsUse::server_asking || use == TlsUse::server_demanding;
+    if (asks) {
+        SSL_CTX_set_client_CA_list(context, SSL_load_client_CA_file(files.authority.c_str()));
+    }
+    return {};
+}
+
 Result<void> read_revoked(SSL_CTX* context, const std::string& path) {
     X509_STORE* const store = SSL_CTX_get_cert_store(context);
     X509_LOOKUP* const lookup = X509_STORE_add_lookup(store, X509_LOOKUP_file());
@@ -129,6 +172,18 @@ Result<void> check_own(SSL_CTX* context, const TlsFiles& files) {
     return {};
 }
 
+/// The server's certificate must be for this name or address.
+void expect_host(SSL* session, const std::string& host) {
+    const bool address = X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(session), host.c_str()) == 1;
+    ERR_clear_error();
+    if (address) return;
+    SSL_set_hostflags(session, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+    SYNCLINE_ASSERT(SSL_set1_host(session, host.c_str()) == 1);
+    // What SSL_set_tlsext_host_name stands for, without its cast.
+    SYNCLINE_ASSERT(SSL_ctrl(session, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name,
+                             const_cast<char*>(host.c_str())) == 1);
+}
+
 }  // namespace
 
 // --- TlsContext
@@ -137,8 +192,8 @@ void TlsContext::Freer::operator()(SSL_CTX* context) const {
     SSL_CTX_free(context);
 }
 
-TlsContext::TlsContext(TlsFiles files, const Times& times, Context context)
-    : files_(std::move(files)), times_(times), context_(std::move(context)) {}
+TlsContext::TlsContext(TlsFiles files, TlsUse use, const Times& times, Context context)
+    : files_(std::move(files)), use_(use), times_(times), context_(std::move(context)) {}
 
 TlsContext::TlsContext(TlsContext&& other) noexcept = default;
 TlsContext& TlsContext::operator=(TlsContext&& other) noexcept = default;
@@ -156,24 +211,22 @@ TlsContext::Times TlsContext::times_of(const TlsFiles& files) {
     return times;
 }
 
-Result<TlsContext> TlsContext::load(const TlsFiles& files) {
+Result<TlsContext> TlsContext::load(const TlsFiles& files, TlsUse use) {
     const Times times = times_of(files);
-    SYNCLINE_TRY(Context context, read(files, {}));
-    return TlsContext(files, times, std::move(context));
+    SYNCLINE_TRY(Context context, read(files, use, {}));
+    return TlsContext(files, use, times, std::move(context));
 }
 
 Result<bool> TlsContext::reload() {
     const Times times = times_of(files_);
     if (times == times_) return false;
     times_ = times;  // a file that is wrong is told of once
-    SYNCLINE_TRY(context_, read(files_, name_));
+    SYNCLINE_TRY(context_, read(files_, use_, name_));
     return true;
 }
 
-Result<TlsContext::Context> TlsContext::read(const TlsFiles& files, const std::string& name) {
-    SYNCLINE_CHECK(check_file("the certificate", files.certificate, false));
-    SYNCLINE_CHECK(check_file("the key", files.key, true));
-    SYNCLINE_CHECK(check_file("the authority's certificate", files.authority, false));
+Result<TlsContext::Context> TlsContext::read(const TlsFiles& files, TlsUse use,
+                                             const std::string& name) {
     ERR_clear_error();
     Context context(SSL_CTX_new(TLS_method()));
     SYNCLINE_ASSERT(context != nullptr);
@@ -182,20 +235,15 @@ Result<TlsContext::Context> TlsContext::read(const TlsFiles& files, const std::s
     SSL_CTX_set_num_tickets(context.get(), 0);
     SSL_CTX_set_session_cache_mode(context.get(), SSL_SESS_CACHE_OFF);
     SSL_CTX_set_max_cert_list(context.get(), certificates_bytes_max);
-    SSL_CTX_set_verify(context.get(), SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
+    SSL_CTX_set_verify(context.get(), verify_mode(use), nullptr);
     SSL_CTX_set_verify_depth(context.get(), chain_depth_max);
     SSL_CTX_set_default_passwd_cb(context.get(), no_password);
-    if (SSL_CTX_use_certificate_chain_file(context.get(), files.certificate.c_str()) != 1) {
-        return unreadable("certificate", files.certificate);
+    if (use != TlsUse::client || !files.certificate.empty()) {
+        SYNCLINE_CHECK(read_certificate(context.get(), files));
     }
-    if (SSL_CTX_use_PrivateKey_file(context.get(), files.key.c_str(), SSL_FILETYPE_PEM) != 1) {
-        return unreadable("key", files.key);
-    }
-    if (SSL_CTX_load_verify_file(context.get(), files.authority.c_str()) != 1) {
-        return unreadable("the authority's certificate", files.authority);
-    }
+    if (use != TlsUse::server) SYNCLINE_CHECK(read_authority(context.get(), files, use));
     if (!files.revoked.empty()) SYNCLINE_CHECK(read_revoked(context.get(), files.revoked));
-    SYNCLINE_CHECK(check_own(context.get(), files));
+    if (use == TlsUse::peer) SYNCLINE_CHECK(check_own(context.get(), files));
     if (!name.empty()) SYNCLINE_CHECK(check_own_name(context.get(), files, name));
     return context;
 }
@@ -212,13 +260,14 @@ void TlsSession::Freer::operator()(SSL* session) const {
     SSL_free(session);
 }
 
-TlsSession::TlsSession(const TlsContext& context, Role role)
+TlsSession::TlsSession(const TlsContext& context, Role role, const std::string& host)
     : session_(SSL_new(context.context_.get())) {
     SYNCLINE_ASSERT(session_ != nullptr);
     // The session frees them.
     SSL_set_bio(session_.get(), BIO_new(BIO_s_mem()), BIO_new(BIO_s_mem()));
     if (role == Role::client) {
         SSL_set_connect_state(session_.get());
+        if (!host.empty()) expect_host(session_.get(), host);
     } else {
         SSL_set_accept_state(session_.get());
     }
@@ -251,7 +300,8 @@ Result<Bytes> TlsSession::receive(BytesView bytes) {
             plain.append(record.data(), static_cast<std::size_t>(count));
             continue;
         }
-        if (SSL_get_error(session_.get(), count) == SSL_ERROR_WANT_READ) return plain;
+        const bool waits = SSL_get_error(session_.get(), count) == SSL_ERROR_WANT_READ;
+        if (waits || !plain.empty()) return plain;
         return failure(count);
     }
 }
@@ -287,6 +337,17 @@ void TlsSession::send(BytesView plain) {
         if (count <= 0) return;  // the session has failed, and receive() tells
         plain.remove_prefix(static_cast<std::size_t>(count));
     }
+}
+
+void TlsSession::end() {
+    SYNCLINE_ASSERT(established_);
+    ERR_clear_error();
+    (void)SSL_shutdown(session_.get());  // one way; the answer is not waited for
+    ERR_clear_error();
+}
+
+bool TlsSession::other_ended() const {
+    return (SSL_get_shutdown(session_.get()) & SSL_RECEIVED_SHUTDOWN) != 0;
 }
 
 Bytes TlsSession::take_output() {

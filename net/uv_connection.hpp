@@ -9,6 +9,7 @@
 #include <string>
 
 #include "net/tcp.hpp"
+#include "net/tls.hpp"
 #include "net/uv_handle.hpp"
 
 namespace syncline {
@@ -31,7 +32,8 @@ struct TcpConnection::Impl final : TurnTail {
     void close_when_sent();
     void close();
     [[nodiscard]] std::size_t queued_bytes() const {
-        return unsent_bytes - in_flight_bytes + uv_stream_get_write_queue_size(stream());
+        return unsent_bytes - in_flight_bytes + uv_stream_get_write_queue_size(stream()) +
+               early.size();
     }
 
     // Calls of the loop.
@@ -42,6 +44,9 @@ struct TcpConnection::Impl final : TurnTail {
 
     // Steps.
     Result<void> note_addresses();
+    void queue(Bytes bytes);
+    void on_records(BytesView bytes);
+    void on_end_of_data();
     void fail(const std::optional<Error>& error);
     void fail_later(Error error);
     void write_out();
@@ -70,6 +75,9 @@ struct TcpConnection::Impl final : TurnTail {
     std::size_t unsent_bytes = 0;      ///< in chunks, less front_offset
     std::size_t in_flight_bytes = 0;   ///< handed to uv_write, which still reads them
     std::size_t in_flight_chunks = 0;  ///< chunks it reads; they must stay as they are
+
+    std::unique_ptr<TlsSession> tls;  ///< null: plain
+    Bytes early;                      ///< to be sent when its handshake is over
 
     std::string remote = "unknown";
     std::string local = "unknown";

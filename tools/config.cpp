@@ -25,6 +25,7 @@ Result<void> check_settings(const GivenSettings& given) {
     SYNCLINE_CHECK(check(settings.server));
     AclUsers users;
     SYNCLINE_CHECK(load_users(settings.server, users));
+    SYNCLINE_CHECK(load_client_tls(settings.server));
     const Result<PeerCredentials> credentials = load_credentials(settings.server);
     return credentials ? Result<void>() : Result<void>(credentials.error());
 }

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "net/peer_auth.hpp"
+#include "net/tls.hpp"
 #include "tools/console.hpp"
 
 namespace syncline {
@@ -37,12 +38,26 @@ void add_login(CLI::App& app, Login& login) {
                    "Your password there, if not in SYNCLINE_PASSWORD")
         ->envname("SYNCLINE_PASSWORD_FILE")
         ->type_name("FILE");
+    app.add_flag("--tls", login.tls, "Speak TLS; so do the next three");
+    app.add_option("--tls-ca", login.tls_ca,
+                   "Certificate of who signs the replica's [those that the system knows]")
+        ->type_name("FILE");
+    CLI::Option* const key =
+        app.add_option("--tls-key", login.tls_key, "Key of your certificate")->type_name("FILE");
+    app.add_option("--tls-cert", login.tls_cert, "Your certificate, if the replica wants one")
+        ->type_name("FILE")
+        ->needs(key);
 }
 
 Result<RespClient> connect(const TcpEndpoint& endpoint, std::uint64_t timeout_ms,
                            const Login& login) {
     SYNCLINE_TRY(const std::optional<Secret> password, password_of(login));
     SYNCLINE_TRY(RespClient client, RespClient::connect(endpoint.host, endpoint.port, timeout_ms));
+    if (login.tls || !login.tls_ca.empty() || !login.tls_cert.empty()) {
+        const TlsFiles files{login.tls_cert, login.tls_key, login.tls_ca, {}};
+        SYNCLINE_TRY(const TlsContext context, TlsContext::load(files, TlsUse::client));
+        SYNCLINE_CHECK(client.secure(context, endpoint.host));
+    }
     if (!password) return client;
     std::vector<Bytes> command{"AUTH"};
     if (!login.user.empty()) command.push_back(login.user);

@@ -39,15 +39,21 @@ void print_banner(const Server& server) {
                                         : to_string(server.identity().cluster));
     fmt::print("  data     {}\n", data);
     fmt::print("  peers    {}\n", peers);
-    fmt::print("  clients  {}:{}\n", options.bind, server.port());
+    if (options.plain_port) fmt::print("  clients  {}:{}\n", options.bind, server.port());
+    if (const std::optional<std::uint16_t> tls_port = server.tls_port()) {
+        fmt::print("  TLS      {}:{}\n", options.bind, *tls_port);
+    }
     if (const std::optional<std::uint16_t> http_port = server.http_port()) {
         const std::string& bind = options.http_bind.empty() ? options.bind : options.http_bind;
         const bool v6 = bind.find(':') != std::string::npos;
-        fmt::print("  page     http://{}:{}/\n", v6 ? "[" + bind + "]" : bind, *http_port);
+        fmt::print("  page     {}://{}:{}/\n", options.http_tls ? "https" : "http",
+                   v6 ? "[" + bind + "]" : bind, *http_port);
     } else {
         fmt::print("  page     off; --http-port N serves it\n");
     }
-    fmt::print("Connect with: redis-cli -p {}   Stop with Ctrl-C.\n", server.port());
+    const std::string how = options.plain_port ? std::to_string(server.port())
+                                               : fmt::format("{} --tls", *server.tls_port());
+    fmt::print("Connect with: redis-cli -p {}   Stop with Ctrl-C.\n", how);
     (void)std::fflush(stdout);  // nobody is harmed when nobody listens
 }
 

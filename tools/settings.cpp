@@ -167,6 +167,36 @@ std::vector<std::string> show_log_format(const ServeSettings& settings) {
     return name_in(log_formats, settings.log_format);
 }
 
+constexpr Choice<TlsUse> client_certificates[] = {
+    {"yes", TlsUse::server_demanding}, {"no", TlsUse::server}, {"optional", TlsUse::server_asking}};
+
+Result<void> set_client_port(ServeSettings& settings, const std::string& text) {
+    settings.server.plain_port = text != "off";
+    if (!settings.server.plain_port) return {};
+    SYNCLINE_TRY(settings.server.port, parse_port(text));
+    return {};
+}
+
+std::vector<std::string> show_client_port(const ServeSettings& settings) {
+    return {settings.server.plain_port ? std::to_string(settings.server.port) : "off"};
+}
+
+Result<void> set_tls_port(ServeSettings& settings, const std::string& text) {
+    settings.server.tls_port.reset();
+    if (text == "off") return {};
+    SYNCLINE_TRY(settings.server.tls_port, parse_port(text));
+    return {};
+}
+
+Result<void> set_tls_clients(ServeSettings& settings, const std::string& text) {
+    SYNCLINE_TRY(settings.server.tls_clients, choose(client_certificates, text));
+    return {};
+}
+
+std::vector<std::string> show_tls_clients(const ServeSettings& settings) {
+    return name_in(client_certificates, settings.server.tls_clients);
+}
+
 constexpr Choice<ReplicationMode> modes[] = {{"multi-master", ReplicationMode::multi_master},
                                              {"primary-backup", ReplicationMode::primary_backup}};
 constexpr Choice<bool> suffix_policies[] = {{"merge", false}, {"hold", true}};
@@ -320,8 +350,17 @@ constexpr Setting settings_table[] = {
     {"data", "DIR", "Data directory, made when missing [syncline-data]",
      text<&ServerOptions::data_dir>},
     {"bind", "ADDR", "IP address of the client port [127.0.0.1]", text<&ServerOptions::bind>},
-    {"port", "N", "Client port, for Redis clients; 0: a free one [7379]",
-     port<&ServerOptions::port>, Kind::number},
+    {"port", "N|off", "Client port, for Redis clients; 0: a free one; off: TLS alone [7379]",
+     Access{set_client_port, show_client_port}, Kind::number},
+    {"tls-port", "N|off", "Port for clients that speak TLS; 0: a free one [off]",
+     Access{set_tls_port, show<&ServerOptions::tls_port>}, Kind::number},
+    {"tls-cert", "FILE", "Certificate that clients are shown, then those that lead to its signer",
+     text<&ServerOptions::tls_cert>},
+    {"tls-key", "FILE", "Key of that certificate; nobody but its owner may read it",
+     text<&ServerOptions::tls_key>},
+    {"tls-ca", "FILE", "Certificate of who signs those of clients", text<&ServerOptions::tls_ca>},
+    {"tls-auth-clients", "yes|no|optional", "Whether clients must show a certificate [yes]",
+     Access{set_tls_clients, show_tls_clients}},
     {"requirepass-file", "FILE",
      "Password of clients, which log in as the user default; nobody but its owner may read it",
      text<&ServerOptions::password_file>},
@@ -354,6 +393,8 @@ constexpr Setting settings_table[] = {
      Access{set_http_port, show_http_port}, Kind::number},
     {"http-bind", "ADDR", "IP address of the HTTP port [as --bind]",
      text<&ServerOptions::http_bind>},
+    {"http-tls", "yes|no", "The HTTP port speaks TLS, with the certificate of clients [no]",
+     boolean<&ServerOptions::http_tls>, Kind::boolean},
     {"init", nullptr, "Found the cluster; for the first of several replicas",
      boolean<&ServerOptions::init>, Kind::boolean},
     {"replicas", "N",

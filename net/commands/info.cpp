@@ -59,7 +59,7 @@ void server_section(const CommandContext& context, InfoLines& lines) {
 void clients_section(const CommandContext& context, InfoLines& lines) {
     lines.title("Clients");
     lines.add("connected_clients", context.host.clients().size());
-    lines.add("maxclients", limits::clients_max);
+    lines.add("maxclients", context.host.config().find("maxclients")->value);
     lines.add("blocked_clients", context.dispatcher.interest().blocked_count());
 }
 

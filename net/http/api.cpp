@@ -81,13 +81,13 @@ WebApi::WebApi(Loop& loop, CommandHost& host, Dispatcher& dispatcher)
 }
 
 Result<std::unique_ptr<WebApi>> WebApi::listen(Loop& loop, const TcpEndpoint& address,
-                                               bool any_host, CommandHost& host,
+                                               const HttpAccess& access, CommandHost& host,
                                                Dispatcher& dispatcher) {
     // The constructor is private.
     std::unique_ptr<WebApi> api(new WebApi(loop, host, dispatcher));
     WebApi& self = *api;
     SYNCLINE_TRY(api->server_, HttpServer::listen(
-                                   loop, address, any_host,
+                                   loop, address, access,
                                    [&self](HttpConnection& connection, const HttpRequest& request) {
                                        self.on_request(connection, request);
                                    }));

@@ -19,7 +19,7 @@ class WebApi {
 public:
     /// Errors: those of HttpServer::listen.
     static Result<std::unique_ptr<WebApi>> listen(Loop& loop, const TcpEndpoint& address,
-                                                  bool any_host, CommandHost& host,
+                                                  const HttpAccess& access, CommandHost& host,
                                                   Dispatcher& dispatcher);
     WebApi(const WebApi&) = delete;
     WebApi& operator=(const WebApi&) = delete;

@@ -106,6 +106,7 @@ void HttpConnection::refuse(const HttpFailure& failure) {
 void HttpConnection::tick(std::uint64_t now_ms) {
     now_ms_ = now_ms;
     const std::uint64_t passed_ms = now_ms - since_ms_;
+    if (!connection_->established() && passed_ms > request_ms_max) return cut();
     if (state_ == State::reading) {
         if (connection_->queued_bytes() > 0 && passed_ms > answer_ms_max) return cut();
         if (partial_ && passed_ms > request_ms_max) {

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "net/tls.hpp"
+
 namespace syncline {
 namespace {
 
@@ -14,10 +16,10 @@ constexpr std::uint64_t id_first = std::uint64_t{1} << 62U;
 
 }  // namespace
 
-HttpServer::HttpServer(Loop& loop, std::string host, bool any_host, Handler handler)
+HttpServer::HttpServer(Loop& loop, std::string host, const HttpAccess& access, Handler handler)
     : loop_(loop),
       host_(std::move(host)),
-      any_host_(any_host),
+      access_(access),
       handler_(std::move(handler)),
       next_id_(id_first),
       ticker_(loop, [this]() { tick(); }),
@@ -30,10 +32,10 @@ HttpServer::HttpServer(Loop& loop, std::string host, bool any_host, Handler hand
 HttpServer::~HttpServer() = default;
 
 Result<std::unique_ptr<HttpServer>> HttpServer::listen(Loop& loop, const TcpEndpoint& address,
-                                                       bool any_host, Handler handler) {
+                                                       const HttpAccess& access, Handler handler) {
     // The constructor is private.
     std::unique_ptr<HttpServer> server(
-        new HttpServer(loop, address.host, any_host, std::move(handler)));
+        new HttpServer(loop, address.host, access, std::move(handler)));
     HttpServer& self = *server;
     SYNCLINE_TRY(server->listener_, TcpListener::listen(loop, address, [&self](auto connection) {
                      self.accept(std::move(connection));
@@ -44,6 +46,10 @@ Result<std::unique_ptr<HttpServer>> HttpServer::listen(Loop& loop, const TcpEndp
 void HttpServer::accept(std::unique_ptr<TcpConnection> connection) {
     if (connections_.size() >= connections_max + http_turned_away_max) return;
     const bool full = connections_.size() >= connections_max;
+    if (access_.tls != nullptr) {
+        if (full) return;  // nobody could read why before the handshake
+        connection->secure(std::make_unique<TlsSession>(*access_.tls, TlsSession::Role::server));
+    }
     const std::uint64_t id = next_id_++;
     HttpOwner& owner = *this;
     auto made = std::make_unique<HttpConnection>(owner, id, std::move(connection), loop_.now_ms());
@@ -58,7 +64,7 @@ void HttpServer::accept(std::unique_ptr<TcpConnection> connection) {
 void HttpServer::on_request(HttpConnection& connection, const HttpRequest& request) {
     ++requests_;
     const std::string* const host = request.header("host");
-    if (!any_host_ && (host == nullptr || !is_own_host(*host, host_))) {
+    if (!access_.any_host && (host == nullptr || !is_own_host(*host, host_))) {
         return connection.respond(http_failure(
             {421,
              "The Host header must name this machine: localhost, or the address it has here."}));

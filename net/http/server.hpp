@@ -9,6 +9,14 @@
 
 namespace syncline {
 
+class TlsContext;
+
+/// How clients get to an HTTP port.
+struct HttpAccess {
+    bool any_host = false;            ///< Host is not looked at
+    const TlsContext* tls = nullptr;  ///< null: it speaks no TLS; else it must outlive the port
+};
+
 /// The HTTP port: accepts connections, bounds their number, and lets through only what may be
 /// answered here: GET and HEAD, and, on the loopback, requests whose Host is this machine (else a
 /// foreign web page could read through a name that it points here: DNS rebinding).
@@ -21,9 +29,9 @@ public:
     /// Called with a connection whose request it has to answer.
     using Handler = std::function<void(HttpConnection&, const HttpRequest&)>;
 
-    /// `any_host`: Host is not looked at. Errors: those of TcpListener::listen.
+    /// Errors: those of TcpListener::listen.
     static Result<std::unique_ptr<HttpServer>> listen(Loop& loop, const TcpEndpoint& address,
-                                                      bool any_host, Handler handler);
+                                                      const HttpAccess& access, Handler handler);
     ~HttpServer() override;
 
     [[nodiscard]] std::uint16_t port() const { return listener_->port(); }
@@ -39,7 +47,7 @@ public:
     [[nodiscard]] std::size_t connections() const { return connections_.size(); }
 
 private:
-    HttpServer(Loop& loop, std::string host, bool any_host, Handler handler);
+    HttpServer(Loop& loop, std::string host, const HttpAccess& access, Handler handler);
     void accept(std::unique_ptr<TcpConnection> connection);
     void on_request(HttpConnection& connection, const HttpRequest& request) override;
     void on_over(HttpConnection& connection) override;
@@ -47,7 +55,7 @@ private:
 
     Loop& loop_;
     std::string host_;
-    bool any_host_;
+    HttpAccess access_;
     Handler handler_;
     std::map<std::uint64_t, std::unique_ptr<HttpConnection>> connections_;
     std::uint64_t next_id_;

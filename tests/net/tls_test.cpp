@@ -231,6 +231,47 @@ BOOST_AUTO_TEST_CASE(a_chain_may_lead_to_the_authority) {
     BOOST_TEST(meet(stranger, Role::client).plain == "hello");
 }
 
+BOOST_AUTO_TEST_CASE(clients_check_the_name_of_their_server) {
+    const TlsContext server = TlsContext::load(files, TlsUse::server).value();
+    const TlsContext client =
+        TlsContext::load({{}, {}, files.authority, {}}, TlsUse::client).value();
+    const auto refusal = [&](const std::string& host) -> std::string {
+        TlsSession here(client, Role::client, host);
+        TlsSession there(server, Role::server);
+        here.start();
+        for (int i = 0; i < 5; ++i) {
+            const Result<Bytes> asked = there.receive(here.take_output());
+            if (const Result<Bytes> answer = here.receive(there.take_output()); !answer) {
+                return answer.error().message;
+            }
+            if (!asked) return "the server: " + asked.error().message;
+        }
+        return here.established() && there.established() ? "" : "it does not end";
+    };
+    BOOST_TEST(refusal("a") == "");
+    BOOST_TEST(refusal("") == "");
+    BOOST_TEST(contains(refusal("b"), "certificate is refused: hostname mismatch"));
+    BOOST_TEST(contains(refusal("127.0.0.1"), "certificate is refused: IP address mismatch"));
+}
+
+BOOST_AUTO_TEST_CASE(what_comes_in_front_of_an_end_is_heard) {
+    const TlsContext server = TlsContext::load(files, TlsUse::server).value();
+    const TlsContext client =
+        TlsContext::load({{}, {}, files.authority, {}}, TlsUse::client).value();
+    TlsSession here(client, Role::client);
+    TlsSession there(server, Role::server);
+    here.start();
+    for (int i = 0; i < 3; ++i) {
+        BOOST_REQUIRE(there.receive(here.take_output()).has_value());
+        BOOST_REQUIRE(here.receive(there.take_output()).has_value());
+    }
+    here.send("last words");
+    here.end();
+    BOOST_TEST(!there.other_ended());
+    BOOST_TEST(there.receive(here.take_output()).value() == "last words");
+    BOOST_TEST(there.other_ended());
+}
+
 BOOST_AUTO_TEST_CASE(a_revoked_certificate_is_refused_and_told_so) {
     const Issued bad = authority.issue({.name = "b"});
     const Issued still_good = authority.issue({.name = "c"});
