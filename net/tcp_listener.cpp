@@ -41,6 +41,7 @@ struct TcpListener::Impl {
     Accepted accepted;
     uv_poll_t poll{};
     std::unique_ptr<Timer> retry;
+    bool failing = false;  ///< the last attempt failed, and that was told
     bool closed = false;
 };
 
@@ -118,6 +119,7 @@ void TcpListener::Impl::accept_some() {
     for (int i = 0; i < accepts_per_call && !closed; ++i) {
         const int descriptor = ::accept4(socket, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
         if (descriptor >= 0) {
+            failing = false;
             take(descriptor);
         } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
             return;
@@ -143,6 +145,7 @@ void TcpListener::Impl::take(int descriptor) {
 void TcpListener::Impl::try_later(int error) {
     uv_poll_stop(&poll);
     retry->start(accept_retry_ms);
+    if (std::exchange(failing, true)) return;
     log(LogLevel::warning, "accept_failed",
         {{"error", uv_strerror(error)}, {"retry_ms", std::to_string(accept_retry_ms)}});
 }
