@@ -83,6 +83,7 @@ std::function<int()> add_export(CLI::App& app) {
         app.add_option("--connect", line->connect, "The client port of a replica that runs")
             ->capture_default_str()
             ->type_name("HOST:PORT");
+    add_login(app, line->login);
     app.add_option("--data", line->data, "The data directory of a replica that does not run")
         ->excludes(connect)
         ->type_name("DIR");

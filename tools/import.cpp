@@ -17,6 +17,7 @@
 #include "tools/importer.hpp"
 #include "tools/interruption.hpp"
 #include "tools/open_file.hpp"
+#include "tools/login.hpp"
 #include "tools/progress.hpp"
 #include "tools/redis_import.hpp"
 #include "tools/secret_text.hpp"
@@ -30,6 +31,7 @@ constexpr const char* password_variable = "SYNCLINE_FROM_PASSWORD";
 struct ImportLine {
     std::string input;
     std::string connect = "127.0.0.1:7379";
+    Login login;
     std::string format = "jsonl";
     ImportOptions options;
     std::string from;
@@ -43,8 +45,7 @@ Result<Imported> import_file(const ImportLine& line) {
     std::error_code unknown;  // a pipe has no size
     const std::uintmax_t size =
         line.input == standard_file_name ? 0 : std::filesystem::file_size(line.input, unknown);
-    SYNCLINE_TRY(RespClient client,
-                 RespClient::connect(endpoint.host, endpoint.port, import_timeout_ms));
+    SYNCLINE_TRY(RespClient client, syncline::connect(endpoint, import_timeout_ms, line.login));
     SystemClock clock;
     ProgressLine progress("import", clock.steady_ms());
     Imported imported;
@@ -110,7 +111,7 @@ Result<void> import_from_redis(const ImportLine& line, RedisImported& imported) 
     SYNCLINE_TRY(RespClient source, connect_redis(address, import_timeout_ms));
     std::optional<RespClient> target;
     if (!line.redis.dry_run) {
-        SYNCLINE_TRY(target, RespClient::connect(to.host, to.port, import_timeout_ms));
+        SYNCLINE_TRY(target, syncline::connect(to, import_timeout_ms, line.login));
     }
     const Interruption interruption;
     SystemClock clock;
@@ -181,6 +182,7 @@ std::function<int()> add_import(CLI::App& app) {
     app.add_option("--connect,--to", line->connect, "The client port of a replica that runs")
         ->capture_default_str()
         ->type_name("HOST:PORT");
+    add_login(app, line->login);
     app.add_option("--format", line->format, "Of the file: jsonl or resp")
         ->check(CLI::IsMember({"jsonl", "resp"}))
         ->capture_default_str();
