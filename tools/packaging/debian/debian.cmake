@@ -38,6 +38,8 @@ set(CPACK_PACKAGE_DIRECTORY "${CMAKE_BINARY_DIR}/debs")
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 set(CPACK_DEBIAN_PACKAGE_MAINTAINER "Syncline developers <syncline@example.org>")
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
+set(CPACK_DEBIAN_PACKAGE_GENERATE_SHLIBS ON)
+set(CPACK_DEBIAN_PACKAGE_GENERATE_SHLIBS_POLICY ">=")
 set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)
 set(CPACK_DEBIAN_COMPRESSION_TYPE xz)
 set(CPACK_DEBIAN_PACKAGE_PRIORITY optional)
@@ -45,18 +47,18 @@ set(CPACK_DEBIAN_PACKAGE_PRIORITY optional)
 set(CPACK_DEBIAN_SERVER_PACKAGE_NAME syncline)
 set(CPACK_DEBIAN_SERVER_PACKAGE_SECTION database)
 set(CPACK_DEBIAN_SERVER_PACKAGE_SUGGESTS "prometheus, redis-tools")
-set(CPACK_DEBIAN_SERVER_DESCRIPTION "multi-master replicated database on CRDTs
- Every replica takes writes on its own, speaks the Redis protocol and meets
- the others again: what was written apart is merged, alike everywhere. This
- package holds the server, as a service, and the command line.")
+set(CPACK_DEBIAN_SERVER_DESCRIPTION
+"Every replica takes writes on its own, speaks the Redis protocol and meets
+the others again: what was written apart is merged, alike everywhere. This
+package holds the server, as a service, and the command line.")
 set(CPACK_DEBIAN_SERVER_PACKAGE_CONTROL_EXTRA
   "${debian}/conffiles;${debian}/postinst;${debian}/prerm;${debian}/postrm")
 
 set(CPACK_DEBIAN_RUNTIME_PACKAGE_NAME libsyncline${PROJECT_VERSION_MAJOR})
 set(CPACK_DEBIAN_RUNTIME_PACKAGE_SECTION libs)
-set(CPACK_DEBIAN_RUNTIME_DESCRIPTION "embedded multi-master replicated database, library
- A database on CRDTs in a program's own process, which keeps in step with
- other programs and with servers. This package holds the shared library.")
+set(CPACK_DEBIAN_RUNTIME_DESCRIPTION
+"A database on CRDTs in a program's own process, which keeps in step with
+other programs and with servers. This package holds the shared library.")
 set(CPACK_DEBIAN_RUNTIME_PACKAGE_CONTROL_EXTRA "${debian}/triggers")
 
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_NAME libsyncline-dev)
@@ -64,21 +66,22 @@ set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_SECTION libdevel)
 string(CONCAT CPACK_DEBIAN_DEVELOPMENT_PACKAGE_DEPENDS
   "libsyncline${PROJECT_VERSION_MAJOR} (= ${PROJECT_VERSION}), libfmt-dev, libspdlog-dev, "
   "liblmdb-dev, libuv1-dev, libxxhash-dev, libzstd-dev, libssl-dev")
-set(CPACK_DEBIAN_DEVELOPMENT_DESCRIPTION "embedded multi-master replicated database, headers
- A database on CRDTs in a program's own process, which keeps in step with
- other programs and with servers. This package holds headers, the static
- library, and files for CMake and pkg-config.")
+set(CPACK_DEBIAN_DEVELOPMENT_DESCRIPTION
+"A database on CRDTs in a program's own process, which keeps in step with
+other programs and with servers. This package holds headers, the static
+library, and files for CMake and pkg-config.")
 
 if(SYNCLINE_PYTHON)
+  find_package(Python3 REQUIRED COMPONENTS Interpreter)  # the one that the module was built for
   math(EXPR python_next "${Python3_VERSION_MINOR} + 1")
   set(CPACK_DEBIAN_PYTHON_PACKAGE_NAME python3-syncline)
   set(CPACK_DEBIAN_PYTHON_PACKAGE_SECTION python)
   string(CONCAT CPACK_DEBIAN_PYTHON_PACKAGE_DEPENDS
     "python3 (>= ${Python3_VERSION_MAJOR}.${Python3_VERSION_MINOR}), "
     "python3 (<< ${Python3_VERSION_MAJOR}.${python_next})")
-  set(CPACK_DEBIAN_PYTHON_DESCRIPTION "embedded multi-master replicated database, Python module
- A database on CRDTs in a Python program's own process, which keeps in step
- with other programs and with servers.")
+  set(CPACK_DEBIAN_PYTHON_DESCRIPTION
+"A database on CRDTs in a Python program's own process, which keeps in step
+with other programs and with servers.")
 endif()
 
 # Each package has its licence and its changes.
