@@ -127,6 +127,7 @@ class Packaging(unittest.TestCase):
             self.assertLessEqual({port["name"] for port in service["spec"]["ports"]}, names)
             self.assertLessEqual(service["spec"]["selector"].items(),
                                  pod["metadata"]["labels"].items())
+        self.check_start(container["command"] + container["args"])
         self.assertEqual(container["readinessProbe"]["httpGet"]["path"], "/readyz")
         self.assertEqual(container["livenessProbe"]["httpGet"]["path"], "/livez")
         volumes = {volume["name"] for volume in pod["spec"]["volumes"]} | {
@@ -140,6 +141,22 @@ class Packaging(unittest.TestCase):
         for variable in variables:  # cmake's own ones have no value that serve would read
             option = "--" + variable[len("SYNCLINE_"):].lower().replace("_", "-")
             self.assertIn(option, options | {"--tests", "--python"}, variable)
+
+    def check_start(self, command):
+        """What the script of the pods makes of their names, with other programs in its way."""
+        expected = {"0": "serve --peer db-1.syncline-peers:7380 --peer db-2.syncline-peers:7380 "
+                         "--init",
+                    "2": "serve --peer db-0.syncline-peers:7380 --peer db-1.syncline-peers:7380"}
+        with tempfile.TemporaryDirectory() as scratch:
+            for name in ("syncline", "install"):
+                path = os.path.join(scratch, name)
+                with open(os.open(path, os.O_CREAT | os.O_WRONLY, 0o755), "w",
+                          encoding="ascii") as file:
+                    file.write("#!/bin/sh\n" + ("echo \"$@\"\n" if name == "syncline" else ""))
+            for number, arguments in expected.items():
+                environment = {"PATH": f"{scratch}:{os.environ['PATH']}",
+                               "SYNCLINE_NODE": f"db-{number}", "SYNCLINE_REPLICAS": "3"}
+                self.assertEqual(run(*command, env=environment).strip(), arguments)
 
     def test_metrics_that_are_named_are_there(self):
         """With their labels, of two replicas that are linked."""
