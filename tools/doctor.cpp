@@ -21,7 +21,7 @@
 #include "tools/doctor_mask.hpp"
 #include "tools/exit_codes.hpp"
 #include "tools/json_text.hpp"
-#include "tools/secret_text.hpp"
+#include "tools/login.hpp"
 #include "tools/settings.hpp"
 
 namespace syncline {
@@ -29,7 +29,6 @@ namespace {
 
 constexpr std::uint64_t answer_timeout_ms = 10000;
 constexpr std::size_t log_bytes_max = 512 * limits::kib;
-constexpr const char* password_name = "SYNCLINE_PASSWORD";
 
 struct DoctorLine {
     std::string connect;
@@ -37,7 +36,7 @@ struct DoctorLine {
     std::string config;
     std::string log;
     std::string output;
-    std::string password_file;
+    Login login;
     std::string color = "auto";
     bool json = false;
 };
@@ -107,7 +106,7 @@ Result<void> add_log(const std::string& path, DoctorBundle& bundle) {
 }
 
 /// Of a directory without its replica what `inspect --data` would be told, too.
-void open_directory(DoctorDirectory& directory, const std::string& password, DoctorBundle& bundle) {
+void open_directory(DoctorDirectory& directory, DoctorBundle& bundle) {
     if (!directory.error.empty()) return;
     Result<std::unique_ptr<InspectSource>> source = directory_source(directory.path);
     if (!source) {
@@ -116,7 +115,7 @@ void open_directory(DoctorDirectory& directory, const std::string& password, Doc
     }
     const Result<RespValue> opened = (*source)->command({"PING"});
     if (opened) {
-        (void)doctor_server(**source, password, bundle);  // for its files
+        (void)doctor_server(**source, bundle);  // for its files
         return;
     }
     directory.locked = opened.error().code == Code::locked;
@@ -132,12 +131,11 @@ std::uint64_t process_of(const DoctorServer& server, const TcpEndpoint& endpoint
 }
 
 Result<DoctorFacts> gather(const DoctorLine& line, DoctorBundle& bundle) {
-    SYNCLINE_TRY(const std::optional<std::string> password,
-                 secret_text(line.password_file, password_name));
-    for (const char* const variable : {password_name, "SYNCLINE_FROM_PASSWORD"}) {
+    SYNCLINE_TRY(const std::optional<Secret> password, password_of(line.login));
+    for (const char* const variable : {"SYNCLINE_PASSWORD", "SYNCLINE_FROM_PASSWORD"}) {
         if (const char* const secret = std::getenv(variable)) bundle.add_secret(secret);
     }
-    if (password) bundle.add_secret(*password);
+    if (password) bundle.add_secret(std::string(password->view()));
     DoctorFacts facts;
     facts.version = version_number;
     GivenSettings given;
@@ -155,15 +153,16 @@ Result<DoctorFacts> gather(const DoctorLine& line, DoctorBundle& bundle) {
         const std::string port = std::to_string(settings.server.port);
         SYNCLINE_TRY(const TcpEndpoint endpoint,
                      parse_endpoint(line.connect.empty() ? "127.0.0.1:" + port : line.connect));
-        const std::unique_ptr<InspectSource> source = live_source(endpoint, answer_timeout_ms);
-        facts.server = doctor_server(*source, password.value_or(""), bundle);
+        const std::unique_ptr<InspectSource> source =
+            live_source(endpoint, answer_timeout_ms, line.login);
+        facts.server = doctor_server(*source, bundle);
         process = process_of(*facts.server, endpoint);
     }
     if (!data.empty()) {
         facts.directory = doctor_directory(data, bundle);
         const bool runs = facts.server && facts.server->error.empty();
         facts.directory->locked = runs;
-        if (!runs) open_directory(*facts.directory, password.value_or(""), bundle);
+        if (!runs) open_directory(*facts.directory, bundle);
     }
     facts.system = doctor_system(process, bundle);
     return facts;
@@ -239,9 +238,7 @@ std::function<int()> add_doctor(CLI::App& app) {
                    "A new directory, or a new archive if it ends in .tar "
                    "[syncline-doctor-DATE-TIME]")
         ->type_name("PATH");
-    app.add_option("--password-file", line->password_file,
-                   "Its first line is the password; or SYNCLINE_PASSWORD is")
-        ->type_name("FILE");
+    add_login(app, line->login);
     app.add_flag("--json", line->json, "The report as JSON");
     app.add_option("--color", line->color, "auto, always or never")
         ->check(CLI::IsMember({"auto", "always", "never"}))

@@ -87,8 +87,7 @@ public:
         server_.address = source.address();
     }
 
-    DoctorServer ask(const std::string& password) {
-        if (!password.empty()) (void)answer({"AUTH", password});  // INFO tells if it was refused
+    DoctorServer ask() {
         const std::optional<RespValue> info = answer({"INFO", "everything"});
         if (!info) return server_;
         take_info(info->text);
@@ -220,9 +219,8 @@ std::uint64_t memory_line(const std::string& text, const std::string& name) {
 
 }  // namespace
 
-DoctorServer doctor_server(InspectSource& source, const std::string& password,
-                           DoctorBundle& bundle) {
-    return ServerFacts(source, bundle).ask(password);
+DoctorServer doctor_server(InspectSource& source, DoctorBundle& bundle) {
+    return ServerFacts(source, bundle).ask();
 }
 
 DoctorDirectory doctor_directory(const std::string& path, DoctorBundle& bundle) {

@@ -10,8 +10,7 @@ namespace syncline {
 
 /// Asks a replica, running or opened from its directory, and puts its answers into the bundle as
 /// files, masked. What it does not answer is left out. Nothing is changed.
-DoctorServer doctor_server(InspectSource& source, const std::string& password,
-                           DoctorBundle& bundle);
+DoctorServer doctor_server(InspectSource& source, DoctorBundle& bundle);
 
 /// Looks at the files of a data directory: names and sizes go into the bundle, no contents.
 DoctorDirectory doctor_directory(const std::string& path, DoctorBundle& bundle);

@@ -13,7 +13,8 @@ namespace {
 
 const char* const password_variable = "SYNCLINE_PASSWORD";
 
-/// Nothing: there is none.
+}  // namespace
+
 Result<std::optional<Secret>> password_of(const Login& login) {
     if (!login.password_file.empty()) {
         SYNCLINE_TRY(Secret password, load_password(login.password_file));
@@ -27,8 +28,6 @@ Result<std::optional<Secret>> password_of(const Login& login) {
                                              "environment variable " +
                                              password_variable};
 }
-
-}  // namespace
 
 void add_login(CLI::App& app, Login& login) {
     app.add_option("--user", login.user, "Who you are at the replica [default]")
@@ -49,15 +48,21 @@ void add_login(CLI::App& app, Login& login) {
         ->needs(key);
 }
 
-Result<RespClient> connect(const TcpEndpoint& endpoint, std::uint64_t timeout_ms,
-                           const Login& login) {
-    SYNCLINE_TRY(const std::optional<Secret> password, password_of(login));
+Result<RespClient> connect_only(const TcpEndpoint& endpoint, std::uint64_t timeout_ms,
+                                const Login& login) {
     SYNCLINE_TRY(RespClient client, RespClient::connect(endpoint.host, endpoint.port, timeout_ms));
     if (login.tls || !login.tls_ca.empty() || !login.tls_cert.empty()) {
         const TlsFiles files{login.tls_cert, login.tls_key, login.tls_ca, {}};
         SYNCLINE_TRY(const TlsContext context, TlsContext::load(files, TlsUse::client));
         SYNCLINE_CHECK(client.secure(context, endpoint.host));
     }
+    return client;
+}
+
+Result<RespClient> connect(const TcpEndpoint& endpoint, std::uint64_t timeout_ms,
+                           const Login& login) {
+    SYNCLINE_TRY(const std::optional<Secret> password, password_of(login));
+    SYNCLINE_TRY(RespClient client, connect_only(endpoint, timeout_ms, login));
     if (!password) return client;
     std::vector<Bytes> command{"AUTH"};
     if (!login.user.empty()) command.push_back(login.user);

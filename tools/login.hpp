@@ -1,6 +1,8 @@
 #pragma once
+#include <optional>
 #include <string>
 
+#include "net/peer_auth.hpp"
 #include "net/resp_client.hpp"
 #include "net/tcp.hpp"
 
@@ -24,9 +26,17 @@ struct Login {
 /// Adds --user, --password-file, --tls and its files; `login` must outlive the parse.
 void add_login(CLI::App& app, Login& login);
 
-/// Connects and logs in. Errors: unavailable, corrupt; unauthorized (the password is wrong);
-/// invalid_argument and those of load_password (its file); with a user and no password
-/// invalid_argument; those of TlsContext::load and RespClient::secure.
+/// The password; nothing: there is none. Errors: those of load_password; invalid_argument (a user
+/// without one).
+Result<std::optional<Secret>> password_of(const Login& login);
+
+/// Connects, by TLS if that is wanted, and does not log in. Errors: unavailable, corrupt; those of
+/// TlsContext::load and RespClient::secure.
+Result<RespClient> connect_only(const TcpEndpoint& endpoint, std::uint64_t timeout_ms,
+                                const Login& login);
+
+/// Connects and logs in. Errors: those of password_of() and connect_only(); unauthorized (the
+/// password is wrong).
 Result<RespClient> connect(const TcpEndpoint& endpoint, std::uint64_t timeout_ms,
                            const Login& login);
 

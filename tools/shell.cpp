@@ -16,8 +16,8 @@
 #include "tools/console.hpp"
 #include "tools/exit_codes.hpp"
 #include "tools/line_editor.hpp"
+#include "tools/login.hpp"
 #include "tools/reply_text.hpp"
-#include "tools/secret_text.hpp"
 #include "tools/shell_history.hpp"
 #include "tools/shell_session.hpp"
 
@@ -28,8 +28,7 @@ constexpr std::uint64_t times_max = 1'000'000;
 
 struct ShellLine {
     std::string connect = "127.0.0.1:7379";
-    std::string user;
-    std::string password_file;
+    Login login;
     std::uint64_t database = 0;
     std::vector<std::string> execute;
     std::vector<std::string> words;
@@ -271,8 +270,10 @@ ReplyFormat format_of(const ShellLine& line) {
 Result<ShellTarget> target_of(const ShellLine& line) {
     ShellTarget target;
     SYNCLINE_TRY(target.endpoint, parse_endpoint(line.connect));
-    SYNCLINE_TRY(target.password, secret_text(line.password_file, "SYNCLINE_PASSWORD"));
-    target.user = line.user;
+    SYNCLINE_TRY(const std::optional<Secret> password, password_of(line.login));
+    if (password) target.password = std::string(password->view());
+    target.login = line.login;
+    target.user = line.login.user;
     target.database = line.database;
     target.protocol = line.resp3 ? 3 : 2;
     return target;
@@ -298,11 +299,7 @@ std::function<int()> add_shell(CLI::App& app) {
     app.add_option("--connect", line->connect, "The client port of a server")
         ->capture_default_str()
         ->type_name("HOST:PORT");
-    app.add_option("--user", line->user, "Whose password it is; if none, the default user's")
-        ->type_name("NAME");
-    app.add_option("--password-file", line->password_file,
-                   "Its first line is the password; or SYNCLINE_PASSWORD is")
-        ->type_name("FILE");
+    add_login(app, line->login);
     app.add_option("-n,--db", line->database, "The database, where there are several")
         ->check(CLI::NonNegativeNumber)
         ->type_name("N");

@@ -43,8 +43,7 @@ bool ShellSession::is_stream(const std::vector<Bytes>& words) {
 
 Result<void> ShellSession::connect() {
     if (client_) return {};
-    SYNCLINE_TRY(client_, RespClient::connect(target_.endpoint.host, target_.endpoint.port,
-                                              connect_timeout_ms));
+    SYNCLINE_TRY(client_, connect_only(target_.endpoint, connect_timeout_ms, target_.login));
     const Result<void> greeted = greet();
     if (!greeted) {
         disconnect();

@@ -6,6 +6,7 @@
 
 #include "net/resp_client.hpp"
 #include "net/tcp.hpp"
+#include "tools/login.hpp"
 
 namespace syncline {
 
@@ -13,6 +14,7 @@ namespace syncline {
 struct ShellTarget {
     TcpEndpoint endpoint;
     std::string user;
+    Login login;  ///< how to connect; who logs in is told by `user` and `password`
     std::optional<std::string> password;
     std::uint64_t database = 0;
     int protocol = 2;
