@@ -132,7 +132,8 @@ RespParser::Step RespParser::parse_length() {
         return fail(Code::corrupt, std::string("expected '$', got '") + got + "'");
     }
     const auto length = parse_integer(line->substr(1));
-    if (!length || *length < 0 || as_size(*length) > limits::request_bytes_max) {
+    const bool narrow = limits_.before_auth;  // then that is what is told, however long it is
+    if (!length || *length < 0 || (!narrow && as_size(*length) > limits::request_bytes_max)) {
         return fail(Code::corrupt, "invalid bulk length");
     }
     if (as_size(*length) > limits_.argument_max ||
