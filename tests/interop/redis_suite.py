@@ -2,7 +2,7 @@
 against redis-server, whose passes are what can be passed. The tests come from Debian's source
 package (BSD licence), fetched with a list of sources of its own; nothing of them is kept here.
 
-    redis_suite.py                     all files of FILES; the failures, and the share that passes
+    redis_suite.py                     all of FILES and OWN_FILES; failures, the share that passes
     redis_suite.py unit/type/list ...  only these
     redis_suite.py --suite DIR ...     with an unpacked source tree instead of fetching one
     redis_suite.py --alone ...         without redis-server beside it, which takes half the time
@@ -28,16 +28,17 @@ import cluster
 
 VERSION = "7.0.15"
 # Those that a server can be given from outside, in the suite's own external mode.
-FILES = ["unit/type/string", "unit/type/incr", "unit/type/list", "unit/type/list-2",
-         "unit/type/list-3", "unit/type/set", "unit/type/zset", "unit/type/hash", "unit/expire",
-         "unit/scan", "unit/keyspace", "unit/multi", "unit/protocol", "unit/pubsub",
-         "unit/pubsubshard", "unit/sort", "unit/bitops", "unit/bitfield", "unit/dump",
-         "unit/quit", "unit/slowlog", "unit/introspection", "unit/introspection-2",
-         "unit/info-command", "unit/info", "unit/other", "unit/lazyfree", "unit/auth", "unit/acl",
-         "unit/acl-v2"]
+FILES = ["unit/type/string", "unit/type/incr", "unit/type/list", "unit/type/list-3",
+         "unit/type/set", "unit/type/zset", "unit/type/hash", "unit/expire", "unit/scan",
+         "unit/keyspace", "unit/multi", "unit/protocol", "unit/pubsub", "unit/sort",
+         "unit/bitops", "unit/bitfield", "unit/dump", "unit/quit", "unit/slowlog",
+         "unit/introspection", "unit/introspection-2", "unit/info-command", "unit/other",
+         "unit/lazyfree"]
+# Those that start servers with settings of their own.
+OWN_FILES = ["unit/auth", "unit/acl", "unit/acl-v2"]
 SOME = ["unit/type/incr", "unit/type/list", "unit/type/set", "unit/type/hash", "unit/keyspace",
-        "unit/multi", "unit/protocol", "unit/pubsub", "unit/bitfield", "unit/dump", "unit/quit",
-        "unit/introspection", "unit/slowlog"]
+        "unit/multi", "unit/protocol", "unit/bitfield", "unit/dump", "unit/quit", "unit/slowlog",
+        "unit/introspection", "unit/auth"]
 DENIED = ("-needs:debug -needs:repl -needs:save -needs:pfdebug -needs:config-maxmemory "
           "-needs:config-resetstat -needs:reset -slow -large-memory -cluster:skip -logreqres:skip")
 FILE_SECONDS = 120
@@ -106,9 +107,43 @@ class SynclineServer:
 SYNCLINE_OPTIONS = []
 
 
+class OwnServers:
+    """The suite with another redis-server, for tests that start servers themselves."""
+
+    def __init__(self, suite, directory, program):
+        self.directory = os.path.join(directory, "suite")
+        shutil.rmtree(self.directory, ignore_errors=True)
+        os.makedirs(os.path.join(self.directory, "src"))
+        shutil.copytree(os.path.join(suite, "tests"), os.path.join(self.directory, "tests"),
+                        ignore=shutil.ignore_patterns("tmp"))
+        os.makedirs(os.path.join(self.directory, "tests", "tmp"))
+        shutil.copy(os.path.join(suite, "runtest"), self.directory)
+        script = os.path.join(self.directory, "src", "redis-server")
+        with open(script, "w", encoding="utf-8") as file:
+            file.write(f'#!/bin/sh\nexec {program} "$@"\n')
+        os.chmod(script, 0o755)
+
+
+def run_own_file(suite, name, directory, skipped, alone):
+    """As run_file(), of one that starts servers itself: those of redis-server, and ours."""
+    stand_in = os.path.join(os.path.dirname(os.path.abspath(__file__)), "redis_suite_server.py")
+    outcomes = []
+    for program in (f"{sys.executable} -B {stand_in}", "redis-server"):
+        if alone and outcomes:
+            break
+        servers = OwnServers(suite, directory, program)
+        outcomes.append(run_tests(servers.directory, name, [], skipped))
+    return outcomes[-1][0], *outcomes[0]
+
+
 def run_file(suite, name, server, skipped):
     """The outcome of each test of a file, by its name: ok, err or exception; and the output."""
-    command = ["./runtest", "--host", "127.0.0.1", "--port", str(server.port), "--single", name,
+    return run_tests(suite, name, ["--host", "127.0.0.1", "--port", str(server.port)], skipped)
+
+
+def run_tests(suite, name, options, skipped):
+    """As above, with these options of the suite."""
+    command = ["./runtest", *options, "--single", name,
                "--singledb", "--ignore-encoding", "--ignore-digest", "--durable", "--clients", "1",
                "--tags", DENIED]
     for test in skipped:
@@ -178,14 +213,19 @@ def run(suite, directory, arguments):
         skipped = [test for (file, test), reason in exceptions.items()
                    if file == name and (is_out_of_scope(reason) or reason.startswith("hangs"))]
         start = time.monotonic()
-        with SynclineServer(directory) as server:
-            outcomes, output = run_file(suite, name, server, skipped)
+        if name in OWN_FILES:
+            wanted, outcomes, output = run_own_file(suite, name, directory, skipped,
+                                                    arguments.alone)
+        else:
+            with SynclineServer(directory) as server:
+                outcomes, output = run_file(suite, name, server, skipped)
+            wanted = outcomes
+            if not arguments.alone:
+                with RedisServer(directory) as server:
+                    wanted, _ = run_file(suite, name, server, skipped)
         seconds = time.monotonic() - start
-        wanted = outcomes
-        if not arguments.alone:
-            with RedisServer(directory) as server:
-                wanted, _ = run_file(suite, name, server, skipped)
-            wanted = [test for test, outcome in wanted.items() if outcome == "ok"]
+        wanted = [test for test, outcome in wanted.items()
+                  if arguments.alone or outcome == "ok"]
         hangs = [test for (file, test), reason in exceptions.items()
                  if file == name and reason.startswith("hangs")]
         if not wanted:
@@ -203,7 +243,7 @@ def run(suite, directory, arguments):
 def main():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("files", nargs="*", default=FILES)
+    parser.add_argument("files", nargs="*", default=FILES + OWN_FILES)
     parser.add_argument("--suite", help="an unpacked source tree of Redis " + VERSION)
     parser.add_argument("--alone", action="store_true", help="no redis-server beside it")
     parser.add_argument("--some", action="store_true", help="a few short files, alone")
