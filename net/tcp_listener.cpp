@@ -119,9 +119,9 @@ void TcpListener::Impl::accept_some() {
     for (int i = 0; i < accepts_per_call && !closed; ++i) {
         const int descriptor = ::accept4(socket, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
         if (descriptor >= 0) {
-            failing = false;
             take(descriptor);
         } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
+            failing = false;  // descriptors come first: there are some
             return;
         } else if (errno != EINTR && errno != ECONNABORTED) {
             // Mostly EMFILE. The connection still waits, so without a pause this would spin.
