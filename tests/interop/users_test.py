@@ -239,7 +239,7 @@ def bounds_before_auth(replica):
 
 def password_from_a_file(scratch):
     secret = write(os.path.join(scratch, "password"), "open sesame\n")
-    with Cluster(1, ["--requirepass-file", secret]) as cluster:
+    with Cluster(1, ["--requirepass-file", secret, "--log-level", "debug"]) as cluster:
         replica = cluster.replicas[0]
         bounds_before_auth(replica)
         with replica.connect() as connection:
@@ -264,6 +264,10 @@ def password_from_a_file(scratch):
         except redis.RedisError as error:
             assert str(error).startswith("WRONGPASS "), error
         assert "sesame" not in open(replica.log_path, encoding="utf-8").read()
+    for words in (["config", "print", "--effective"], ["config", "print"]):
+        done = subprocess.run([os.environ["SYNCLINE_BINARY"], *words, "--requirepass-file",
+                               secret], capture_output=True, check=True, text=True, timeout=30)
+        assert secret in done.stdout and "sesame" not in done.stdout, done
 
 
 def users_from_a_file(scratch):
