@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <random>
 
 #include "net/acl/catalog.hpp"
 #include "tests/net/exchanges.hpp"
@@ -40,6 +41,13 @@ std::string rules_after(std::initializer_list<BytesView> rules) {
 
 bool holds(const std::string& text, const std::string& part) {
     return text.find(part) != std::string::npos;
+}
+
+CommandName command_named(BytesView name) {
+    for (const CatalogEntry& entry : acl_catalog()) {
+        if (entry.name.command->name == name) return entry.name;
+    }
+    return {};
 }
 
 std::string write_file(const std::string& path, const std::string& text) {
@@ -87,6 +95,76 @@ BOOST_AUTO_TEST_CASE(each_category_is_shown_by_its_name) {
         const std::string rule = "@" + Bytes(name);
         BOOST_TEST(rules_after({"+" + rule}) == "off resetchannels -@all +" + rule);
         BOOST_TEST(rules_after({"+@all", "-" + rule}) == "off resetchannels +@all -" + rule);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(any_rules_come_back_as_they_were) {
+    constexpr BytesView rules[] = {"on",
+                                   "off",
+                                   "nopass",
+                                   "resetpass",
+                                   ">secret",
+                                   ">other",
+                                   "<other",
+                                   "~*",
+                                   "~a*",
+                                   "%R~b*",
+                                   "%W~c?",
+                                   "%RW~[x",
+                                   "resetkeys",
+                                   "&*",
+                                   "&news",
+                                   "resetchannels",
+                                   "+@all",
+                                   "-@all",
+                                   "+@read",
+                                   "-@write",
+                                   "+@string",
+                                   "-@string",
+                                   "+@admin",
+                                   "-@dangerous",
+                                   "+get",
+                                   "-get",
+                                   "+config",
+                                   "-config|get",
+                                   "+config|set",
+                                   "+select|0",
+                                   "+echo|hi",
+                                   "-select",
+                                   "+client|id",
+                                   "-client",
+                                   "reset",
+                                   "(~s* +get)",
+                                   "(%R~t +@read -mget)",
+                                   "clearselectors",
+                                   "sanitize-payload",
+                                   "-@fast"};
+    const std::vector<Bytes> requests[] = {
+        {"get", "a1"},  {"set", "a1", "v"},      {"get", "b1"},   {"set", "c1", "v"},
+        {"get", "s1"},  {"mget", "t"},           {"select", "0"}, {"select", "1"},
+        {"echo", "hi"}, {"publish", "news", "m"}};
+    std::mt19937_64 chance(1);
+    for (int round = 0; round < 500; ++round) {
+        AclUser user("u", false);
+        Bytes given;
+        for (std::uint64_t i = chance() % 20; i > 0; --i) {
+            const BytesView rule = rules[chance() % std::size(rules)];
+            if (user.apply(rule, false) == RuleFault::none) given += Bytes(rule) + " ";
+        }
+        AclUsers users;
+        Bytes error;
+        const Bytes described = user.describe();
+        const std::vector<Bytes> words = *split_arguments(described);
+        const std::optional<AclUser> again = users.with_rules("u", words, error);
+        BOOST_REQUIRE_MESSAGE(again, given << "-> " << described << ": " << error);
+        BOOST_TEST(again->describe() == described, given);
+        BOOST_TEST(again->unrestricted() == user.unrestricted(), given);
+        for (const std::vector<Bytes>& request : requests) {
+            const CommandName name = command_named(request[0]);
+            const bool same =
+                again->check(name, request).reason == user.check(name, request).reason;
+            BOOST_TEST(same, given << request[0]);
+        }
     }
 }
 
