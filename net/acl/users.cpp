@@ -18,6 +18,8 @@ constexpr BytesView default_name = "default";
 /// Entries that are compared with a new one, and how old an equal one may be.
 constexpr std::size_t compared_max = 10;
 constexpr std::uint64_t grouping_ms_max = 60000;
+/// Of a key, a name, a description: keys may be long, and anybody can make entries.
+constexpr std::size_t log_text_bytes_max = 1024;
 constexpr std::size_t users_file_bytes_max = 16 * limits::mib;
 
 AclUser made_default_user() {
@@ -115,6 +117,9 @@ private:
 }  // namespace
 
 void AclLog::add(AclLogEntry entry) {
+    for (Bytes* const text : {&entry.object, &entry.user, &entry.client}) {
+        if (text->size() > log_text_bytes_max) *text = text->substr(0, log_text_bytes_max);
+    }
     const auto compared =
         entries_.begin() + static_cast<std::ptrdiff_t>(std::min(compared_max, entries_.size()));
     const auto same = std::find_if(entries_.begin(), compared, [&](const AclLogEntry& other) {
@@ -202,12 +207,14 @@ bool AclUsers::remove(BytesView name) {
 }
 
 Bytes AclUsers::load(const std::string& path) {
+    std::error_code missing;  // then it cannot be opened either
+    const std::filesystem::file_status status = std::filesystem::status(path, missing);
+    // To open a pipe could take for ever.
+    const bool other = std::filesystem::exists(status) && !std::filesystem::is_regular_file(status);
+    if (other) return "Error loading ACLs, '" + path + "' is no file";
     errno = 0;
     std::ifstream file(path, std::ios::binary);
     if (!file) return "Error loading ACLs, opening file '" + path + "': " + std::strerror(errno);
-    std::error_code unknown;  // then it is taken for one that nobody may read
-    const std::filesystem::file_status status = std::filesystem::status(path, unknown);
-    if (!std::filesystem::is_regular_file(status)) return path + " is no file of users";
     const auto mode = static_cast<unsigned>(status.permissions());
     if (const Result<void> closed = check_private(mode, "the file of users", path); !closed) {
         return closed.error().message;

@@ -366,6 +366,9 @@ BOOST_AUTO_TEST_CASE(what_is_refused_is_on_record) {
     BOOST_TEST(holds(log, "$7\r\nchannel\r\n"));
     BOOST_TEST(holds(log, "$5\r\nmulti\r\n"));
     BOOST_TEST(bench.run_other("ACL LOG 2").rfind("*2\r\n", 0) == 0U);
+    bench.run({"SET", Bytes(5'000'000, 'o'), "v"});  // nobody can fill the memory with entries
+    bench.run({"AUTH", Bytes(5'000'000, 'u'), "x"});
+    BOOST_TEST(bench.run_other("ACL LOG").size() < 20'000U);
     BOOST_TEST(bench.run_other("CONFIG SET acllog-max-len 1") == ok);
     BOOST_TEST(bench.run_other("ACL LOG").rfind("*1\r\n", 0) == 0U);
     BOOST_TEST(bench.run_other("ACL LOG RESET") == ok);
@@ -417,6 +420,8 @@ BOOST_AUTO_TEST_CASE(a_file_is_read_as_a_whole_or_not_at_all) {
     CommandBench bench;
     AclUsers users;
     const std::string path = bench.scratch("users.acl");
+    const std::string folder = std::filesystem::path(path).parent_path().string();
+    BOOST_TEST(users.load(folder) == "Error loading ACLs, '" + folder + "' is no file");
     BOOST_TEST(users.load(path) ==
                "Error loading ACLs, opening file '" + path + "': No such file or directory");
     write_file(path, "user ann on >secret ~* +@all\r\n\n  user bob  off -@all (~x +get)\n");
