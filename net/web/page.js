@@ -252,8 +252,14 @@ function showStatus(status) {
   showConflicts(status);
 }
 
+/** A browser tries again by itself, but not after an answer that refuses it. */
+function sayWhyNotLive() {
+  const refused = source.readyState === EventSource.CLOSED;
+  say("live", refused ? "refused: reload the page to log in" : "not connected, trying again");
+}
+
 function showSilence() {
-  say("live", "not connected, trying again");
+  sayWhyNotLive();
   byId("health").dataset.status = "silent";
   say("status", "silent");
   say("summary", "The replica does not answer; what follows is old.");
@@ -265,5 +271,5 @@ setInterval(() => {
   if (heardAt > 0 && Date.now() - heardAt > SILENT_MS) showSilence();
 }, 500);
 source.addEventListener("error", () => {
-  if (heardAt === 0) say("live", "not connected, trying again");
+  if (heardAt === 0 || source.readyState === EventSource.CLOSED) sayWhyNotLive();
 });
