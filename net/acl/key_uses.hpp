@@ -11,6 +11,7 @@ namespace syncline {
 struct KeyUse {
     std::size_t index = 0;
     unsigned access = 0;
+    BytesView flags{};  ///< Redis's words for it: "RW access delete"
 };
 
 /// What a request does to keys.
@@ -23,6 +24,15 @@ struct KeyUses {
 /// number of keys in the request is none: the command then refuses it. Precondition: the arity
 /// fits. Cost: O(N) with N arguments.
 KeyUses key_uses(const CommandName& name, std::span<const Bytes> arguments);
+
+/// The flags of key specifications, with blanks between them.
+struct KeyFlags {
+    BytesView first;    ///< of the first key
+    BytesView others;   ///< of those behind it
+    bool vary = false;  ///< with the options of a request
+};
+/// Precondition: the command has keys.
+KeyFlags key_flags(const CommandName& name);
 
 /// The channels of a request: arguments from `first` up to `end`.
 struct ChannelUses {

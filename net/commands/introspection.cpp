@@ -1,4 +1,7 @@
+#include <algorithm>
+
 #include "net/acl/catalog.hpp"
+#include "net/acl/key_uses.hpp"
 #include "net/commands/arguments.hpp"
 #include "net/commands/errors.hpp"
 #include "net/commands/fields.hpp"
@@ -32,14 +35,31 @@ std::vector<Bytes> categories(const Command& command) {
     return names;
 }
 
+/// Its options name keys, too.
+bool is_sort(const Command& command) {
+    return command.name == "sort" || command.name == "sort_ro";
+}
+
+/// Words with blanks between them, as a set.
+void reply_words(RespWriter& reply, BytesView words, bool one_more) {
+    std::vector<BytesView> all;
+    while (!words.empty()) {
+        const std::size_t end = std::min(words.find(' '), words.size());
+        all.push_back(words.substr(0, end));
+        words.remove_prefix(std::min(end + 1, words.size()));
+    }
+    reply.set(all.size() + (one_more ? 1 : 0));
+    for (const BytesView word : all) reply.simple(word);
+}
+
 /// One key specification in the form of Redis 7: where the keys begin and how they go on; `type`
 /// names how, and the caller appends its three numbers by name.
-void begin_key_spec(RespWriter& reply, const Command& command, int index, BytesView type) {
+void begin_key_spec(RespWriter& reply, const KeyFlags& flags, BytesView words, int index,
+                    BytesView type) {
     reply.map(3);
     reply.bulk("flags");
-    reply.set(2);
-    reply.simple(command.has(flag::write) ? "RW" : "RO");
-    reply.simple(command.has(flag::write) ? "update" : "access");
+    reply_words(reply, words, flags.vary);
+    if (flags.vary) reply.simple("variable_flags");
     reply.bulk("begin_search");
     reply.map(2);
     reply.bulk("type");
@@ -56,21 +76,59 @@ void begin_key_spec(RespWriter& reply, const Command& command, int index, BytesV
     reply.map(3);
 }
 
-void reply_key_specs(RespWriter& reply, const Command& command) {
-    const KeyPositions& keys = command.keys;
-    reply.set((keys.first > 0 ? 1U : 0U) + (keys.number > 0 ? 1U : 0U));
-    if (keys.first > 0) {
-        begin_key_spec(reply, command, keys.first, "range");
-        field(reply, "lastkey", keys.last < 0 ? keys.last : keys.last - keys.first);
-        field(reply, "keystep", keys.step);
-        field(reply, "limit", 0);
+void reply_key_range(RespWriter& reply, const KeyFlags& flags, BytesView words,
+                     const KeyPositions& keys) {
+    begin_key_spec(reply, flags, words, keys.first, "range");
+    field(reply, "lastkey", keys.last < 0 ? keys.last : keys.last - keys.first);
+    field(reply, "keystep", keys.step);
+    field(reply, "limit", 0);
+}
+
+/// Keys that nobody can tell without looking at the whole request.
+void reply_unknown_keys(RespWriter& reply, BytesView notes, BytesView words) {
+    reply.map(4);
+    reply.bulk("notes");
+    reply.bulk(notes);
+    reply.bulk("flags");
+    reply_words(reply, words, false);
+    for (const BytesView part : {"begin_search", "find_keys"}) {
+        reply.bulk(part);
+        reply.map(2);
+        reply.bulk("type");
+        reply.bulk("unknown");
+        reply.bulk("spec");
+        reply.map(0);
+    }
+}
+
+void reply_key_specs(RespWriter& reply, const CommandName& name) {
+    const KeyPositions& keys = name.command->keys;
+    if (!keys.any()) return reply.set(0);
+    const KeyFlags flags = key_flags(name);
+    const bool sorts = is_sort(*name.command);
+    // Where the first key and those behind it are treated otherwise each have their own.
+    const bool more = keys.last < 0 || keys.last > keys.first;
+    const bool apart = keys.first > 0 && more && flags.first != flags.others && !sorts;
+    const bool stores = sorts && name.command->has(flag::write);
+    reply.set((keys.first > 0 ? 1U : 0U) + (apart ? 1U : 0U) + (keys.number > 0 ? 1U : 0U) +
+              (sorts ? 1U : 0U) + (stores ? 1U : 0U));
+    if (apart) {
+        reply_key_range(reply, flags, flags.first, {keys.first, keys.first, 1, 0});
+        reply_key_range(reply, flags, flags.others, {keys.first + 1, keys.last, keys.step, 0});
+    } else if (keys.first > 0) {
+        reply_key_range(reply, flags, flags.first, keys);
     }
     if (keys.number > 0) {
-        begin_key_spec(reply, command, keys.number, "keynum");
+        begin_key_spec(reply, flags, keys.first > 0 ? flags.others : flags.first, keys.number,
+                       "keynum");
         field(reply, "keynumidx", 0);
         field(reply, "firstkey", 1);
         field(reply, "keystep", 1);
     }
+    if (sorts) {
+        reply_unknown_keys(reply, "BY and GET name keys by what the sorted key holds", "RO access");
+    }
+    if (stores) reply_unknown_keys(reply, "STORE may stand anywhere", "OW update");
 }
 
 /// The ten elements of COMMAND INFO. `depth` bounds nothing from outside: subcommands have none.
@@ -80,7 +138,7 @@ void reply_info(RespWriter& reply, const CommandName& name) {
     for (const FlagName& entry : flag_names) {
         if (command.has(entry.flag)) flags.push_back(entry.name);
     }
-    if (command.keys.number > 0) flags.push_back("movablekeys");
+    if (command.keys.number > 0 || is_sort(command)) flags.push_back("movablekeys");
     reply.array(10);
     reply.bulk(name.full_name());
     reply.integer(command.arity);
@@ -93,7 +151,7 @@ void reply_info(RespWriter& reply, const CommandName& name) {
     reply.set(acl.size());
     for (const Bytes& category : acl) reply.simple(category);
     reply.set(0);  // tips
-    reply_key_specs(reply, command);
+    reply_key_specs(reply, name);
     reply.set(command.subcommands.size());
     for (const Command& subcommand : command.subcommands) {
         reply_info(reply, CommandName{&subcommand, &command});
@@ -210,28 +268,45 @@ Result<void> list_command(CommandContext& context) {
     return {};
 }
 
-Result<void> getkeys_command(CommandContext& context) {
+/// The keys of the request behind COMMAND GETKEYS and its kin; nothing: an error was replied.
+std::optional<KeyUses> asked_keys(CommandContext& context) {
     CommandName name{find_command(context.argument(2)), nullptr};
     const std::size_t count = context.count() - 2;
     const bool container = name.command != nullptr && !name.command->subcommands.empty();
     if (container && count > 1) {
         name = {find_subcommand(*name.command, context.argument(3)), name.command};
     }
+    const auto asked = std::span(context.arguments).subspan(2);
     if (name.command == nullptr) {
         context.reply.error("ERR Invalid command specified");
     } else if (!name.command->keys.any()) {
         context.reply.error("ERR The command has no key arguments");
     } else if (!name.command->takes(count)) {
         context.reply.error("ERR Invalid number of arguments specified for command");
+    } else if (!key_indices(*name.command, asked)) {
+        context.reply.error("ERR Invalid arguments specified for command");
     } else {
-        const auto asked = std::span(context.arguments).subspan(2);
-        const std::optional<std::vector<std::size_t>> indices = key_indices(*name.command, asked);
-        if (!indices) {
-            context.reply.error("ERR Invalid arguments specified for command");
-            return {};
-        }
-        context.reply.array(indices->size());
-        for (const std::size_t index : *indices) context.reply.bulk(asked[index]);
+        return key_uses(name, asked);
+    }
+    return std::nullopt;
+}
+
+Result<void> getkeys_command(CommandContext& context) {
+    const std::optional<KeyUses> uses = asked_keys(context);
+    if (!uses) return {};
+    context.reply.array(uses->keys.size());
+    for (const KeyUse& use : uses->keys) context.reply.bulk(context.argument(use.index + 2));
+    return {};
+}
+
+Result<void> getkeysandflags_command(CommandContext& context) {
+    const std::optional<KeyUses> uses = asked_keys(context);
+    if (!uses) return {};
+    context.reply.array(uses->keys.size());
+    for (const KeyUse& use : uses->keys) {
+        context.reply.array(2);
+        context.reply.bulk(context.argument(use.index + 2));
+        reply_words(context.reply, use.flags, false);
     }
     return {};
 }
@@ -247,6 +322,9 @@ constexpr Command subcommands[] = {
      "Returns what commands are for", docs_command, {}},
     {"getkeys", -4, flag::loading, {}, group, "2.8.13", "O(N) with N arguments",
      "Returns the keys in a command with its arguments", getkeys_command, {}},
+    {"getkeysandflags", -4, flag::loading, {}, group, "7.0.0", "O(N) with N arguments",
+     "Returns the keys in a command with its arguments, and what it does to them",
+     getkeysandflags_command, {}},
     {"info", -2, flag::loading, {}, group, "2.8.13", "O(N) with N commands",
      "Returns arity, flags and key positions of commands", info_subcommand, {}},
     {"list", -2, flag::loading, {}, group, "7.0.0", "O(N) with N commands",
