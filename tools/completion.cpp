@@ -102,7 +102,12 @@ std::string zsh_script(const std::vector<Node>& nodes) {
            "    esac\n"
            "    _describe syncline words_ || _files\n"
            "}\n"
-           "compdef _syncline syncline\n";
+           "# From a folder of fpath it is run at the first Tab; else it is sourced.\n"
+           "if [[ ${funcstack[1]} == _syncline ]]; then\n"
+           "    _syncline \"$@\"\n"
+           "else\n"
+           "    compdef _syncline syncline\n"
+           "fi\n";
 }
 
 std::string fish_script(const std::vector<Node>& nodes) {

@@ -2,8 +2,11 @@
 
 import json
 import os
+import pty
 import re
+import select
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -90,14 +93,29 @@ class Packaging(unittest.TestCase):
                            run(fish, "-c", script, env=environment).splitlines()}
                 self.assertLessEqual({"status", "peers", "key", "diff"}, offered)
             if zsh:
-                path = os.path.join(scratch, "_syncline")
-                with open(path, "w", encoding="ascii") as file:
-                    file.write(run(BINARY, "completion", "zsh"))
-                run(zsh, "-n", path)
-                loaded = run(zsh, "-f", "-c", f"fpath=({scratch} $fpath); autoload -U compinit; "
-                             f"compinit -u -d {scratch}/dump; print ${{_comps[syncline]}}",
-                             env=environment)
-                self.assertEqual(loaded.strip(), "_syncline")
+                self.complete_in_zsh(zsh, scratch, environment)
+
+    def complete_in_zsh(self, zsh, scratch, environment):
+        """The file in a folder of fpath, at the first Tab and at the second."""
+        with open(os.path.join(scratch, "_syncline"), "w", encoding="ascii") as file:
+            file.write(run(BINARY, "completion", "zsh"))
+        process, terminal = pty.fork()
+        if process == 0:
+            os.execve(zsh, [zsh, "-f", "-i"], {**environment, "TERM": "dumb", "PS1": "> "})
+        typed = (f"fpath=({scratch} $fpath); autoload -U compinit; compinit -u -d {scratch}/dump\n",
+                 "syncline insp\t", "stat\t--js\t")
+        expected = ("> ", r"syncline inspect\s", r"status\s+--json")
+        seen = ""
+        for text, wanted in zip(typed, expected):
+            os.write(terminal, text.encode())
+            deadline = time.monotonic() + 30
+            while not re.search(wanted, re.sub(r"\x08|\r", "", seen)):
+                self.assertTrue(select.select([terminal], [], [],
+                                              max(0, deadline - time.monotonic()))[0], seen)
+                seen += os.read(terminal, 4096).decode(errors="replace")
+        os.kill(process, signal.SIGKILL)
+        os.waitpid(process, 0)
+        os.close(terminal)
 
     @unittest.skipUnless(shutil.which("systemd-analyze"), "no systemd-analyze")
     def test_the_unit(self):
