@@ -60,6 +60,16 @@ def wrong_settings(scratch):
             "--replication", "x")
     refused(2, "--ack: '-1' is none of: async, all, a number", *data, "--ack=-1")
     refused(2, "--protected-mode", *data, "--bind", "0.0.0.0")
+    password = write(os.path.join(scratch, "password"), "open sesame\n")
+    users = write(os.path.join(scratch, "users"), "user ann on nopass\nann off\n")
+    refused(2, "give the default user its password in the file of users", *data,
+            "--requirepass-file", password, "--acl-file", users)
+    refused(2, ":2 should start with user keyword", *data, "--acl-file", users)
+    refused(2, "opening file 'missing'", *data, "--acl-file", "missing")
+    refused(2, "must hold 1 to 1024 bytes", *data, "--requirepass-file",
+            write(os.path.join(scratch, "empty"), "\n"))
+    refused(1, "is open to others than its owner", *data, "--requirepass-file",
+            write(os.path.join(scratch, "public"), "open sesame\n", 0o644))
     refused(2, "the name of a node has 1 to 64 printable", *data, "--node", "my node")
     assert not os.path.exists(os.path.join(scratch, "unused")), "it had not checked first"
 
