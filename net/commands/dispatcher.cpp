@@ -81,8 +81,8 @@ void Dispatcher::run(ClientState& client, Arguments arguments) {
 
 void Dispatcher::run_request(ClientState& client, Arguments arguments) {
     SYNCLINE_ASSERT(!client.sliced && !client.parked && !arguments.empty());
-    if (client.unanswered > 0) --client.unanswered;
     if (wait_for_demand(client, arguments)) return;
+    if (client.unanswered > 0) --client.unanswered;
     if (client.counted) ++host_.figures().commands_processed;
     const std::uint64_t start_us = host_.env().clock.steady_us();
     client.active_ms = start_us / 1000;

@@ -1,9 +1,18 @@
 #!/usr/bin/python3
-"""Throughput beside redis-server with appendfsync always, in one run, as ratios.
+"""Throughput beside redis-server, in one run, as ratios.
 
-Usage: redis_compare.py [--requests N] [--clients C] [--rounds R]
+Usage: redis_compare.py [--keys N] [--requests N] [--clients C] [--rounds R] [PART ...]
 Both servers run on this machine with the load generator (redis-benchmark); rounds alternate, and
-medians are compared. The binary is build/release/syncline unless SYNCLINE_BINARY says otherwise.
+medians are compared. Values have 64 bytes, keys are drawn out of N. Parts, all unless some are
+named:
+  durable   writes that are synced before they are answered: beside appendfsync always
+  interval  writes that are synced once a second: beside appendfsync everysec
+  reads     of what the part before it, or a first fill, has left
+  replicas  durable writes with two replicas attached, which nobody waits for
+Each without pipelining, and by 16. The goals and floors are those that the project has set itself.
+Behind each ratio: [+] at the goal, [=] at the floor, [-] below. At the end the resident memory of
+both servers with N keys. The binary is build/release/syncline unless SYNCLINE_BINARY says
+otherwise.
 """
 import argparse
 import csv
@@ -16,10 +25,56 @@ import sys
 import tempfile
 import time
 
-COMMANDS = ["set", "get", "incr", "sadd"]
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(SOURCE / "tests/interop"))
-from cluster import free_ports  # noqa: E402
+os.environ.setdefault("SYNCLINE_BINARY", str(SOURCE / "build/release/syncline"))
+from cluster import Cluster, free_ports  # noqa: E402
+
+WRITES = ["set", "incr", "sadd", "hset", "zadd", "lpush"]
+# Of redis-benchmark's own, and requests for what it has none for.
+READS = {"get": ["-t", "get"], "hget": ["hget", "myhash", "element:__rand_int__"],
+         "sismember": ["sismember", "myset", "element:__rand_int__"]}
+SINGLE = {name: ["-t", name] for name in WRITES}
+# Goal and floor by pipeline.
+TARGETS = {"durable": {1: (1.5, 1.0), 16: (1.0, 0.7)}, "interval": {1: (1.0, 0.8), 16: (0.8, 0.5)},
+           "reads": {1: (1.0, 0.9), 16: (0.8, 0.6)}, "replicas": {1: (1.0, 0.8), 16: (1.0, 0.8)}}
+
+
+class Redis:
+    """redis-server, and as many that follow it."""
+
+    def __init__(self, directory, fsync, followers):
+        self.ports = free_ports(1 + followers)
+        self.processes = []
+        for index, port in enumerate(self.ports):
+            folder = os.path.join(directory, f"redis-{fsync}-{index}")
+            os.mkdir(folder)
+            follow = ["--replicaof", "127.0.0.1", str(self.ports[0])] if index else []
+            with open(os.path.join(folder, "log"), "wb") as log:
+                self.processes.append(subprocess.Popen(
+                    ["redis-server", "--port", str(port), "--appendonly", "yes", "--appendfsync",
+                     fsync, "--save", "", "--dir", folder, *follow], stdout=log, stderr=log))
+        self.port, self.process = self.ports[0], self.processes[0]
+        for port in self.ports:
+            wait_for(port, self.process)
+
+    def close(self):
+        for process in self.processes:
+            process.terminate()
+            process.wait()
+
+
+class Syncline:
+    """A replica, and as many peers of it."""
+
+    def __init__(self, durability, peers):
+        self.cluster = Cluster(1 + peers, ["--durability", durability])
+        self.cluster.__enter__()
+        self.port = self.cluster.replicas[0].port
+        self.process = self.cluster.replicas[0].process
+
+    def close(self):
+        self.cluster.__exit__(None, None, None)
 
 
 def wait_for(port, process):
@@ -34,58 +89,84 @@ def wait_for(port, process):
     raise SystemExit(f"{process.args[0]} does not answer on port {port}")
 
 
-def start(arguments, directory):
-    return subprocess.Popen(arguments, cwd=directory, stdout=subprocess.DEVNULL,
-                            stderr=subprocess.DEVNULL)
-
-
-def measure(port, requests, clients, pipeline):
-    """Requests a second by command."""
+def measure(server, options, request, pipeline, requests):
+    """Requests a second."""
     out = subprocess.run(
-        ["redis-benchmark", "-p", str(port), "-t", ",".join(COMMANDS), "-n", str(requests),
-         "-c", str(clients), "-P", str(pipeline), "-d", "64", "-r", "100000", "--csv"],
-        capture_output=True, text=True, check=True).stdout
-    rows = csv.DictReader(io.StringIO(out))
-    return {row["test"].lower(): float(row["rps"]) for row in rows}
+        ["redis-benchmark", "-p", str(server.port), "-n", str(requests), "-c",
+         str(options.clients), "-P", str(pipeline), "-d", "64", "-r", str(options.keys), "--csv",
+         *request], capture_output=True, text=True, check=True).stdout
+    row, = csv.DictReader(io.StringIO(out))
+    return float(row["rps"])
+
+
+def fill(server, options):
+    """All keys, one hash and one set."""
+    for request in (["-t", "set"], ["-t", "hset"], ["-t", "sadd"]):
+        measure(server, options, request, 100, options.keys if "set" in request else 100000)
+
+
+def resident(process):
+    with open(f"/proc/{process.pid}/statm", encoding="ascii") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def compare(part, servers, options, requests_of):
+    """One table of a part."""
+    for pipeline in (1, 16):
+        goal, floor = TARGETS[part][pipeline]
+        requests = options.requests * (4 if pipeline > 1 else 1)
+        for name, request in requests_of.items():
+            rounds = {label: [] for label in servers}
+            for _ in range(options.rounds):
+                for label, server in servers.items():
+                    rounds[label].append(measure(server, options, request, pipeline, requests))
+            ratios = [ours / theirs for ours, theirs in zip(rounds["syncline"], rounds["redis"])]
+            ratio = statistics.median(ratios)
+            mark = "+" if ratio >= goal else "=" if ratio >= floor else "-"
+            print(f"{part:9} {name:10} {pipeline:8} {statistics.median(rounds['redis']):10.0f} "
+                  f"{statistics.median(rounds['syncline']):10.0f} {ratio:6.2f} [{mark}]  "
+                  f"goal {goal}, floor {floor}", flush=True)
+
+
+def run(part, directory, options):
+    fsync = {"durable": "always", "replicas": "always"}.get(part, "everysec")
+    durability = "interval" if fsync == "everysec" else "always"
+    attached = 2 if part == "replicas" else 0
+    servers = {"redis": Redis(os.path.join(directory, part), fsync, attached)}
+    try:
+        servers["syncline"] = Syncline(durability, attached)
+        if part == "reads":
+            for server in servers.values():
+                fill(server, options)
+            sizes = {label: resident(server.process) for label, server in servers.items()}
+            print(f"memory    {options.keys} keys: redis {sizes['redis'] >> 20} MiB, syncline "
+                  f"{sizes['syncline'] >> 20} MiB resident, "
+                  f"{sizes['syncline'] / sizes['redis']:.2f} of it (pages of the map are the "
+                  "kernel's to take back)", flush=True)
+        compare(part, servers, options, READS if part == "reads" else SINGLE)
+    finally:
+        for server in servers.values():
+            server.close()
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--keys", type=int, default=1000000)
     parser.add_argument("--requests", type=int, default=40000)
     parser.add_argument("--clients", type=int, default=50)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("parts", nargs="*", metavar="PART", choices=[*TARGETS, []],
+                        default=list(TARGETS))
     options = parser.parse_args()
-    binary = os.environ.get("SYNCLINE_BINARY", str(SOURCE / "build/release/syncline"))
+    print(f"{options.clients} clients, {options.requests} requests of 64 bytes a round (four times "
+          f"that by 16), medians of {options.rounds} pairs")
+    print(f"{'part':9} {'command':10} {'pipeline':>8} {'redis/s':>10} {'syncline/s':>10} ratio",
+          flush=True)
     with tempfile.TemporaryDirectory() as directory:
-        ports = dict(zip(("redis", "syncline"), free_ports(2)))
-        processes = [
-            start(["redis-server", "--port", str(ports["redis"]), "--appendonly", "yes",
-                   "--appendfsync", "always", "--save", ""], directory),
-            start([binary, "serve", "--data", directory + "/data", "--port",
-                   str(ports["syncline"]), "--http-port", "off"], directory),
-        ]
-        try:
-            for port, process in zip(ports.values(), processes):
-                wait_for(port, process)
-            print(f"{options.clients} clients, {options.requests} requests of 64 bytes a round, "
-                  f"medians of {options.rounds} rounds")
-            print(f"{'command':8} {'pipeline':>8} {'redis/s':>10} {'syncline/s':>10} {'ratio':>6}")
-            for pipeline in (1, 16):
-                requests = options.requests * (4 if pipeline > 1 else 1)
-                rounds = {name: [] for name in ports}
-                for _ in range(options.rounds):
-                    for name, port in ports.items():
-                        rounds[name].append(measure(port, requests, options.clients, pipeline))
-                for command in COMMANDS:
-                    medians = {name: statistics.median(one[command] for one in rounds[name])
-                               for name in ports}
-                    print(f"{command:8} {pipeline:8} {medians['redis']:10.0f} "
-                          f"{medians['syncline']:10.0f} "
-                          f"{medians['syncline'] / medians['redis']:6.2f}")
-        finally:
-            for process in processes:
-                process.terminate()
-                process.wait()
+        for part in options.parts:
+            os.mkdir(os.path.join(directory, part))
+            run(part, directory, options)
 
 
 if __name__ == "__main__":
