@@ -24,7 +24,8 @@ void Server::accept(std::unique_ptr<TcpConnection> connection, bool secure) {
     ++figures_.connections_received;
     const Bytes refusal = refusal_of(*connection);
     if (!refusal.empty()) ++figures_.connections_rejected;
-    if (sessions_.size() >= clients_max_ + turned_away_max) return;
+    // They take descriptors, too; where there are few of these, few may be told.
+    if (sessions_.size() >= clients_max_ + std::min(turned_away_max, clients_max_ / 4)) return;
     if (secure) {
         if (!refusal.empty()) return;  // nobody could read it before the handshake
         connection->secure(std::make_unique<TlsSession>(*tls_, TlsSession::Role::server));
