@@ -35,8 +35,8 @@ Result<std::optional<Secret>> password_of(const Login& login);
 Result<RespClient> connect_only(const TcpEndpoint& endpoint, std::uint64_t timeout_ms,
                                 const Login& login);
 
-/// Connects and logs in. Errors: those of password_of() and connect_only(); unauthorized (the
-/// password is wrong).
+/// Connects and logs in; where the default user has no password, one for it is ignored. Errors:
+/// those of password_of() and connect_only(); unauthorized (the password is wrong).
 Result<RespClient> connect(const TcpEndpoint& endpoint, std::uint64_t timeout_ms,
                            const Login& login);
 

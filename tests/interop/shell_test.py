@@ -219,7 +219,7 @@ class Shell(unittest.TestCase):
         terminal.expect("GETRANGE key start end")
         terminal.send("k 0 -1\r")
         terminal.expect('"v"')
-        terminal.send("CONFIG RE\t\r")
+        terminal.send("CONFIG RES\t\r")
         terminal.expect("CONFIG RESETSTAT")
         terminal.expect("OK")
         terminal.send("zrevr\t\t")

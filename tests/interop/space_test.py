@@ -100,7 +100,7 @@ def main():
 
             assert connection.command("CONFIG", "SET", "map-bytes", "16mb") == "OK"
             assert connection.command("SET", "new", "x") == "OK"
-            assert connection.command("CONFIG", "GET", "map-bytes") == [b"map-bytes", b"16mb"]
+            assert connection.command("CONFIG", "GET", "map-bytes") == [b"map-bytes", b"16777216"]
             assert connection.command("CONFIG", "SET", "map-bytes", "8mb") == "OK"
             assert refusal(connection, "SET", "new", "y").startswith(OOM)
 
