@@ -8,6 +8,7 @@
 #include <clocale>
 #include <cstdio>
 #include <cstring>
+#include <cwchar>
 #include <utility>
 
 #include "tools/console.hpp"
@@ -70,13 +71,13 @@ struct LineEditor::Handles {
     }
     static char* prompt_of(EditLine* editor) { return of(editor).prompt.data(); }
 
-    static unsigned char cancel(EditLine* editor, int /*key*/) {
+    static unsigned char cancel(EditLine* editor, wint_t /*key*/) {
         of(editor).cancelled = true;
         std::fputs("^C\n", stdout);
         return CC_NEWLINE;
     }
 
-    static unsigned char complete(EditLine* editor, int /*key*/) {
+    static unsigned char complete(EditLine* editor, wint_t /*key*/) {
         const LineInfo* const line = ::el_line(editor);
         const std::string_view before(line->buffer,
                                       static_cast<std::size_t>(line->cursor - line->buffer));
@@ -123,8 +124,9 @@ Result<std::unique_ptr<LineEditor>> LineEditor::create(Offer offer) {
     ::el_set(editor, EL_PROMPT, &Handles::prompt_of);
     ::el_set(editor, EL_EDITOR, "emacs");
     ::el_set(editor, EL_HIST, &::history, handles.history);
-    ::el_set(editor, EL_ADDFN, "syncline-complete", "Complete, or tell", &Handles::complete);
-    ::el_set(editor, EL_ADDFN, "syncline-cancel", "Clear the line", &Handles::cancel);
+    // Wide texts stay ours; of others libedit makes copies that it never frees.
+    ::el_wset(editor, EL_ADDFN, L"syncline-complete", L"Complete, or tell", &Handles::complete);
+    ::el_wset(editor, EL_ADDFN, L"syncline-cancel", L"Clear the line", &Handles::cancel);
     ::el_set(editor, EL_BIND, "^I", "syncline-complete", nullptr);
     ::el_set(editor, EL_BIND, "^R", "em-inc-search-prev", nullptr);
     // While a line is edited Ctrl-C is a key; else it is a signal.

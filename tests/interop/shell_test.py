@@ -98,6 +98,13 @@ class Terminal:
             except OSError as error:
                 raise AssertionError(f"it ended before {pattern!r}; seen {plain!r}") from error
 
+    def line(self, text, pattern):
+        """A whole line, what comes of it, and the next prompt: before it keys are the kernel's."""
+        self.send(text + "\r")
+        match = self.expect(pattern)
+        self.expect("> ")
+        return match
+
     def end(self):
         """Ctrl-D; the exit code."""
         self.send("\x04")
@@ -217,27 +224,22 @@ class Shell(unittest.TestCase):
         terminal.expect("getrange ")
         terminal.send("\t")
         terminal.expect("GETRANGE key start end")
-        terminal.send("k 0 -1\r")
-        terminal.expect('"v"')
-        terminal.send("CONFIG RES\t\r")
+        terminal.line("k 0 -1", '"v"')
+        terminal.send("CONFIG RES\t")
         terminal.expect("CONFIG RESETSTAT")
-        terminal.expect("OK")
+        terminal.line("", "OK")
         terminal.send("zrevr\t\t")
         terminal.expect(r"zrevrange\s+zrevrangebylex\s+zrevrangebyscore\s+zrevrank")
+        terminal.expect("> zrevran")
         terminal.send("\x03")
         terminal.expect(r"\^C")
         terminal.expect(f"{self.to}> ")
-        terminal.send("help set\r")
-        terminal.expect("SET key value .*\n +summary: ")
-        terminal.send("SET k \xe4\xf6\x7f\x7fx\r")  # both letters go
-        terminal.expect("OK")
+        terminal.line("help set", "SET key value .*\n +summary: ")
+        terminal.line("SET k \xe4\xf6\x7f\x7fx", "OK")  # both letters go
         self.assertEqual(self.command("GET", "k"), b"x")
-        terminal.send("GET 'k\r")
-        terminal.expect(r"Invalid argument\(s\)")
-        terminal.send("multi\r")
-        terminal.expect(r"\(TX\)> ")
-        terminal.send("discard\r")
-        terminal.expect(f"{self.to}> ")
+        terminal.line("GET 'k", r"Invalid argument\(s\)")
+        terminal.line("multi", "OK")
+        terminal.line("discard", "OK")
         self.assertEqual(terminal.end(), 0)
 
     def test_streams_and_waits_end_at_the_prompt(self):
@@ -254,45 +256,39 @@ class Shell(unittest.TestCase):
             time.sleep(0.02)
         terminal.send("\x03")
         terminal.expect("> ")
-        terminal.send("PING\r")
-        terminal.expect("PONG")
+        terminal.line("PING", "PONG")
         terminal.send("quit\r")
         self.assertEqual(terminal.wait(), 0)
 
     def test_a_lost_connection_is_made_anew(self):
         """A command is sent once; what was in a transaction is not run alone."""
         terminal = self.terminal()
-        terminal.send("INCR counted\r")
-        terminal.expect(r"\(integer\) 1")
+        terminal.line("INCR counted", r"\(integer\) 1")
         self.command("CLIENT", "KILL", "TYPE", "normal")
-        terminal.expect("> ")
-        terminal.send("INCR counted\r")
-        terminal.expect(r"\(integer\) 2")
+        terminal.line("INCR counted", r"\(integer\) 2")
         terminal.send("MULTI\r")
         terminal.expect(r"\(TX\)> ")
         self.command("CLIENT", "KILL", "TYPE", "normal")
-        terminal.send("INCR counted\r")
-        terminal.expect("the connection was lost, and the transaction")
-        terminal.expect("> ")
-        terminal.send("GET counted\r")
-        terminal.expect('"2"')
+        terminal.line("INCR counted", "the connection was lost, and the transaction")
+        terminal.line("GET counted", '"2"')
         self.assertEqual(terminal.end(), 0)
 
     def test_what_was_typed_is_kept_but_passwords_are_not(self):
         history = os.path.join(self.directory, "history")
         terminal = self.terminal(history=history)
-        for line in ("SET kept 1", "AUTH hidden-1", "auth ann hidden-2",
-                     "HELLO 2 AUTH ann hidden-3", "CONFIG SET requirepass hidden-4", "PING"):
-            terminal.send(line + "\r")
-            terminal.expect("\n(.*\n)+.*> $")
+        for line, reply in (("SET kept 1", "OK"), ("AUTH hidden-1", "ERR"),
+                            ("auth ann hidden-2", "WRONGPASS|ERR|OK"),
+                            ("HELLO 2 AUTH ann hidden-3", "WRONGPASS|ERR|server"),
+                            ("CONFIG SET requirepass hidden-4", "ERR"), ("PING", "PONG")):
+            terminal.line(line, reply)
         self.assertEqual(terminal.end(), 0)
         with open(history, encoding="utf-8") as file:
             self.assertEqual(file.read(), "SET kept 1\nPING\n")
         self.assertEqual(stat.S_IMODE(os.stat(history).st_mode), 0o600)
         terminal = self.terminal(history=history)
-        terminal.send("\x1b[A\x1b[A\r")
+        terminal.send("\x1b[A\x1b[A")
         terminal.expect("SET kept 1")
-        terminal.expect("OK")
+        terminal.line("", "OK")
         self.assertEqual(terminal.end(), 0)
 
 
