@@ -11,6 +11,7 @@ import stat
 import subprocess
 import sys
 import tempfile
+import termios
 import time
 import unittest
 
@@ -78,8 +79,17 @@ class Terminal:
         self.seen = ""
 
     def send(self, text):
-        """As if it was typed."""
+        """As if it was typed at a prompt: what comes earlier is edited by the kernel."""
+        deadline = time.monotonic() + SECONDS
+        while termios.tcgetattr(self.terminal)[3] & termios.ICANON:
+            if time.monotonic() > deadline:
+                raise AssertionError("nobody reads keys")
+            time.sleep(0.001)
         os.write(self.terminal, text.encode())
+
+    def interrupt(self):
+        """Ctrl-C, while no line is edited: the kernel makes a signal of it."""
+        os.write(self.terminal, b"\x03")
 
     def expect(self, pattern):
         """Waits until it is shown, behind what was waited for before; the match."""
@@ -99,7 +109,7 @@ class Terminal:
                 raise AssertionError(f"it ended before {pattern!r}; seen {plain!r}") from error
 
     def line(self, text, pattern):
-        """A whole line, what comes of it, and the next prompt: before it keys are the kernel's."""
+        """A whole line, what comes of it, and the next prompt."""
         self.send(text + "\r")
         match = self.expect(pattern)
         self.expect("> ")
@@ -249,12 +259,12 @@ class Shell(unittest.TestCase):
         terminal.expect("subscribe")
         self.command("PUBLISH", "news", "read all about it")
         terminal.expect("read all about it")
-        terminal.send("\x03")
+        terminal.interrupt()
         terminal.expect("> ")
         terminal.send("BLPOP nothing 0\r")
         while b"blocked_clients:1" not in self.command("INFO", "clients"):
             time.sleep(0.02)
-        terminal.send("\x03")
+        terminal.interrupt()
         terminal.expect("> ")
         terminal.line("PING", "PONG")
         terminal.send("quit\r")
