@@ -289,7 +289,8 @@ class Shell(unittest.TestCase):
         for line, reply in (("SET kept 1", "OK"), ("AUTH hidden-1", "ERR"),
                             ("auth ann hidden-2", "WRONGPASS|ERR|OK"),
                             ("HELLO 2 AUTH ann hidden-3", "WRONGPASS|ERR|server"),
-                            ("CONFIG SET requirepass hidden-4", "ERR"), ("PING", "PONG")):
+                            ("CONFIG SET requirepass hidden-4", "OK"),
+                            ('CONFIG SET requirepass ""', "OK"), ("PING", "PONG")):
             terminal.line(line, reply)
         self.assertEqual(terminal.end(), 0)
         with open(history, encoding="utf-8") as file:
