@@ -36,9 +36,9 @@ FILES = ["unit/type/string", "unit/type/incr", "unit/type/list", "unit/type/list
          "unit/lazyfree"]
 # Those that start servers with settings of their own.
 OWN_FILES = ["unit/auth", "unit/acl", "unit/acl-v2"]
-SOME = ["unit/type/incr", "unit/type/list", "unit/type/set", "unit/type/hash", "unit/keyspace",
-        "unit/multi", "unit/protocol", "unit/bitfield", "unit/dump", "unit/quit", "unit/slowlog",
-        "unit/introspection", "unit/auth"]
+SOME = ["unit/type/incr", "unit/type/list", "unit/keyspace", "unit/multi", "unit/protocol",
+        "unit/bitops", "unit/bitfield", "unit/dump", "unit/quit", "unit/slowlog",
+        "unit/introspection", "unit/info-command", "unit/other", "unit/auth"]
 DENIED = ("-needs:debug -needs:repl -needs:save -needs:pfdebug -needs:config-maxmemory "
           "-needs:config-resetstat -needs:reset -slow -large-memory -cluster:skip -logreqres:skip")
 FILE_SECONDS = 120
