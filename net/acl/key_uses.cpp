@@ -167,6 +167,7 @@ void add_sort_destination(KeyUses& uses, std::span<const Bytes> arguments) {
         } else if (is_word(arguments, i, "get") || is_word(arguments, i, "by")) {
             ++i;
         } else if (is_word(arguments, i, "store") && i + 1 < arguments.size()) {
+            uses.keys.resize(1);  // the last one counts
             uses.keys.push_back({++i, writes, set_flags});
         }
     }
