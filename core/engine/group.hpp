@@ -292,7 +292,10 @@ private:
         return true;
     }
     void mark_damaged(std::uint32_t bucket, const std::string& reason);
-    Result<void> absorb_damage(BytesView key, const Result<void>& result);
+    Result<void> absorb_damage(BytesView key, const Result<void>& result) {
+        return absorb_damage(bucket_of(key), result);
+    }
+    Result<void> absorb_damage(std::uint32_t bucket, const Result<void>& result);
     Result<void> check_cell(BucketCheck& check, BytesView row_key, BytesView value);
     Result<void> expect_row(BucketCheck& check, Table table, const OrderRowKey& expected);
     Result<void> check_counts(BucketCheck& check);

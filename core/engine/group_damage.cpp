@@ -378,11 +378,11 @@ void Group::mark_damaged(std::uint32_t bucket, const std::string& reason) {
          {"damaged_buckets", std::to_string(count)}});
 }
 
-/// The error of an operation on rows of this key: damage freezes the bucket, and is no error of
+/// The error of an operation on rows of this bucket: damage freezes the bucket, and is no error of
 /// whoever brought the operation.
-Result<void> Group::absorb_damage(BytesView key, const Result<void>& result) {
+Result<void> Group::absorb_damage(std::uint32_t bucket, const Result<void>& result) {
     if (result || !is_damage(result.error())) return result;
-    mark_damaged(bucket_of(key), result.error().message);
+    mark_damaged(bucket, result.error().message);
     return {};
 }
 
@@ -408,11 +408,7 @@ Result<void> Group::rebuild_derived(std::uint32_t bucket, const std::string& rea
     };
     Result<void> put = store_.scan(Table::cells, range.first, range.last, visit);
     if (put) put = put_derived(bucket, rows, store_.seen());
-    if (!put && is_damage(put.error())) {  // since they were looked at
-        mark_damaged(bucket, put.error().message);
-        return {};
-    }
-    SYNCLINE_CHECK(put);
+    if (!put) return absorb_damage(bucket, put);  // since they were looked at
     bucket_states_[bucket] = BucketState::rebuilding;
     purges_.push_back(Purge{Table::counts, range});
     purges_.push_back(Purge{Table::deadlines, std::nullopt});
