@@ -1,6 +1,5 @@
 #include "net/acl/catalog.hpp"
 
-#include <algorithm>
 #include <iterator>
 #include <unordered_map>
 #include <utility>
@@ -69,11 +68,7 @@ constexpr Correction corrections[] = {
 
 std::uint32_t bits_of(BytesView names) {
     std::uint32_t bits = 0;
-    while (!names.empty()) {
-        const std::size_t blank = std::min(names.find(' '), names.size());
-        bits |= bit_of(names.substr(0, blank));
-        names.remove_prefix(std::min(blank + 1, names.size()));
-    }
+    for (const BytesView name : split_words(names)) bits |= bit_of(name);
     return bits;
 }
 

@@ -314,10 +314,7 @@ Result<void> dryrun_command(CommandContext& context) {
         context.reply.error("ERR User '" + context.argument(2) + "' not found");
         return {};
     }
-    CommandName name{find_command(request[0]), nullptr};
-    if (name.command != nullptr && !name.command->subcommands.empty() && request.size() > 1) {
-        name = {find_subcommand(*name.command, request[1]), name.command};
-    }
+    const CommandName name = find_requested(request);
     if (name.command == nullptr) {
         context.reply.error("ERR Command '" + request[0] + "' not found");
         return {};

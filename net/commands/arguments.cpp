@@ -34,6 +34,16 @@ Bytes lower(BytesView text) {
     return lowered;
 }
 
+std::vector<BytesView> split_words(BytesView text) {
+    std::vector<BytesView> words;
+    while (!text.empty()) {
+        const std::size_t end = std::min(text.find(' '), text.size());
+        words.push_back(text.substr(0, end));
+        text.remove_prefix(std::min(end + 1, text.size()));
+    }
+    return words;
+}
+
 bool equal_nocase(BytesView a, BytesView b) {
     return std::equal(a.begin(), a.end(), b.begin(), b.end(),
                       [](char x, char y) { return lower(x) == lower(y); });

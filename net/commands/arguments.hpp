@@ -1,6 +1,7 @@
 #pragma once
 #include <cstdint>
 #include <optional>
+#include <vector>
 
 #include "core/base/bytes.hpp"
 #include "crdt/decimal.hpp"
@@ -14,6 +15,8 @@ std::string wall_time(std::uint64_t ms);
 Bytes lower(BytesView text);
 /// True when the texts are equal but for the case of ASCII letters.
 bool equal_nocase(BytesView a, BytesView b);
+/// The words of a text that has one blank between each two.
+std::vector<BytesView> split_words(BytesView text);
 
 /// A signed 64-bit number in Redis's strict notation. Error invalid_argument otherwise, whose reply
 /// is "value is not an integer or out of range".

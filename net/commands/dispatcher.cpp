@@ -41,17 +41,11 @@ Bytes wrong_arity(const CommandName& name) {
 }  // namespace
 
 CommandName Dispatcher::look_up(const Arguments& arguments, Bytes& error) const {
-    CommandName name{find_command(arguments[0]), nullptr};
+    const CommandName name = find_requested(arguments);
     if (name.command == nullptr) {
-        error = unknown_command(arguments);
+        error = name.parent == nullptr ? unknown_command(arguments)
+                                       : unknown_subcommand(*name.parent, arguments[1]);
         return {};
-    }
-    if (!name.command->subcommands.empty() && arguments.size() > 1) {
-        name = {find_subcommand(*name.command, arguments[1]), name.command};
-        if (name.command == nullptr) {
-            error = unknown_subcommand(*name.parent, arguments[1]);
-            return {};
-        }
     }
     if (!name.command->takes(arguments.size()) || name.command->handler == nullptr) {
         error = wrong_arity(name);

@@ -1,5 +1,3 @@
-#include <algorithm>
-
 #include "net/acl/catalog.hpp"
 #include "net/acl/key_uses.hpp"
 #include "net/commands/arguments.hpp"
@@ -42,12 +40,7 @@ bool is_sort(const Command& command) {
 
 /// Words with blanks between them, as a set.
 void reply_words(RespWriter& reply, BytesView words, bool one_more) {
-    std::vector<BytesView> all;
-    while (!words.empty()) {
-        const std::size_t end = std::min(words.find(' '), words.size());
-        all.push_back(words.substr(0, end));
-        words.remove_prefix(std::min(end + 1, words.size()));
-    }
+    const std::vector<BytesView> all = split_words(words);
     reply.set(all.size() + (one_more ? 1 : 0));
     for (const BytesView word : all) reply.simple(word);
 }
@@ -270,18 +263,13 @@ Result<void> list_command(CommandContext& context) {
 
 /// The keys of the request behind COMMAND GETKEYS and its kin; nothing: an error was replied.
 std::optional<KeyUses> asked_keys(CommandContext& context) {
-    CommandName name{find_command(context.argument(2)), nullptr};
-    const std::size_t count = context.count() - 2;
-    const bool container = name.command != nullptr && !name.command->subcommands.empty();
-    if (container && count > 1) {
-        name = {find_subcommand(*name.command, context.argument(3)), name.command};
-    }
     const auto asked = std::span(context.arguments).subspan(2);
+    const CommandName name = find_requested(asked);
     if (name.command == nullptr) {
         context.reply.error("ERR Invalid command specified");
     } else if (!name.command->keys.any()) {
         context.reply.error("ERR The command has no key arguments");
-    } else if (!name.command->takes(count)) {
+    } else if (!name.command->takes(asked.size())) {
         context.reply.error("ERR Invalid number of arguments specified for command");
     } else if (!key_indices(*name.command, asked)) {
         context.reply.error("ERR Invalid arguments specified for command");

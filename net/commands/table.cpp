@@ -113,6 +113,13 @@ const Command* find_subcommand(const Command& container, BytesView name) {
     return nullptr;
 }
 
+CommandName find_requested(std::span<const Bytes> request) {
+    const Command* const command = find_command(request[0]);
+    const bool container = command != nullptr && !command->subcommands.empty();
+    if (!container || request.size() == 1) return {command, nullptr};
+    return {find_subcommand(*command, request[1]), command};
+}
+
 CommandName find_full_name(BytesView full_name) {
     const std::size_t bar = full_name.find('|');
     const Command* command = find_command(full_name.substr(0, bar));

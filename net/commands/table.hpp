@@ -91,6 +91,10 @@ const std::vector<const Command*>& all_commands();
 /// Null when there is no such command. Any case.
 const Command* find_command(BytesView name);
 const Command* find_subcommand(const Command& container, BytesView name);
+/// What a request names: its command, or of a container with arguments the subcommand. No command:
+/// there is none of this name; a parent beside it: it has no such subcommand. Precondition: the
+/// request is not empty.
+CommandName find_requested(std::span<const Bytes> request);
 /// By full name: "get", "client|list".
 CommandName find_full_name(BytesView full_name);
 
