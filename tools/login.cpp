@@ -49,6 +49,13 @@ void add_login(CLI::App& app, Login& login) {
         ->needs(key);
 }
 
+std::vector<Bytes> auth_request(const Bytes& user, BytesView password) {
+    std::vector<Bytes> request{"AUTH"};
+    if (!user.empty()) request.push_back(user);
+    request.emplace_back(password);
+    return request;
+}
+
 Result<RespClient> connect_only(const TcpEndpoint& endpoint, std::uint64_t timeout_ms,
                                 const Login& login) {
     SYNCLINE_TRY(RespClient client, RespClient::connect(endpoint.host, endpoint.port, timeout_ms));
@@ -65,10 +72,7 @@ Result<RespClient> connect(const TcpEndpoint& endpoint, std::uint64_t timeout_ms
     SYNCLINE_TRY(const std::optional<Secret> password, password_of(login));
     SYNCLINE_TRY(RespClient client, connect_only(endpoint, timeout_ms, login));
     if (!password) return client;
-    std::vector<Bytes> command{"AUTH"};
-    if (!login.user.empty()) command.push_back(login.user);
-    command.emplace_back(password->view());
-    SYNCLINE_TRY(const RespValue reply, client.command(command));
+    SYNCLINE_TRY(const RespValue reply, client.command(auth_request(login.user, password->view())));
     // Where nobody needs a password one that is there does no harm.
     const bool needless = login.user.empty() && reply.text.rfind(needless_password, 0) == 0;
     if (!reply.is_error() || needless) return client;

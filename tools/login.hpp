@@ -1,6 +1,7 @@
 #pragma once
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "net/peer_auth.hpp"
 #include "net/resp_client.hpp"
@@ -25,6 +26,9 @@ struct Login {
 
 /// Adds --user, --password-file, --tls and its files; `login` must outlive the parse.
 void add_login(CLI::App& app, Login& login);
+
+/// AUTH, with a user unless it is the default one, whose name is left out.
+std::vector<Bytes> auth_request(const Bytes& user, BytesView password);
 
 /// The password; nothing: there is none. Errors: those of load_password; invalid_argument (a user
 /// without one).

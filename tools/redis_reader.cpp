@@ -6,6 +6,7 @@
 #include "core/base/env.hpp"
 #include "net/endpoint.hpp"
 #include "tools/console.hpp"
+#include "tools/login.hpp"
 
 namespace syncline {
 namespace {
@@ -115,10 +116,8 @@ Result<RespClient> connect_redis(const RedisAddress& address, std::uint64_t time
     SYNCLINE_TRY(RespClient client,
                  RespClient::connect(address.endpoint.host, address.endpoint.port, timeout_ms));
     if (!address.password.empty()) {
-        std::vector<Bytes> auth{"AUTH"};
-        if (!address.user.empty()) auth.push_back(address.user);
-        auth.push_back(address.password);
-        SYNCLINE_TRY(const RespValue answer, client.command(auth));
+        SYNCLINE_TRY(const RespValue answer,
+                     client.command(auth_request(address.user, address.password)));
         if (answer.is_error()) return usage(refused(answer).message);
     }
     if (address.database == 0) return client;

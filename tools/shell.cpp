@@ -10,6 +10,7 @@
 #include <iostream>
 #include <memory>
 
+#include "net/commands/arguments.hpp"
 #include "net/endpoint.hpp"
 #include "net/resp.hpp"
 #include "tools/command_help.hpp"
@@ -62,9 +63,9 @@ void print_text(std::string_view text) {
 /// What is text made for people, with its own line ends.
 bool is_verbatim(const std::vector<Bytes>& words) {
     const auto is_pair = [&](std::string_view name, std::string_view sub) {
-        return words.size() >= 2 && is_named(words[0], name) && is_named(words[1], sub);
+        return words.size() >= 2 && equal_nocase(words[0], name) && equal_nocase(words[1], sub);
     };
-    return is_named(words[0], "info") || is_named(words[0], "lolwut") ||
+    return equal_nocase(words[0], "info") || equal_nocase(words[0], "lolwut") ||
            is_pair("memory", "doctor") || is_pair("memory", "malloc-stats") ||
            is_pair("client", "list") || is_pair("client", "info") || is_pair("latency", "graph") ||
            (words.size() == 2 && (is_pair("latency", "doctor") || is_pair("cluster", "info") ||
@@ -109,13 +110,13 @@ public:
 private:
     /// Words of the shell itself.
     std::optional<Did> run_own(const std::vector<Bytes>& words) {
-        if (is_named(words[0], "quit") || is_named(words[0], "exit")) return Did::quit;
-        if (is_named(words[0], "help") || words[0] == "?") return help(words);
-        if (is_named(words[0], "clear") && words.size() == 1) {
+        if (equal_nocase(words[0], "quit") || equal_nocase(words[0], "exit")) return Did::quit;
+        if (equal_nocase(words[0], "help") || words[0] == "?") return help(words);
+        if (equal_nocase(words[0], "clear") && words.size() == 1) {
             if (terminal_) print_text("\x1b[H\x1b[2J");
             return Did::well;
         }
-        if (!is_named(words[0], "connect") || words.size() > 3) return std::nullopt;
+        if (!equal_nocase(words[0], "connect") || words.size() > 3) return std::nullopt;
         Result<TcpEndpoint> endpoint =
             parse_endpoint(words.size() == 3 ? words[1] + ":" + words[2] : words.back());
         if (!endpoint) return told(endpoint.error());
@@ -149,7 +150,7 @@ private:
     Did run_command(const std::vector<Bytes>& words) {
         const bool verbatim = is_verbatim(words) && format_ != ReplyFormat::json;
         const ReplyFormat format = verbatim ? ReplyFormat::verbatim : format_;
-        if (terminal_ && ShellSession::is_stream(words) && !is_named(words[0], "monitor")) {
+        if (terminal_ && ShellSession::is_stream(words) && !equal_nocase(words[0], "monitor")) {
             print_text("Reading messages... (press Ctrl-C to quit)\n");
         }
         const Result<ShellSession::Ended> ended = session_.run(
@@ -189,7 +190,7 @@ LineOffer offer_for(std::string_view before) {
         before.size() >= word.size() && before.substr(before.size() - word.size()) == word;
     if (!plain) return offer;  // quotes
     std::vector<std::string> asked = words;
-    if (asked.size() > 1 && (is_named(asked[0], "help") || parse_integer(asked[0]))) {
+    if (asked.size() > 1 && (equal_nocase(asked[0], "help") || parse_integer(asked[0]))) {
         asked.erase(asked.begin());
     }
     offer.completions = command_completions(asked);

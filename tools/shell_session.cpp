@@ -1,9 +1,9 @@
 #include "tools/shell_session.hpp"
 
 #include <algorithm>
-#include <cctype>
 #include <utility>
 
+#include "net/commands/arguments.hpp"
 #include "net/endpoint.hpp"
 #include "tools/console.hpp"
 
@@ -19,8 +19,8 @@ Error refusal(const RespValue& reply) {
 }
 
 bool is_unsubscribe(const Bytes& word) {
-    return is_named(word, "unsubscribe") || is_named(word, "punsubscribe") ||
-           is_named(word, "sunsubscribe");
+    return equal_nocase(word, "unsubscribe") || equal_nocase(word, "punsubscribe") ||
+           equal_nocase(word, "sunsubscribe");
 }
 
 /// Of most commands one; each channel that is left has its own.
@@ -30,15 +30,9 @@ std::size_t replies_of(const std::vector<Bytes>& words) {
 
 }  // namespace
 
-bool is_named(const Bytes& word, std::string_view name) {
-    return std::equal(word.begin(), word.end(), name.begin(), name.end(), [](char one, char other) {
-        return std::tolower(static_cast<unsigned char>(one)) == other;
-    });
-}
-
 bool ShellSession::is_stream(const std::vector<Bytes>& words) {
-    return is_named(words[0], "monitor") || is_named(words[0], "subscribe") ||
-           is_named(words[0], "psubscribe") || is_named(words[0], "ssubscribe");
+    return equal_nocase(words[0], "monitor") || equal_nocase(words[0], "subscribe") ||
+           equal_nocase(words[0], "psubscribe") || equal_nocase(words[0], "ssubscribe");
 }
 
 Result<void> ShellSession::connect() {
@@ -55,10 +49,8 @@ Result<void> ShellSession::connect() {
 
 Result<void> ShellSession::greet() {
     if (target_.password) {
-        std::vector<Bytes> auth{"AUTH"};
-        if (!target_.user.empty()) auth.push_back(target_.user);
-        auth.push_back(*target_.password);
-        SYNCLINE_TRY(const RespValue reply, client_->command(auth));
+        SYNCLINE_TRY(const RespValue reply,
+                     client_->command(auth_request(target_.user, *target_.password)));
         if (reply.is_error()) return refusal(reply);
     }
     if (target_.protocol != 2) {
@@ -144,7 +136,7 @@ Result<ShellSession::Ended> ShellSession::wait(const std::vector<Bytes>& words,
         --left;
     }
     // What a refused one ends, it ends as well.
-    if (is_named(words[0], "exec")) in_multi_ = watching_ = false;
+    if (equal_nocase(words[0], "exec")) in_multi_ = watching_ = false;
     if (refused) return Ended::refused;
     take_effect(words);
     return Ended::replied;
@@ -152,28 +144,28 @@ Result<ShellSession::Ended> ShellSession::wait(const std::vector<Bytes>& words,
 
 void ShellSession::take_effect(const std::vector<Bytes>& words) {
     const Bytes& name = words[0];
-    if (is_named(name, "multi")) in_multi_ = true;
-    if (is_named(name, "discard") || is_named(name, "reset")) in_multi_ = watching_ = false;
-    if (is_named(name, "unwatch")) watching_ = false;
-    if (is_named(name, "reset")) {
+    if (equal_nocase(name, "multi")) in_multi_ = true;
+    if (equal_nocase(name, "discard") || equal_nocase(name, "reset")) in_multi_ = watching_ = false;
+    if (equal_nocase(name, "unwatch")) watching_ = false;
+    if (equal_nocase(name, "reset")) {
         target_.database = 0;
         target_.protocol = 2;
     }
     if (in_multi_) return;  // it is queued
-    if (is_named(name, "watch")) watching_ = true;
-    if (is_named(name, "select") && words.size() == 2) {
+    if (equal_nocase(name, "watch")) watching_ = true;
+    if (equal_nocase(name, "select") && words.size() == 2) {
         if (const auto number = parse_integer(words[1]); number && *number >= 0) {
             target_.database = static_cast<std::uint64_t>(*number);
         }
     }
-    if (is_named(name, "auth") && (words.size() == 2 || words.size() == 3)) {
+    if (equal_nocase(name, "auth") && (words.size() == 2 || words.size() == 3)) {
         target_.user = words.size() == 3 ? words[1] : std::string();
         target_.password = words.back();
     }
-    if (is_named(name, "hello") && words.size() > 1) {
+    if (equal_nocase(name, "hello") && words.size() > 1) {
         target_.protocol = words[1] == "3" ? 3 : 2;
         for (std::size_t i = 2; i + 2 < words.size(); ++i) {
-            if (!is_named(words[i], "auth")) continue;
+            if (!equal_nocase(words[i], "auth")) continue;
             target_.user = words[i + 1];
             target_.password = words[i + 2];
         }

@@ -71,7 +71,4 @@ private:
     bool gave_up_ = false;  ///< receive() was interrupted
 };
 
-/// Whether a word of a command is this name, in any case.
-bool is_named(const Bytes& word, std::string_view name);
-
 }  // namespace syncline
