@@ -28,7 +28,7 @@ import time
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(SOURCE / "tests/interop"))
 os.environ.setdefault("SYNCLINE_BINARY", str(SOURCE / "build/release/syncline"))
-from cluster import Cluster, free_ports  # noqa: E402
+from cluster import Cluster, free_ports, resident_bytes  # noqa: E402
 
 WRITES = ["set", "incr", "sadd", "hset", "zadd", "lpush"]
 # Of redis-benchmark's own, and requests for what it has none for.
@@ -105,11 +105,6 @@ def fill(server, options):
         measure(server, options, request, 100, options.keys if "set" in request else 100000)
 
 
-def resident(process):
-    with open(f"/proc/{process.pid}/statm", encoding="ascii") as file:
-        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-
-
 def compare(part, servers, options, requests_of):
     """One table of a part."""
     for pipeline in (1, 16):
@@ -138,7 +133,7 @@ def run(part, directory, options):
         if part == "reads":
             for server in servers.values():
                 fill(server, options)
-            sizes = {label: resident(server.process) for label, server in servers.items()}
+            sizes = {label: resident_bytes(server.process) for label, server in servers.items()}
             print(f"memory    {options.keys} keys: redis {sizes['redis'] >> 20} MiB, syncline "
                   f"{sizes['syncline'] >> 20} MiB resident, "
                   f"{sizes['syncline'] / sizes['redis']:.2f} of it (pages of the map are the "

@@ -23,7 +23,7 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "interop"))
-from cluster import Cluster  # noqa: E402
+from cluster import Cluster, resident_bytes  # noqa: E402
 
 MIB = 1 << 20
 ANSWER_SECONDS_MAX = 10
@@ -68,12 +68,6 @@ class Neighbour(threading.Thread):
             raise self.error
         assert self.times, "the neighbour got no answer"
         return sorted(self.times)[len(self.times) * 99 // 100]
-
-
-def resident(replica):
-    """Bytes of memory that the process has."""
-    with open(f"/proc/{replica.process.pid}/statm", encoding="ascii") as file:
-        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 def connect(replica):
@@ -131,13 +125,13 @@ def idle(replica, seconds, connections):
 
 def under(replica, name, attack, seconds, bytes_max):
     """Runs one attack beside a neighbour; its p99 in milliseconds."""
-    before = resident(replica)
+    before = resident_bytes(replica.process)
     neighbour = Neighbour(replica)
     connections = []
     neighbour.start()
     try:
         attack(replica, seconds, connections)
-        grown = resident(replica) - before
+        grown = resident_bytes(replica.process) - before
         p99 = neighbour.p99()
         limit = bytes_max(len(connections))
         assert grown <= limit, f"{name}: {grown} bytes more, {limit} at most"

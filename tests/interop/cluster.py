@@ -25,6 +25,37 @@ def free_ports(count):
     return ports
 
 
+def resident_bytes(process):
+    """Bytes of memory that a process has."""
+    with open(f"/proc/{process.pid}/statm", encoding="ascii") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+class RedisServer:
+    """A redis-server beside the replicas, without files of its own; a context manager."""
+
+    def __init__(self, directory, *options):
+        self.port, = free_ports(1)
+        with open(os.path.join(directory, "redis.log"), "ab") as log:
+            self.process = subprocess.Popen(
+                ["redis-server", "--port", str(self.port), "--save", "", "--dir", directory,
+                 *options], stdout=log, stderr=log)
+
+    def __enter__(self):
+        deadline = time.monotonic() + READY_SECONDS
+        while True:
+            try:
+                Connection(self.port, 5).close()
+                return self
+            except OSError:
+                assert time.monotonic() < deadline, "redis-server does not come up"
+                time.sleep(0.05)
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.wait()
+
+
 class Replica:
     """One process. start() and kill() may be called again and again."""
 

@@ -5,14 +5,11 @@ tells of those that redis-server 7.0.15 has, too, is what that one tells.
     commands_test.py --write    writes the list anew
 """
 
-import os
 import pathlib
-import subprocess
 import sys
 import tempfile
-import time
 
-from cluster import Cluster, Connection, free_ports
+from cluster import Cluster, Connection, RedisServer
 
 LIST = pathlib.Path(__file__).resolve().parents[2] / "net" / "COMMANDS.md"
 HEAD = """# Commands
@@ -75,20 +72,9 @@ def compare(ours, theirs):
 
 def compare_with_redis(ours):
     """The commands that both have, and those whose rows differ."""
-    port, = free_ports(1)
-    with tempfile.TemporaryDirectory() as directory, subprocess.Popen(
-            ["redis-server", "--port", str(port), "--save", "", "--dir", directory],
-            stdout=subprocess.DEVNULL) as server:
-        try:
-            for _ in range(100):
-                try:
-                    with Connection(port, 5) as connection:
-                        theirs = rows(connection)
-                    break
-                except OSError:
-                    time.sleep(0.05)
-        finally:
-            server.kill()
+    with tempfile.TemporaryDirectory() as directory, RedisServer(directory) as server:
+        with Connection(server.port, 5) as connection:
+            theirs = rows(connection)
     both = sorted(set(ours) & set(theirs))
     # Channels are no keys here: only a cluster of Redis would look for them.
     channels = {"spublish", "ssubscribe", "sunsubscribe"}

@@ -69,31 +69,12 @@ def fetch(directory):
     return os.path.join(directory, f"redis-{VERSION}")
 
 
-class RedisServer:
-    """A redis-server with the settings that the suite gives its own."""
-
-    def __init__(self, directory):
-        self.port, = cluster.free_ports(1)
-        with open(os.path.join(directory, "redis.log"), "ab") as log:
-            self.process = subprocess.Popen(
-                ["redis-server", "--port", str(self.port), "--save", "", "--dir", directory,
-                 "--enable-debug-command", "no"], stdout=log, stderr=log)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.process.kill()
-        self.process.wait()
-
-
 class SynclineServer:
     """One replica."""
 
-    def __init__(self, directory):
-        self.cluster = cluster.Cluster(1, ["--log-level", "error", *SYNCLINE_OPTIONS])
+    def __init__(self):
+        self.cluster = cluster.Cluster(1, ["--log-level", "error"])
         self.port = None
-        del directory
 
     def __enter__(self):
         self.cluster.__enter__()
@@ -102,9 +83,6 @@ class SynclineServer:
 
     def __exit__(self, *what):
         self.cluster.__exit__(*what)
-
-
-SYNCLINE_OPTIONS = []
 
 
 class OwnServers:
@@ -167,19 +145,20 @@ def run_tests(suite, name, options, skipped):
 
 
 def read_exceptions():
-    """The tests that may fail, with their reasons: lines `file | test | reason`."""
+    """The tests of each file that may fail, with their reasons: lines `file | test | reason`."""
     exceptions = {}
     if os.path.exists(EXCEPTIONS):
         with open(EXCEPTIONS, encoding="utf-8") as file:
             for line in file:
                 if line.strip() and not line.startswith("#"):
                     name, test, reason = line.rstrip("\n").split(" | ")
-                    exceptions[name, test] = reason
+                    exceptions.setdefault(name, {})[test] = reason
     return exceptions
 
 
-def is_out_of_scope(reason):
-    return reason.startswith("out of scope")
+def begins(exceptions, word):
+    """The tests whose reasons begin so."""
+    return [test for test, reason in exceptions.items() if reason.startswith(word)]
 
 
 class Tally:
@@ -197,7 +176,7 @@ class Tally:
         self.passed += len(wanted) - len(failed)
         print(f"{name}: {len(wanted) - len(failed)} of {len(wanted)}, {seconds:.0f} s", flush=True)
         for test in failed:
-            reason = self.exceptions.get((name, test))
+            reason = self.exceptions.get(name, {}).get(test)
             print(f"    {outcomes.get(test, 'not run')}: {test}" +
                   (f"  ({reason})" if reason else ""), flush=True)
             if reason is None:
@@ -210,31 +189,31 @@ def run(suite, directory, arguments):
     exceptions = read_exceptions()
     tally = Tally(exceptions)
     for name in arguments.files:
-        skipped = [test for (file, test), reason in exceptions.items()
-                   if file == name and (is_out_of_scope(reason) or reason.startswith("hangs"))]
+        reasons = exceptions.get(name, {})
+        hangs = begins(reasons, "hangs")
+        skipped = begins(reasons, "out of scope") + hangs
         start = time.monotonic()
         if name in OWN_FILES:
             wanted, outcomes, output = run_own_file(suite, name, directory, skipped,
                                                     arguments.alone)
         else:
-            with SynclineServer(directory) as server:
+            with SynclineServer() as server:
                 outcomes, output = run_file(suite, name, server, skipped)
             wanted = outcomes
             if not arguments.alone:
-                with RedisServer(directory) as server:
+                with cluster.RedisServer(directory, "--enable-debug-command", "no") as server:
                     wanted, _ = run_file(suite, name, server, skipped)
         seconds = time.monotonic() - start
         wanted = [test for test, outcome in wanted.items()
                   if arguments.alone or outcome == "ok"]
-        hangs = [test for (file, test), reason in exceptions.items()
-                 if file == name and reason.startswith("hangs")]
         if not wanted:
             tally.unexplained.append((name, "no test ran"))
         if tally.add(name, sorted({*wanted, *hangs}), outcomes, seconds) and arguments.verbose:
             print(output)
     share = 100 * tally.passed / max(tally.applicable, 1)
     print(f"{tally.passed} of {tally.applicable} tests of Redis {VERSION}: {share:.1f} %; "
-          f"{sum(map(is_out_of_scope, exceptions.values()))} are out of scope")
+          f"{sum(len(begins(each, 'out of scope')) for each in exceptions.values())} are out of "
+          "scope")
     if tally.unexplained:
         print(f"{len(tally.unexplained)} failures without a reason in redis_suite_exceptions.txt")
     return 1 if tally.unexplained or tally.applicable == 0 else 0

@@ -10,11 +10,10 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
 
 import redis
 
-from cluster import Cluster, Connection, ReplyError, free_ports
+from cluster import Cluster, Connection, RedisServer, ReplyError
 
 # What both answer alike, in one connection. (The order of single commands in a rule is open.)
 EXCHANGES = """
@@ -118,31 +117,6 @@ PING
 CONFIG SET requirepass ""
 AUTH default x
 """.strip().splitlines()
-
-
-class RedisServer:
-    """A redis-server beside the replica."""
-
-    def __init__(self, directory):
-        self.port, = free_ports(1)
-        with open(os.path.join(directory, "redis.log"), "ab") as log:
-            self.process = subprocess.Popen(
-                ["redis-server", "--port", str(self.port), "--save", "", "--dir", directory],
-                stdout=log, stderr=log)
-
-    def __enter__(self):
-        deadline = time.monotonic() + 20
-        while True:
-            try:
-                Connection(self.port, 5).close()
-                return self
-            except OSError:
-                assert time.monotonic() < deadline, "redis-server does not come up"
-                time.sleep(0.05)
-
-    def __exit__(self, *_):
-        self.process.kill()
-        self.process.wait()
 
 
 def ask(connection, *command):
