@@ -8,8 +8,9 @@
 namespace syncline {
 namespace {
 
-/// What one entry costs besides its bytes: tree node, allocator's heads, two slots of the index.
-constexpr std::size_t entry_overhead_bytes = sizeof(OverlayRows::value_type) + 96;
+/// What one entry costs besides its bytes: node and its share of the tree, allocator's heads, two
+/// slots of the index.
+constexpr std::size_t entry_overhead_bytes = sizeof(OverlayRow) + 108;
 constexpr std::size_t slots_min = 64;
 
 std::size_t value_bytes(const OverlayEntry& entry) {
@@ -18,17 +19,7 @@ std::size_t value_bytes(const OverlayEntry& entry) {
 
 }  // namespace
 
-OverlayProbe overlay_probe(BytesView key) {
-    std::uint64_t head = 0;
-    // Shorter keys are filled up with zeros; equal heads are told apart by the bytes.
-    for (std::size_t index = 0; index < 8; ++index) {
-        const auto byte = index < key.size() ? static_cast<std::uint8_t>(key[index]) : 0U;
-        head = head << 8 | byte;
-    }
-    return OverlayProbe{head, key};
-}
-
-OverlayRows::value_type* OverlayIndex::find(std::uint64_t hash, BytesView key) const {
+OverlayRow* OverlayIndex::find(std::uint64_t hash, BytesView key) const {
     if (slots_.empty()) return nullptr;
     const std::size_t mask = slots_.size() - 1;
     for (std::size_t at = hash & mask; slots_[at].row != nullptr; at = (at + 1) & mask) {
@@ -38,7 +29,7 @@ OverlayRows::value_type* OverlayIndex::find(std::uint64_t hash, BytesView key) c
     return nullptr;
 }
 
-void OverlayIndex::insert(std::uint64_t hash, OverlayRows::value_type* row) {
+void OverlayIndex::insert(std::uint64_t hash, OverlayRow* row) {
     reserve(++rows_);
     place(Slot{hash, row});
 }
@@ -62,17 +53,16 @@ void OverlayIndex::place(Slot slot) {
 const OverlayEntry* Overlay::find(Table table, BytesView key) const {
     const OverlayIndex& index = tables_[static_cast<std::size_t>(table)].index;
     if (index.rows() == 0) return nullptr;
-    const OverlayRows::value_type* const row = index.find(hash64(key), key);
+    const OverlayRow* const row = index.find(hash64(key), key);
     return row == nullptr ? nullptr : &row->second;
 }
 
 void Overlay::set(Table table, BytesView key, std::optional<Bytes> value, Position position) {
     auto& [rows, index, erased] = tables_[static_cast<std::size_t>(table)];
     const std::uint64_t hash = hash64(key);
-    OverlayRows::value_type* row = index.find(hash, key);
+    OverlayRow* row = index.find(hash, key);
     if (row == nullptr) {
-        const OverlayProbe probe = overlay_probe(key);
-        row = &*rows.emplace(OverlayKey{probe.head, Bytes(key)}, OverlayEntry{}).first;
+        row = &rows.add(key);
         index.insert(hash, row);
         bytes_ += key.size() + entry_overhead_bytes;
     }
@@ -88,7 +78,7 @@ void Overlay::erase_range(Table table, const RowRange& range, Position position)
     const auto end = range.last.empty() ? rows.end() : rows.lower_bound(overlay_probe(range.last));
     for (auto row = rows.lower_bound(overlay_probe(range.first)); row != end; ++row) {
         bytes_ -= value_bytes(row->second);
-        row->second = OverlayEntry{std::nullopt, position};
+        rows.entry(row) = OverlayEntry{std::nullopt, position};
     }
     // Ranges that this one meets become one with it: a reader of any of it waits for the last.
     Bytes first = range.first;
@@ -120,13 +110,15 @@ const Overlay::ErasedRanges::value_type* Overlay::erased_at(Table table, BytesVi
 
 void Overlay::reserve_like(const Overlay& other) {
     for (std::size_t table = 0; table < tables_count; ++table) {
-        tables_[table].index.reserve(other.tables_[table].index.rows());
+        const std::size_t rows = other.tables_[table].index.rows();
+        tables_[table].rows = OverlayRows(rows);
+        tables_[table].index.reserve(rows);
     }
 }
 
 bool Overlay::empty() const {
     return std::all_of(tables_.begin(), tables_.end(), [](const Rows& table) {
-        return table.rows.empty() && table.erased.empty();
+        return table.index.rows() == 0 && table.erased.empty();
     });
 }
 
@@ -150,7 +142,7 @@ bool OverlayWalk::comes_first(const OverlayCursor& one, const OverlayCursor& oth
                                               : less(other.row().first, one.row().first);
 }
 
-const OverlayRows::value_type* OverlayWalk::peek() const {
+const OverlayRow* OverlayWalk::peek() const {
     if (active_.done()) return flushing_.done() ? nullptr : &flushing_.row();
     if (flushing_.done()) return &active_.row();
     return comes_first(flushing_, active_) ? &flushing_.row() : &active_.row();

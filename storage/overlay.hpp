@@ -1,54 +1,24 @@
 #pragma once
 #include <array>
 #include <cstdint>
-#include <iterator>
 #include <map>
 #include <optional>
 #include <vector>
 
 #include "storage/base.hpp"
 #include "storage/log.hpp"
+#include "storage/overlay_rows.hpp"
 
 /// One part of the store's overlay. For storage/store.cpp alone.
 namespace syncline {
-
-/// A key with its first eight bytes as a number. Row keys begin with a hash, so that the number
-/// decides nearly every comparison without a look at the bytes, which lie elsewhere in memory.
-struct OverlayKey {
-    std::uint64_t head;
-    Bytes bytes;
-};
-/// What look-ups compare with an OverlayKey.
-struct OverlayProbe {
-    std::uint64_t head;
-    BytesView bytes;
-};
-OverlayProbe overlay_probe(BytesView key);
-
-struct OverlayLess {
-    using is_transparent = void;  // NOLINT(readability-identifier-naming): the library's name
-    template <typename A, typename B>
-    bool operator()(const A& a, const B& b) const {
-        if (a.head != b.head) return a.head < b.head;
-        return BytesView(a.bytes) < BytesView(b.bytes);
-    }
-};
-
-/// A row as it stands in the overlay. No value: erased.
-struct OverlayEntry {
-    std::optional<Bytes> value;
-    Position position = 0;
-};
-
-using OverlayRows = std::map<OverlayKey, OverlayEntry, OverlayLess>;
 
 /// Finds rows by hash: most look-ups are of single rows, and a tree costs a cache miss a level.
 /// Open addressing; rows are only added.
 class OverlayIndex {
 public:
     /// `hash` is of the row's key.
-    [[nodiscard]] OverlayRows::value_type* find(std::uint64_t hash, BytesView key) const;
-    void insert(std::uint64_t hash, OverlayRows::value_type* row);
+    [[nodiscard]] OverlayRow* find(std::uint64_t hash, BytesView key) const;
+    void insert(std::uint64_t hash, OverlayRow* row);
     /// Makes room for so many rows at once instead of step by step.
     void reserve(std::size_t rows);
     [[nodiscard]] std::size_t bytes() const { return slots_.size() * sizeof(Slot); }
@@ -57,7 +27,7 @@ public:
 private:
     struct Slot {
         std::uint64_t hash;
-        OverlayRows::value_type* row;  ///< null: free
+        OverlayRow* row;  ///< null: free
     };
     void place(Slot slot);
 
@@ -89,7 +59,7 @@ public:
     }
     /// The erased range that the key is in; null: in none.
     [[nodiscard]] const ErasedRanges::value_type* erased_at(Table table, BytesView key) const;
-    /// Expects as many rows as `other` has.
+    /// Expects as many rows as `other` has. Precondition: empty.
     void reserve_like(const Overlay& other);
 
     [[nodiscard]] bool empty() const;
@@ -120,14 +90,16 @@ public:
 
     [[nodiscard]] bool done() const { return first_ == last_; }
     /// Precondition: not done.
-    [[nodiscard]] const OverlayRows::value_type& row() const {
-        return ascending_ ? *first_ : *std::prev(last_);
+    [[nodiscard]] const OverlayRow& row() const {
+        if (ascending_) return *first_;
+        OverlayRows::Iterator before = last_;
+        return *--before;
     }
     void next() { ascending_ ? ++first_ : --last_; }
 
 private:
-    OverlayRows::const_iterator first_;  ///< the rows that are left
-    OverlayRows::const_iterator last_;
+    OverlayRows::Iterator first_;  ///< the rows that are left
+    OverlayRows::Iterator last_;
     bool ascending_ = true;
 };
 
@@ -146,7 +118,7 @@ public:
     }
 
     /// The next row, or nothing.
-    [[nodiscard]] const OverlayRows::value_type* peek() const;
+    [[nodiscard]] const OverlayRow* peek() const;
     /// Steps over the row that peek() gave, in both parts.
     void next();
 

@@ -147,7 +147,7 @@ Result<void> Store::Impl::scan_merged(Table table, BytesView from, BytesView to,
     const bool ascending = direction == Direction::ascending;
     // Visits the overlay's rows in front of `bound` (nothing: all). False when the visitor stopped.
     const auto visit_overlay = [&](std::optional<BytesView> bound) {
-        while (const OverlayRows::value_type* row = overlay.peek()) {
+        while (const OverlayRow* row = overlay.peek()) {
             const BytesView key = row->first.bytes;
             if (bound && (ascending ? key >= *bound : key <= *bound)) return true;
             overlay.next();
@@ -171,7 +171,7 @@ Result<void> Store::Impl::scan_merged(Table table, BytesView from, BytesView to,
             stopped = !visit_overlay(key);
             if (stopped) return false;
             // The overlay's version of this row takes its turn before the next base row.
-            const OverlayRows::value_type* row = overlay.peek();
+            const OverlayRow* row = overlay.peek();
             if (row != nullptr && row->first.bytes == key) return true;
             stopped = !visit(key, value);
             return !stopped;
