@@ -23,6 +23,15 @@ using RowChanges = std::map<Bytes, std::optional<Bytes>, std::less<>>;
 /// One set of changes per table, committed together.
 using BaseChanges = std::array<RowChanges, tables_count>;
 
+/// The same as views into what somebody else keeps.
+struct RowChangeView {
+    BytesView key;
+    std::optional<BytesView> value;
+};
+/// In each table by key in ascending order, every key once.
+using BaseChangeViews = std::array<std::vector<RowChangeView>, tables_count>;
+BaseChangeViews views_of(const BaseChanges& changes);
+
 /// All rows of a table from range.first on, below range.last (empty: to the end).
 struct ErasedRange {
     Table table = Table::cells;
@@ -86,9 +95,11 @@ public:
     /// changed, and the same commit may be tried again); io, corrupt (final: every later commit
     /// answers the same).
     /// `erased` goes first, so that changes may put rows in these ranges.
-    virtual Result<void> commit(const BaseChanges& changes,
+    virtual Result<void> commit(const BaseChangeViews& changes,
                                 const std::vector<ErasedRange>& erased) = 0;
-    Result<void> commit(const BaseChanges& changes) { return commit(changes, {}); }
+    Result<void> commit(const BaseChanges& changes, const std::vector<ErasedRange>& erased = {}) {
+        return commit(views_of(changes), erased);
+    }
     /// One transaction, durable when it returns. Errors: io, no_space, corrupt. Cost: reads every
     /// row of these tables.
     virtual Result<void> purge(const std::vector<Purge>& purges) = 0;

@@ -157,7 +157,7 @@ public:
     /// which it falls back on that one's forerunner after a power cut: one that changes nothing
     /// makes them available. If the meta page could not be written LMDB itself answers every later
     /// begin with MDB_PANIC, which ends this base.
-    Result<void> commit(const BaseChanges& changes,
+    Result<void> commit(const BaseChangeViews& changes,
                         const std::vector<ErasedRange>& erased) override {
         const auto attempt = [&](bool first) {
             const bool gradual = first && !haste_.waited_for() && is_large(changes, erased);
@@ -422,14 +422,15 @@ private:
         marker_.clear();
     }
 
-    [[nodiscard]] bool is_large(const BaseChanges& changes,
+    [[nodiscard]] bool is_large(const BaseChangeViews& changes,
                                 const std::vector<ErasedRange>& erased) const {
         std::size_t rows = 0;
-        for (const RowChanges& each : changes) rows += each.size();
+        for (const auto& each : changes) rows += each.size();
         return rows + erased_rows * erased.size() >= gradual_rows_;
     }
 
-    Result<void> try_commit(const BaseChanges& changes, const std::vector<ErasedRange>& erased) {
+    Result<void> try_commit(const BaseChangeViews& changes,
+                            const std::vector<ErasedRange>& erased) {
         SYNCLINE_TRY(Transaction transaction, write_rows(changes, erased));
         return finish(std::move(transaction));
     }
@@ -437,7 +438,7 @@ private:
     /// A sync of all that a large commit wrote holds up every other sync of the disk for long. So
     /// this one is made without; its pages go to the disk bit by bit; and then it is confirmed.
     /// Should it not come to that, whoever opens the base takes it back.
-    Result<void> commit_gradually(const BaseChanges& changes,
+    Result<void> commit_gradually(const BaseChangeViews& changes,
                                   const std::vector<ErasedRange>& erased) {
         SYNCLINE_TRY(Transaction transaction, write_rows(changes, erased));
         SYNCLINE_CHECK(mark_.set(mdb_txn_id(transaction.get())));
@@ -462,7 +463,7 @@ private:
         return mark_.set(0);
     }
 
-    Result<Transaction> write_rows(const BaseChanges& changes,
+    Result<Transaction> write_rows(const BaseChangeViews& changes,
                                    const std::vector<ErasedRange>& erased) {
         SYNCLINE_TRY(Transaction transaction, begin(environment_.get(), 0));
         for (const ErasedRange& each : erased) {

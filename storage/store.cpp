@@ -262,21 +262,20 @@ Store::Checkpoint Store::begin_checkpoint(Position position, RowChanges meta,
 }
 
 Result<void> Store::Checkpoint::commit() {
-    // The rows are copied because the other thread goes on reading them; the copy lives and dies
-    // on this thread.
-    BaseChanges changes;
+    BaseChangeViews changes;
     std::vector<ErasedRange> erased;
-    for (std::size_t table = 0; table < tables_count; ++table) {
-        for (const auto& [first, range] : state_->rows.erased(static_cast<Table>(table))) {
-            erased.push_back(ErasedRange{static_cast<Table>(table), RowRange{first, range.last}});
+    for (std::size_t index = 0; index < tables_count; ++index) {
+        const Table table = static_cast<Table>(index);
+        for (const auto& [first, range] : state_->rows.erased(table)) {
+            erased.push_back(ErasedRange{table, RowRange{first, range.last}});
         }
-        RowChanges& target = changes[table];
-        for (const auto& [key, entry] : state_->rows.rows(static_cast<Table>(table))) {
-            target.emplace_hint(target.end(), key.bytes, entry.value);
+        for (const auto& [key, entry] : state_->rows.rows(table)) {
+            changes[index].push_back(RowChangeView{key.bytes, entry.value});
         }
     }
-    RowChanges& meta = changes[static_cast<std::size_t>(Table::meta)];
-    for (const auto& [key, value] : state_->meta) meta.insert_or_assign(key, value);
+    std::vector<RowChangeView>& meta = changes[static_cast<std::size_t>(Table::meta)];
+    SYNCLINE_ASSERT(meta.empty());
+    for (const auto& [key, value] : state_->meta) meta.push_back(RowChangeView{key, value});
     if (!state_->purges.empty()) SYNCLINE_CHECK(state_->base.purge(state_->purges));
     return state_->base.commit(changes, erased);
 }

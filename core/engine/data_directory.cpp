@@ -65,7 +65,7 @@ Result<void> DataDirectory::clear_copy() {
     }
     base->end_turn();
     base->hurry(true);
-    return base->commit({}, all);
+    return base->commit(BaseChanges(), all);
 }
 
 LogOptions DataDirectory::log_options(LogOptions wanted) const {

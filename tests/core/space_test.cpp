@@ -72,7 +72,7 @@ public:
                               const RowVisitor& visit) override {
         return base_->scan_reverse(table, from, to, visit);
     }
-    Result<void> commit(const BaseChanges& changes,
+    Result<void> commit(const BaseChangeViews& changes,
                         const std::vector<ErasedRange>& erased) override {
         if (full) return Error{Code::no_space, "test: no room"};
         return base_->commit(changes, erased);

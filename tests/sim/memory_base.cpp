@@ -64,7 +64,7 @@ Result<void> MemoryBase::scan_reverse(Table table, BytesView from, BytesView to,
     return {};
 }
 
-Result<void> MemoryBase::commit(const BaseChanges& changes,
+Result<void> MemoryBase::commit(const BaseChangeViews& changes,
                                 const std::vector<ErasedRange>& erased) {
     State& state = changeable();
     for (const auto& [table, range] : erased) erase(table, range);
@@ -72,13 +72,14 @@ Result<void> MemoryBase::commit(const BaseChanges& changes,
         Rows& rows = state.rows[table];
         if (!changes[table].empty()) old_[table].clear();
         for (const auto& [key, value] : changes[table]) {
-            const auto before = rows.find(key);
-            if (before != rows.end()) old_[table].insert_or_assign(key, before->second);
-            state.rotten[table].erase(key);
+            const Bytes owned(key);
+            const auto before = rows.find(owned);
+            if (before != rows.end()) old_[table].insert_or_assign(owned, before->second);
+            state.rotten[table].erase(owned);
             if (value) {
-                rows.insert_or_assign(key, *value);
+                rows.insert_or_assign(owned, Bytes(*value));
             } else {
-                rows.erase(key);
+                rows.erase(owned);
             }
         }
     }

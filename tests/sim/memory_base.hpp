@@ -23,7 +23,7 @@ public:
     Result<void> scan(Table table, BytesView from, BytesView to, const RowVisitor& visit) override;
     Result<void> scan_reverse(Table table, BytesView from, BytesView to,
                               const RowVisitor& visit) override;
-    Result<void> commit(const BaseChanges& changes,
+    Result<void> commit(const BaseChangeViews& changes,
                         const std::vector<ErasedRange>& erased) override;
     Result<void> purge(const std::vector<Purge>& purges) override;
     void end_turn() override { view_.reset(); }
