@@ -1,6 +1,7 @@
 #include "storage/store.hpp"
 
 #include <algorithm>
+#include <array>
 
 #include "core/base/limits.hpp"
 #include "storage/overlay.hpp"
@@ -41,13 +42,12 @@ struct Store::Impl {
     }
 
     /// The row of the base that was read last: one command looks at a row several times, to learn
-    /// whether the key exists, to read it, and to change it. Good until the base changes.
+    /// whether the key exists, to read it, and to change it. Good as long as the base's views.
     struct Latest {
-        Table table = Table::cells;
         Bytes key;  ///< empty: none
-        std::optional<Bytes> value;
+        std::optional<BytesView> value;
     };
-    Latest latest;
+    std::array<Latest, tables_count> latest;
 
     void see(const OverlayEntry& entry) { seen = std::max(seen, entry.position); }
 
@@ -68,7 +68,9 @@ struct Store::Impl {
                         : OverlayCursor();
     }
 
-    Result<std::optional<Bytes>> get_base(Table table, BytesView key);
+    Result<std::optional<BytesView>> view_base(Table table, BytesView key);
+    /// Ends the views of the base.
+    void end_views();
 
     using BaseWalk = std::function<Result<void>(BytesView from, BytesView to, const RowVisitor&)>;
     Result<void> scan_merged(Table table, BytesView from, BytesView to, Direction direction,
@@ -82,13 +84,15 @@ Store::~Store() = default;
 Result<std::optional<Bytes>> Store::get(Table table, BytesView key) {
     const Impl::Found found = impl_->find(table, key);
     if (found.entry != nullptr) return found.entry->value;
-    return found.erased ? std::optional<Bytes>() : impl_->get_base(table, key);
+    if (found.erased) return std::optional<Bytes>();
+    SYNCLINE_TRY(const std::optional<BytesView> value, impl_->view_base(table, key));
+    return value ? std::optional<Bytes>(*value) : std::nullopt;
 }
 
 Result<std::optional<BytesView>> Store::view(Table table, BytesView key) {
     const Impl::Found found = impl_->find(table, key);
     if (found.erased) return std::optional<BytesView>();
-    if (found.entry == nullptr) return impl_->noted(table, impl_->base.view(table, key));
+    if (found.entry == nullptr) return impl_->view_base(table, key);
     const std::optional<Bytes>& value = found.entry->value;
     return value ? std::optional<BytesView>(*value) : std::nullopt;
 }
@@ -127,13 +131,18 @@ void Store::Impl::see_erased(Table table, BytesView from, BytesView to) {
     }
 }
 
-Result<std::optional<Bytes>> Store::Impl::get_base(Table table, BytesView key) {
-    if (latest.key == key && latest.table == table && !key.empty()) return latest.value;
-    latest.key.clear();
-    SYNCLINE_TRY(latest.value, noted(table, base.get(table, key)));
-    latest.table = table;
-    latest.key = key;
-    return latest.value;
+Result<std::optional<BytesView>> Store::Impl::view_base(Table table, BytesView key) {
+    Latest& last = latest[static_cast<std::size_t>(table)];
+    if (last.key == key && !key.empty()) return last.value;
+    last.key.clear();
+    SYNCLINE_TRY(last.value, noted(table, base.view(table, key)));
+    last.key = key;
+    return last.value;
+}
+
+void Store::Impl::end_views() {
+    for (Latest& last : latest) last.key.clear();
+    base.end_turn();
 }
 
 /// Base and overlay as one, in either direction: `walk_base` calls its visitor for base rows.
@@ -287,8 +296,7 @@ Position Store::Checkpoint::position() const {
 std::shared_ptr<const void> Store::finish_checkpoint() {
     SYNCLINE_ASSERT(impl_->flushing != nullptr);
     // A read view from before the commit would lack the rows that only the overlay showed so far.
-    impl_->base.end_turn();
-    impl_->latest.key.clear();
+    impl_->end_views();
     return std::exchange(impl_->flushing, nullptr);
 }
 
@@ -309,8 +317,7 @@ bool Store::checkpoint_under_way() const {
 Result<void> Store::commit_base(const BaseChanges& changes) {
     SYNCLINE_ASSERT(overlay_empty());
     SYNCLINE_ASSERT(!impl_->flushing);
-    impl_->base.end_turn();
-    impl_->latest.key.clear();
+    impl_->end_views();
     return impl_->base.commit(changes);
 }
 
@@ -344,7 +351,7 @@ bool Store::overlay_empty() const {
 }
 
 void Store::end_turn() {
-    impl_->base.end_turn();
+    impl_->end_views();
 }
 
 BaseSpace Store::space() const {
@@ -352,6 +359,7 @@ BaseSpace Store::space() const {
 }
 
 Result<bool> Store::grow(std::uint64_t map_bytes) {
+    impl_->end_views();
     return impl_->base.grow(map_bytes);
 }
 

@@ -43,7 +43,7 @@ RowKey row_key_of(BytesView key, CellType type, std::optional<BytesView> field) 
     return encode_row_key(key, static_cast<std::uint8_t>(type), field);
 }
 
-Result<Cell> decode_cell(const RowKey& row_key, const std::optional<Bytes>& value, CellType type) {
+Result<Cell> decode_cell(const RowKey& row_key, std::optional<BytesView> value, CellType type) {
     if (!value) return Cell{};
     if (!row_key.hashed) return read_cell(*value, type);
     SYNCLINE_TRY(const Row row, decode_row(row_key.bytes, *value));
@@ -73,7 +73,7 @@ Result<Cell> Group::cell(BytesView key, CellType type, std::optional<BytesView> 
 
 Result<Cell> Group::cell_unchecked(BytesView key, CellType type, std::optional<BytesView> field) {
     const RowKey row_key = row_key_of(key, type, field);
-    SYNCLINE_TRY(const std::optional<Bytes> value, store_.get(Table::cells, row_key.bytes));
+    SYNCLINE_TRY(const std::optional<BytesView> value, store_.view(Table::cells, row_key.bytes));
     return decode_cell(row_key, value, type);
 }
 
@@ -95,7 +95,7 @@ Result<Group::PlainString> Group::plain_string(BytesView key) {
 
 Result<Group::Counts> Group::counts(BytesView key) {
     const RowKey row_key = encode_row_key(key, counts_type, std::nullopt);
-    SYNCLINE_TRY(const std::optional<Bytes> value, store_.get(Table::counts, row_key.bytes));
+    SYNCLINE_TRY(const std::optional<BytesView> value, store_.view(Table::counts, row_key.bytes));
     Counts counts;
     if (!value) return counts;
     SYNCLINE_TRY(const Row row, decode_row(row_key.bytes, *value));
@@ -398,7 +398,7 @@ Result<void> Group::apply_op(const Event& event, const Op& op, Position position
 Result<void> Group::apply_cell(const Event& event, const CellOp& change, Position position) {
     const std::optional<BytesView> field = view(change.field);
     const RowKey row_key = row_key_of(change.key, change.type, field);
-    SYNCLINE_TRY(const std::optional<Bytes> value, store_.get(Table::cells, row_key.bytes));
+    SYNCLINE_TRY(const std::optional<BytesView> value, store_.view(Table::cells, row_key.bytes));
     SYNCLINE_TRY(const Cell before, decode_cell(row_key, value, change.type));
     Cell after = before;
     after.apply(change.delta, change.type, event.dot, event.hlc, event.past);
@@ -411,7 +411,7 @@ Result<void> Group::apply_cell(const Event& event, const CellOp& change, Positio
 }
 
 Result<void> Group::replace(const RowKey& row_key, const RowName& name,
-                            const std::optional<Bytes>& old_value, const Cell& old_cell,
+                            std::optional<BytesView> old_value, const Cell& old_cell,
                             const Cell& new_cell, Position position) {
     SYNCLINE_TRY(const CellType type, type_of(name));
     adjust_check(row_key.bytes, name, type, old_cell, new_cell);

@@ -334,7 +334,7 @@ private:
     void put_counts(BytesView key, const Counts& counts, Position position);
     static Bytes counts_payload(const Counts& counts, CellType highest);
     Result<void> replace(const RowKey& row_key, const RowName& name,
-                         const std::optional<Bytes>& old_value, const Cell& old_cell,
+                         std::optional<BytesView> old_value, const Cell& old_cell,
                          const Cell& new_cell, Position position);
     Result<void> walk_ordered(Table table, const Bytes& prefix, RowRange range, WalkOrder walk,
                               const RowVisitor& visit);
