@@ -101,9 +101,7 @@ Result<std::optional<Bytes>> string_get(Transaction& txn, BytesView key) {
 
 Result<void> string_set(Transaction& txn, BytesView key, Bytes value, Deadline deadline) {
     SYNCLINE_CHECK(check_size(key, value));
-    SYNCLINE_CHECK(check_removable(txn, key));
-    // A string is seen only if there is nothing else.
-    SYNCLINE_TRY(const std::optional<CellType> visible, txn.visible_type(key));
+    SYNCLINE_TRY(const std::optional<CellType> visible, removable_type(txn, key));
     const bool replaces = visible && *visible != CellType::string;
     SYNCLINE_TRY(const Cell expiry, txn.cell(key, CellType::expiry, std::nullopt));
     if (replaces) txn.clear(key);
@@ -128,15 +126,13 @@ Result<Bytes> string_increment(Transaction& txn, BytesView key, Decimal amount) 
 }
 
 Result<bool> key_delete(Transaction& txn, BytesView key) {
-    SYNCLINE_CHECK(check_removable(txn, key));
-    SYNCLINE_TRY(const std::optional<CellType> visible, txn.visible_type(key));
+    SYNCLINE_TRY(const std::optional<CellType> visible, removable_type(txn, key));
     if (visible) txn.clear(key);
     return visible.has_value();
 }
 
 Result<bool> key_expire(Transaction& txn, BytesView key, std::uint64_t deadline_ms) {
-    SYNCLINE_CHECK(check_removable(txn, key));
-    SYNCLINE_TRY(const std::optional<CellType> visible, txn.visible_type(key));
+    SYNCLINE_TRY(const std::optional<CellType> visible, removable_type(txn, key));
     if (!visible) return false;
     if (deadline_ms <= txn.now_ms()) {
         txn.clear(key);

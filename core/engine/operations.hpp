@@ -13,7 +13,7 @@ namespace syncline::operations {
 Result<std::optional<Bytes>> string_get(Transaction& txn, BytesView key);
 /// Replaces a value of any type, and unless told otherwise a deadline.
 enum class Deadline : std::uint8_t { removed, kept };
-/// Error permanent (see check_removable).
+/// Error permanent (see removable_type).
 Result<void> string_set(Transaction& txn, BytesView key, Bytes value,
                         Deadline deadline = Deadline::removed);
 /// The value after adding. Errors: invalid_argument (not an integer), overflow.
@@ -22,12 +22,12 @@ Result<std::int64_t> string_increment(Transaction& txn, BytesView key, std::int6
 /// is out of range).
 Result<Bytes> string_increment(Transaction& txn, BytesView key, Decimal amount);
 
-/// True when the key existed. Error permanent (see check_removable).
+/// True when the key existed. Error permanent (see removable_type).
 Result<bool> key_delete(Transaction& txn, BytesView key);
 
 /// Lets the key end at a time (milliseconds since 1970; at once if that is not after the
 /// transaction's own). Of concurrent deadlines the latest counts. False: there is no such key.
-/// Error permanent (see check_removable).
+/// Error permanent (see removable_type).
 Result<bool> key_expire(Transaction& txn, BytesView key, std::uint64_t deadline_ms);
 /// Lets the key stay for ever, against concurrent deadlines too. False: it had no deadline.
 Result<bool> key_persist(Transaction& txn, BytesView key);
@@ -177,8 +177,9 @@ Result<std::int64_t> bounded_decrement(Transaction& txn, BytesView key, std::int
 /// node has begun a later incarnation).
 Result<void> bounded_transfer(Transaction& txn, BytesView key, std::int64_t amount,
                               const Actor& to);
-/// Error permanent: the key holds a bounded counter, whose invariant would go with its rows.
-Result<void> check_removable(Transaction& txn, BytesView key);
+/// The visible type, of a key that is to be removed, replaced or given an end. Error permanent: it
+/// holds a bounded counter, whose invariant would go with its rows.
+Result<std::optional<CellType>> removable_type(Transaction& txn, BytesView key);
 
 /// Whether a caller who has read a cell with this context has seen all that a write would replace.
 /// Error conflict if not.

@@ -112,9 +112,9 @@ Result<void> bounded_transfer(Transaction& txn, BytesView key, std::int64_t amou
     return add_to_row(txn, key, RightsRow{self, to}, given);
 }
 
-Result<void> check_removable(Transaction& txn, BytesView key) {
+Result<std::optional<CellType>> removable_type(Transaction& txn, BytesView key) {
     SYNCLINE_TRY(const std::optional<CellType> visible, txn.visible_type(key));
-    if (!visible || !is_permanent(*visible)) return {};
+    if (!visible || !is_permanent(*visible)) return visible;
     return Error{Code::permanent,
                  "a bounded counter cannot be removed, replaced or given an end: other replicas "
                  "may hold rights to it"};

@@ -54,7 +54,7 @@ Result<void> rename_command(CommandContext& context) {
     SYNCLINE_TRY(const std::optional<CellType> target_type, txn.visible_type(target));
     const bool stays = source == target || (only_new && target_type);
     if (!stays) {
-        SYNCLINE_CHECK(operations::check_removable(txn, source));
+        SYNCLINE_CHECK(operations::removable_type(txn, source));
         SYNCLINE_TRY(std::optional<KeyValue> value, operations::key_read(txn, source));
         SYNCLINE_CHECK(write_copy(txn, source, target, std::move(value).value()));
         SYNCLINE_CHECK(operations::key_delete(txn, source));

@@ -11,7 +11,7 @@ namespace flag = command_flag;
 
 Result<void> del_command(CommandContext& context) {
     for (std::size_t i = 1; i < context.count(); ++i) {
-        SYNCLINE_CHECK(operations::check_removable(context.txn(), context.argument(i)));
+        SYNCLINE_CHECK(operations::removable_type(context.txn(), context.argument(i)));
     }
     std::int64_t removed = 0;
     for (std::size_t i = 1; i < context.count(); ++i) {

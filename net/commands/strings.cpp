@@ -178,7 +178,7 @@ Result<bool> check_pairs(CommandContext& context, BytesView name) {
 
 Result<void> set_pairs(CommandContext& context) {
     for (std::size_t i = 1; i < context.count(); i += 2) {
-        SYNCLINE_CHECK(operations::check_removable(context.txn(), context.argument(i)));
+        SYNCLINE_CHECK(operations::removable_type(context.txn(), context.argument(i)));
     }
     for (std::size_t i = 1; i < context.count(); i += 2) {
         SYNCLINE_CHECK(
