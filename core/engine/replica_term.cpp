@@ -36,7 +36,10 @@ void Replica::queue_reply(Client& client, Position own, bool wrote, Bytes bytes)
     const std::uint64_t now = env_.clock.steady_ms();
     if (own > free || client.floor <= free) client.since_ms = now;
     client.floor = required;
-    replies_.emplace(required, Waiting{std::move(reply), own, client.since_ms, wrote});
+    // Nearly always the last: what is written later is durable later.
+    const bool last = replies_.empty() || replies_.rbegin()->first <= required;
+    replies_.emplace_hint(last ? replies_.end() : replies_.upper_bound(required), required,
+                          Waiting{std::move(reply), own, client.since_ms, wrote});
     if (now - client.since_ms >= options_.primary_backup.ack_timeout_ms) release_replies();
 }
 
