@@ -1,4 +1,3 @@
-#include <malloc.h>
 #include <sys/resource.h>
 #include <sys/utsname.h>
 #include <unistd.h>
@@ -23,14 +22,6 @@ std::string human(std::uint64_t bytes) {
     char text[32];
     (void)std::snprintf(text, sizeof text, unit == 0 ? "%.0f" : "%.2f", value);  // always fits
     return text + std::string(units[unit]);
-}
-
-std::uint64_t resident_bytes() {
-    std::ifstream statm("/proc/self/statm");
-    std::uint64_t pages = 0;
-    std::uint64_t resident = 0;
-    if (!(statm >> pages >> resident)) return 0;
-    return resident * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
 }
 
 void server_section(const CommandContext& context, InfoLines& lines) {
@@ -71,6 +62,7 @@ void memory_section(const CommandContext& context, InfoLines& lines) {
     lines.add("used_memory_rss", use.resident);
     lines.add("used_memory_peak", use.peak);
     lines.add("used_memory_peak_human", human(use.peak));
+    lines.add("mem_allocator", use.allocator);
     lines.add("maxmemory", 0);
     lines.add("maxmemory_policy", "noeviction");
     if (Replica* const replica = context.host.replica(); replica != nullptr) {
@@ -348,14 +340,6 @@ bool wanted(const CommandContext& context, const Section& section) {
 }
 
 }  // namespace
-
-MemoryUse memory_use() {
-    const struct mallinfo2 heap = mallinfo2();
-    rusage usage{};
-    (void)getrusage(RUSAGE_SELF, &usage);  // cannot fail with a valid buffer
-    return MemoryUse{heap.uordblks + heap.hblkhd, resident_bytes(),
-                     static_cast<std::uint64_t>(usage.ru_maxrss) * limits::kib};
-}
 
 Result<void> info_command(CommandContext& context) {
     InfoLines lines;
