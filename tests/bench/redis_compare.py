@@ -7,7 +7,7 @@ medians are compared. Values have 64 bytes, keys are drawn out of N. Parts, all 
 named:
   durable   writes that are synced before they are answered: beside appendfsync always
   interval  writes that are synced once a second: beside appendfsync everysec
-  reads     of what the part before it, or a first fill, has left
+  reads     of a first fill, when both have written to disk what they write in the background
   replicas  durable writes with two replicas attached, which nobody waits for
 Each without pipelining, and by 16. The goals and floors are those that the project has set itself.
 Behind each ratio: [+] at the goal, [=] at the floor, [-] below. At the end the resident memory of
@@ -58,6 +58,15 @@ class Redis:
         for port in self.ports:
             wait_for(port, self.process)
 
+    def settle(self):
+        """Waits for a rewrite of the append-only file to end."""
+        wait_until(lambda: b"rewrite_in_progress:1" not in self.info() and
+                   b"rewrite_scheduled:1" not in self.info())
+
+    def info(self):
+        return subprocess.run(["redis-cli", "-p", str(self.port), "info", "persistence"],
+                              capture_output=True, check=True).stdout
+
     def close(self):
         for process in self.processes:
             process.terminate()
@@ -73,8 +82,20 @@ class Syncline:
         self.port = self.cluster.replicas[0].port
         self.process = self.cluster.replicas[0].process
 
+    def settle(self):
+        """Waits until a checkpoint has everything."""
+        wait_until(lambda: self.cluster.replicas[0].info("memory")["overlay_bytes"] == "0")
+
     def close(self):
         self.cluster.__exit__(None, None, None)
+
+
+def wait_until(condition):
+    deadline = time.monotonic() + 60
+    while not condition():
+        if time.monotonic() > deadline:
+            raise SystemExit("a server goes on writing in the background")
+        time.sleep(0.2)
 
 
 def wait_for(port, process):
@@ -100,9 +121,10 @@ def measure(server, options, request, pipeline, requests):
 
 
 def fill(server, options):
-    """All keys, one hash and one set."""
+    """All keys, and one hash and one set as large."""
     for request in (["-t", "set"], ["-t", "hset"], ["-t", "sadd"]):
-        measure(server, options, request, 100, options.keys if "set" in request else 100000)
+        measure(server, options, request, 100, options.keys)
+    server.settle()
 
 
 def compare(part, servers, options, requests_of):
