@@ -2,7 +2,7 @@
 # Builds Syncline and runs its tests, on a Debian 12 where nothing need be installed before.
 #
 # Usage: tests/run.sh [--fast | --all | --help]
-#   (none)   release build and tests, the same under ASan and UBSan, 20 s for each fuzz target
+#   (none)   release build and tests, the same under ASan and UBSan, 12 s for each fuzz target
 #   --fast   release build, and the tests of label fast
 #   --all    also clang, TSan, the tests of label slow, 2,000 simulator seeds and 100 kills
 # Environment: SYNCLINE_SIM_SEEDS, SYNCLINE_KILLS, SYNCLINE_FUZZ_SECONDS change the amounts.
@@ -133,7 +133,7 @@ build release && suite release "${long[@]}"
 export SYNCLINE_SIM_SEEDS=20 SYNCLINE_KILLS=5 SYNCLINE_FLIPS=3
 if build asan; then
     suite asan -LE 'slow|tidy|browser' -E '^interop_(demo|compare)$'
-    fuzz "${SYNCLINE_FUZZ_SECONDS:-20}"
+    fuzz "${SYNCLINE_FUZZ_SECONDS:-12}"
 fi
 
 if [ "$mode" = all ]; then
