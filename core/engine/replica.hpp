@@ -390,6 +390,7 @@ private:
     /// The one session in which this replica pulls.
     struct Pulling {
         LinkId link = 0;
+        Position from = 0;                       // of the log, when foreign events began to wait
         std::unique_ptr<SessionPuller> session;  // null: waits for its snapshot
         std::optional<Outgoing> last;            // repeated when no answer comes
         std::uint64_t sent_ms = 0;
@@ -497,6 +498,8 @@ private:
     // Merkle sessions: core/engine/replica_sessions.cpp
     void drive_sessions();
     void start_pulling();
+    std::uint64_t session_nonce(LinkId link);
+    [[nodiscard]] bool pulls_as(LinkId link, std::uint16_t name) const;
     void serve(LinkId link, Serving& serving);
     Result<void> receive_session(LinkId link, const Message& message);
     void on_session_open(LinkId link, const SessionOpen& open);

@@ -61,8 +61,8 @@ void Replica::start_comparison() {
         return;
     }
     comparing_->session = std::make_unique<SessionPuller>(
-        std::move(snapshot), store_, env_.random.next(), options_.session_fanout == 16 ? 4U : 2U,
-        SessionPuller::Purpose::compare);
+        std::move(snapshot), store_, session_nonce(comparing_->link),
+        options_.session_fanout == 16 ? 4U : 2U, SessionPuller::Purpose::compare);
     send_comparison(comparing_->session->open());
 }
 

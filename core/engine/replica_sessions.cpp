@@ -35,7 +35,7 @@ void Replica::drive_sessions() {
     if (!pulling_ && !comparison_active() && session_wanted_ && now >= session_retry_ms_) {
         const Link* const link = find(*session_wanted_);
         if (link != nullptr && link->admitted())
-            pulling_ = Pulling{*session_wanted_, nullptr, {}, now};
+            pulling_ = Pulling{*session_wanted_, log_->end(), nullptr, {}, now};
         if (link == nullptr) session_wanted_.reset();
     }
     if (pulling_) advance_pulling();
@@ -68,11 +68,13 @@ void Replica::advance_pulling() {
 }
 
 /// The puller's snapshot must be taken while no foreign event is applied any more, so an older one
-/// that serves a peer does not do; new peers are told to wait until ours is there.
+/// that serves a peer does not do, not even one that was being made when this began: an event since
+/// then may have passed by damaged rows, and nothing of it is in that snapshot. New peers are told
+/// to wait until ours is there.
 void Replica::start_pulling() {
     const std::shared_ptr<const HeldCheckpoint> made =
         snapshot_making_ && !checkpointing_ ? snapshot_making_ : nullptr;
-    if (!made) {
+    if (!made || made->position < pulling_->from) {
         if (snapshot_.expired() && !checkpointing_) snapshot_wanted_ = true;
         return;
     }
@@ -80,13 +82,33 @@ void Replica::start_pulling() {
     pull.repair = !group_->damaged().empty();
     pull.passed_by = group_->passed_by();
     pull.session = std::make_unique<SessionPuller>(
-        pull.repair ? without_damage(made) : made, store_, env_.random.next(),
+        pull.repair ? without_damage(made) : made, store_, session_nonce(pull.link),
         options_.session_fanout == 16 ? 4U : 2U,
         pull.repair ? SessionPuller::Purpose::repair : SessionPuller::Purpose::adopt);
     const Message open = pull.session->open();
     pull.last = Outgoing{pull.link, frame_type(open), encode_message(open)};
     pull.sent_ms = env_.clock.steady_ms();
     send(pull.link, pull.last->type, pull.last->payload);
+}
+
+/// Messages of a session bear its name, and a link carries one in each direction: the answers of
+/// one must not be taken for requests of the other.
+std::uint64_t Replica::session_nonce(LinkId link) {
+    const auto found = serving_.find(link);
+    std::uint64_t nonce = env_.random.next();
+    while (found != serving_.end() && session_name(nonce) == found->second->name()) {
+        nonce = env_.random.next();
+    }
+    return nonce;
+}
+
+/// Whether a session in which this replica pulls has this name.
+bool Replica::pulls_as(LinkId link, std::uint16_t name) const {
+    const auto bears = [&](const auto& pulling) {
+        return pulling && pulling->link == link && pulling->session &&
+               pulling->session->session() == name;
+    };
+    return bears(pulling_) || bears(comparing_);
 }
 
 void Replica::serve(LinkId link, Serving& serving) {
@@ -138,9 +160,10 @@ Result<void> Replica::receive_session(LinkId link, const Message& message) {
 void Replica::on_session_open(LinkId link, const SessionOpen& open) {
     const bool waiting = pulling_ && !pulling_->session && !snapshot_.expired();
     const bool damaged = !group_->damaged().empty();
-    if (damaged || waiting || primary_backup_->holds_suffix()) {
+    const bool named_alike = pulls_as(link, session_name(open.nonce));
+    if (damaged || waiting || named_alike || primary_backup_->holds_suffix()) {
         SessionOpened no;
-        no.session = static_cast<std::uint16_t>(open.nonce);
+        no.session = session_name(open.nonce);
         if (damaged) no.verdict = SessionOpened::Verdict::refused;
         send(link, frame_type(no), encode_message(no));
         return;

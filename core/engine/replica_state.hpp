@@ -17,7 +17,7 @@ struct Replica::Serving {
     bool uncapped = false;                      // writers would have to wait for it
     RepairBudget::Claim claim;
 
-    [[nodiscard]] std::uint16_t name() const { return static_cast<std::uint16_t>(open.nonce); }
+    [[nodiscard]] std::uint16_t name() const { return session_name(open.nonce); }
 };
 
 /// A pass over all that is stored.

@@ -12,6 +12,11 @@
 
 namespace syncline {
 
+/// What messages of a session call it. Two sessions may have the same one.
+constexpr std::uint16_t session_name(std::uint64_t nonce) {
+    return static_cast<std::uint16_t>(nonce);
+}
+
 /// The state of a replica at one log position: rows in the base, and what describes them. While
 /// somebody holds one, no checkpoint may change the base.
 struct HeldCheckpoint {
@@ -97,7 +102,7 @@ public:
     /// corrupt: it makes no sense.
     Result<std::optional<Message>> put_off(const SessionRowsRequest& request);
 
-    [[nodiscard]] std::uint16_t session() const { return static_cast<std::uint16_t>(open_.nonce); }
+    [[nodiscard]] std::uint16_t session() const { return session_name(open_.nonce); }
     /// Where own rows do not add up to their sums.
     [[nodiscard]] const std::optional<SessionTree::Node>& damaged() const {
         return tree_.damaged();
@@ -169,7 +174,7 @@ public:
     [[nodiscard]] Position peer_position() const { return opened_.position; }
     /// Row key -> the peer's row, or nothing when only this side has one.
     [[nodiscard]] const std::map<Bytes, std::optional<Bytes>>& staged() const { return staged_; }
-    [[nodiscard]] std::uint16_t session() const { return static_cast<std::uint16_t>(nonce_); }
+    [[nodiscard]] std::uint16_t session() const { return session_name(nonce_); }
     [[nodiscard]] std::string describe() const;
     /// Where own rows do not add up to their sums.
     [[nodiscard]] const std::optional<SessionTree::Node>& damaged() const {

@@ -263,6 +263,49 @@ BOOST_AUTO_TEST_CASE(a_repair_holds_its_checkpoint) {
     three.expect_whole();
 }
 
+/// A write comes while a snapshot is being made, finds the rows damaged, and is not in them. The
+/// repair begins while the snapshot is still being made, with a peer that has not seen the write.
+BOOST_AUTO_TEST_CASE(a_repair_waits_for_a_snapshot_of_its_own) {
+    Three three;
+    TestCluster& cluster = three.cluster;
+    cluster.restart(0, flip(value_of(17), 3));
+    TestReplica& replica = cluster.at(0);
+    (void)replica->hold_checkpoint(replica->log().end());
+    replica->request_checkpoint();
+    replica.may_checkpoint = [] { return false; };
+    replica.settle();
+    std::optional<Store::Checkpoint> checkpoint = replica->begin_checkpoint();
+    BOOST_REQUIRE(checkpoint.has_value());
+
+    cluster.connect(0, 1);
+    cluster.at(1).set("key17", "new");
+    cluster.pump(1000);
+    BOOST_TEST(replica->group().damaged().size() == 1U);
+    cluster.disconnect(0, 1);
+    bool learns = false;
+    cluster.filter = [&](std::size_t, std::size_t to, std::uint8_t type, Bytes&) {
+        return learns || to != 2 || static_cast<MessageType>(type) != MessageType::batch;
+    };
+    cluster.connect(0, 2);
+    cluster.pump(1000);
+    BOOST_TEST(replica->session_active());
+    (void)replica->finish_checkpoint(checkpoint->commit());
+    replica->forget_reader();
+    replica.may_checkpoint = {};
+    cluster.pump(5000);
+    learns = true;
+    cluster.pump(20000);
+    BOOST_TEST(replica->group().damaged().empty());
+    BOOST_TEST(replica.get("key17").value() == "new");
+    cluster.connect(0, 1);
+    cluster.pump(5000);
+    for (std::size_t at = 0; at < 3; ++at) {
+        BOOST_TEST(cluster.at(at).get("key17").value() == "new");
+        BOOST_TEST(
+            (cluster.at(at)->group().leaf_sums().root() == replica->group().leaf_sums().root()));
+    }
+}
+
 /// The peer has not heard of everybody yet, and so has rows that were collected here before.
 BOOST_AUTO_TEST_CASE(rows_that_a_repair_brings_are_collected_as_those_before_them) {
     TestCluster cluster(3, [](ReplicaOptions& options) {
