@@ -75,26 +75,12 @@ public:
 
     Result<std::optional<BytesView>> view(Table table, BytesView key) override {
         SYNCLINE_CHECK(begin_turn());
-        SYNCLINE_TRY(const bool empty, is_empty(table));
-        if (empty) return std::optional<BytesView>();
-        if (const std::optional<BytesView> seen = places_.find(table, key)) {
-            // One that is damaged by now is told of below.
-            const Result<BytesView> payload = verify_row(table, key, *seen);
-            if (payload) return std::optional<BytesView>(*payload);
-        }
-        MDB_val row_key = to_val(key);
-        MDB_val stored{};
-        const int answer = mdb_get(reader_.get(), id_of(table), &row_key, &stored);
-        if (answer == MDB_NOTFOUND) return std::optional<BytesView>();
-        SYNCLINE_CHECK(check("read a row", answer));
-        Bytes joined;
-        SYNCLINE_TRY(BytesView payload, verify(table, key, to_view(stored), joined));
-        if (!joined.empty()) {
-            payload = joined_.emplace_back(std::move(joined));
-        } else {
-            places_.remember(table, key, to_view(stored));
-        }
-        return std::optional<BytesView>(payload);
+        Latest& last = latest_[static_cast<std::size_t>(table)];
+        if (last.key == key && !key.empty()) return last.value;
+        last.key.clear();
+        SYNCLINE_TRY(last.value, find_row(table, key));
+        last.key = key;
+        return last.value;
     }
 
     Result<void> scan(Table table, BytesView from, BytesView to, const RowVisitor& visit) override {
@@ -180,6 +166,7 @@ public:
     /// It is idle then, and the next commit takes it away as it begins.
     void end_turn() override {
         joined_.clear();
+        for (Latest& last : latest_) last.key.clear();
         if (view_ != View::used) return;
         view_ = View::idle;
         const std::uint64_t now = changes_;
@@ -222,6 +209,30 @@ public:
     }
 
 private:
+    /// A row of the turn's view.
+    Result<std::optional<BytesView>> find_row(Table table, BytesView key) {
+        SYNCLINE_TRY(const bool empty, is_empty(table));
+        if (empty) return std::optional<BytesView>();
+        if (const std::optional<BytesView> seen = places_.find(table, key)) {
+            // One that is damaged by now is told of below.
+            const Result<BytesView> payload = verify_row(table, key, *seen);
+            if (payload) return std::optional<BytesView>(*payload);
+        }
+        MDB_val row_key = to_val(key);
+        MDB_val stored{};
+        const int answer = mdb_get(reader_.get(), id_of(table), &row_key, &stored);
+        if (answer == MDB_NOTFOUND) return std::optional<BytesView>();
+        SYNCLINE_CHECK(check("read a row", answer));
+        Bytes joined;
+        SYNCLINE_TRY(BytesView payload, verify(table, key, to_view(stored), joined));
+        if (!joined.empty()) {
+            payload = joined_.emplace_back(std::move(joined));
+        } else {
+            places_.remember(table, key, to_view(stored));
+        }
+        return std::optional<BytesView>(payload);
+    }
+
     /// The time of a commit. No view of a turn that has ended outlives its beginning.
     class Change {
     public:
@@ -698,7 +709,14 @@ private:
     std::optional<Error> unusable_;  ///< owning thread: why nothing can be read any more
     /// Owning thread: tables that the read view was asked for, and whether they are empty in it.
     std::array<std::optional<bool>, tables_count> empty_{};
-    RowPlaces places_;          ///< owning thread: of rows in the read view
+    RowPlaces places_;  ///< owning thread: of rows in the read view
+    /// The row that was looked at last: one command asks for it several times, to learn whether the
+    /// key exists, to read it, and to change it.
+    struct Latest {
+        Bytes key;  ///< empty: none
+        std::optional<BytesView> value;
+    };
+    std::array<Latest, tables_count> latest_;  ///< owning thread: in this turn
     std::deque<Bytes> joined_;  ///< owning thread: rows in chunks that this turn looked at
     /// Held, shared, by whoever has a transaction that the owning thread did not begin; alone by
     /// the owning thread while the map changes.

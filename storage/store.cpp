@@ -1,7 +1,6 @@
 #include "storage/store.hpp"
 
 #include <algorithm>
-#include <array>
 
 #include "core/base/limits.hpp"
 #include "storage/overlay.hpp"
@@ -41,14 +40,6 @@ struct Store::Impl {
         return result;
     }
 
-    /// The row of the base that was read last: one command looks at a row several times, to learn
-    /// whether the key exists, to read it, and to change it. Good as long as the base's views.
-    struct Latest {
-        Bytes key;  ///< empty: none
-        std::optional<BytesView> value;
-    };
-    std::array<Latest, tables_count> latest;
-
     void see(const OverlayEntry& entry) { seen = std::max(seen, entry.position); }
 
     /// What the overlay says of a row.
@@ -68,10 +59,6 @@ struct Store::Impl {
                         : OverlayCursor();
     }
 
-    Result<std::optional<BytesView>> view_base(Table table, BytesView key);
-    /// Ends the views of the base.
-    void end_views();
-
     using BaseWalk = std::function<Result<void>(BytesView from, BytesView to, const RowVisitor&)>;
     Result<void> scan_merged(Table table, BytesView from, BytesView to, Direction direction,
                              const RowVisitor& visit, const BaseWalk& walk_base);
@@ -85,14 +72,15 @@ Result<std::optional<Bytes>> Store::get(Table table, BytesView key) {
     const Impl::Found found = impl_->find(table, key);
     if (found.entry != nullptr) return found.entry->value;
     if (found.erased) return std::optional<Bytes>();
-    SYNCLINE_TRY(const std::optional<BytesView> value, impl_->view_base(table, key));
+    SYNCLINE_TRY(const std::optional<BytesView> value,
+                 impl_->noted(table, impl_->base.view(table, key)));
     return value ? std::optional<Bytes>(*value) : std::nullopt;
 }
 
 Result<std::optional<BytesView>> Store::view(Table table, BytesView key) {
     const Impl::Found found = impl_->find(table, key);
     if (found.erased) return std::optional<BytesView>();
-    if (found.entry == nullptr) return impl_->view_base(table, key);
+    if (found.entry == nullptr) return impl_->noted(table, impl_->base.view(table, key));
     const std::optional<Bytes>& value = found.entry->value;
     return value ? std::optional<BytesView>(*value) : std::nullopt;
 }
@@ -129,20 +117,6 @@ void Store::Impl::see_erased(Table table, BytesView from, BytesView to) {
             if (range.last.empty() || range.last > from) seen = std::max(seen, range.position);
         }
     }
-}
-
-Result<std::optional<BytesView>> Store::Impl::view_base(Table table, BytesView key) {
-    Latest& last = latest[static_cast<std::size_t>(table)];
-    if (last.key == key && !key.empty()) return last.value;
-    last.key.clear();
-    SYNCLINE_TRY(last.value, noted(table, base.view(table, key)));
-    last.key = key;
-    return last.value;
-}
-
-void Store::Impl::end_views() {
-    for (Latest& last : latest) last.key.clear();
-    base.end_turn();
 }
 
 /// Base and overlay as one, in either direction: `walk_base` calls its visitor for base rows.
@@ -296,7 +270,7 @@ Position Store::Checkpoint::position() const {
 std::shared_ptr<const void> Store::finish_checkpoint() {
     SYNCLINE_ASSERT(impl_->flushing != nullptr);
     // A read view from before the commit would lack the rows that only the overlay showed so far.
-    impl_->end_views();
+    impl_->base.end_turn();
     return std::exchange(impl_->flushing, nullptr);
 }
 
@@ -317,7 +291,7 @@ bool Store::checkpoint_under_way() const {
 Result<void> Store::commit_base(const BaseChanges& changes) {
     SYNCLINE_ASSERT(overlay_empty());
     SYNCLINE_ASSERT(!impl_->flushing);
-    impl_->end_views();
+    impl_->base.end_turn();
     return impl_->base.commit(changes);
 }
 
@@ -351,7 +325,7 @@ bool Store::overlay_empty() const {
 }
 
 void Store::end_turn() {
-    impl_->end_views();
+    impl_->base.end_turn();
 }
 
 BaseSpace Store::space() const {
@@ -359,7 +333,6 @@ BaseSpace Store::space() const {
 }
 
 Result<bool> Store::grow(std::uint64_t map_bytes) {
-    impl_->end_views();
     return impl_->base.grow(map_bytes);
 }
 

@@ -319,6 +319,25 @@ BOOST_AUTO_TEST_CASE(rows_committed_past_the_overlay_are_visible_at_once) {
     BOOST_TEST(store.take_seen() == 0U);
 }
 
+BOOST_AUTO_TEST_CASE(a_row_is_read_anew_when_another_store_has_ended_the_turn) {
+    const TemporaryDirectory directory;
+    const std::unique_ptr<Base> base = open_base(directory);
+    const auto write = [&](const Bytes& value) {
+        BaseChanges changes;
+        changes[0]["k"] = value;
+        BOOST_REQUIRE(base->commit(changes).has_value());
+    };
+    write(Bytes(1000, 'a'));
+    Store store(*base);
+    Store other(*base);
+    BOOST_TEST(store.get(Table::cells, "k")->value() == Bytes(1000, 'a'));
+    for (const char letter : {'b', 'c', 'd'}) {
+        other.end_turn();
+        write(Bytes(1000, letter));
+        BOOST_TEST(store.get(Table::cells, "k")->value() == Bytes(1000, letter));
+    }
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace syncline
