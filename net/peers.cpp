@@ -29,8 +29,10 @@ constexpr std::uint64_t refusal_log_ms = 1000;
 
 /// A configured peer.
 struct Peers::Target {
-    Target(Loop& loop, TcpEndpoint to, std::function<void()> on_timer)
-        : endpoint(std::move(to)), address(to_string(endpoint)), timer(loop, std::move(on_timer)) {}
+    Target(Peers& peers, TcpEndpoint to)
+        : endpoint(std::move(to)),
+          address(to_string(endpoint)),
+          timer(peers.loop_, [this, &peers] { peers.try_dial(*this); }) {}
 
     TcpEndpoint endpoint;
     std::string address;
@@ -49,10 +51,18 @@ Peers::Peers(Loop& loop, PeerOwner& owner, PeerCredentials credentials, Env env)
 Peers::~Peers() = default;
 
 void Peers::dial(const std::vector<TcpEndpoint>& endpoints) {
+    std::set<std::string> wanted;
+    for (const TcpEndpoint& endpoint : endpoints) wanted.insert(to_string(endpoint));
+    for (const auto& target : targets_) {
+        if (!target->link || wanted.contains(target->address)) continue;
+        PeerLink& link = *links_.at(*target->link);
+        if (!link.over()) drop(link, LogLevel::info, "no peer any more, by the settings");
+    }
+    std::erase_if(targets_, [&](const auto& target) { return !wanted.contains(target->address); });
+    for (const auto& target : targets_) wanted.erase(target->address);
     for (const TcpEndpoint& endpoint : endpoints) {
-        const std::size_t index = targets_.size();
-        targets_.push_back(std::make_unique<Target>(
-            loop_, endpoint, [this, index]() { try_dial(*targets_[index]); }));
+        if (wanted.erase(to_string(endpoint)) == 0) continue;
+        targets_.push_back(std::make_unique<Target>(*this, endpoint));
         try_dial(*targets_.back());
     }
 }

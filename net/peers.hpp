@@ -41,7 +41,9 @@ public:
     Peers(const Peers&) = delete;
     Peers& operator=(const Peers&) = delete;
 
-    /// Starts to dial; call once, when the server runs.
+    /// Dials these from now on, and no others. Call it when the server runs, and again when its
+    /// settings have changed: links that were made by dialing others end, those that others made
+    /// stay.
     void dial(const std::vector<TcpEndpoint>& endpoints);
     void accept(std::unique_ptr<TcpConnection> connection);
     /// No more links, in or out.

@@ -346,6 +346,13 @@ void Server::change_setting(BytesView name, const std::string& value) {
     setting_changed(name, value);
 }
 
+bool Server::change_peers(std::vector<TcpEndpoint> peers) {
+    if (!peers_ || options_.replication != ReplicationMode::multi_master) return false;
+    options_.peers = std::move(peers);
+    peers_->dial(options_.peers);
+    return true;
+}
+
 /// Connections stay as they are; those that come get the new ones.
 void Server::reload_certificates() {
     if (!tls_) return;

@@ -109,6 +109,9 @@ public:
     /// As CONFIG SET does. Precondition: a setting that is no fixed one, and a value it may have.
     /// On the loop's thread.
     void change_setting(BytesView name, const std::string& value);
+    /// Dials these peers from now on, and no others. False: not before the next start, because
+    /// there is no peer port, or the number of peers decides who is primary. On the loop's thread.
+    bool change_peers(std::vector<TcpEndpoint> peers);
 
     /// 0 when there is none, and clients come by TLS alone.
     [[nodiscard]] std::uint16_t port() const { return listener_ ? listener_->port() : 0; }

@@ -18,8 +18,8 @@
 namespace syncline {
 namespace {
 
-/// Settings that a replica takes while it runs, on SIGHUP.
-const std::vector<std::string> running_settings = {"repair-bandwidth", "map-bytes"};
+/// Settings that a replica takes while it runs, on SIGHUP; most also take `peer`.
+const std::vector<std::string> running_settings = {"repair-bandwidth", "map-bytes", "log-level"};
 
 /// What to do next, for whoever started it by hand.
 void print_banner(const Server& server) {
@@ -68,11 +68,14 @@ void reload(const GivenSettings& given, const std::string& begun_with, Server& s
         const Error& error = settings ? printed.error() : settings.error();
         log(LogLevel::warning, "settings.refused", {{"reason", error.message}});
     } else {
-        const std::string waiting = changed_settings(begun_with, *printed, running_settings);
+        std::vector<std::string> taken = running_settings;
+        if (server.change_peers(settings->server.peers)) taken.emplace_back("peer");
+        set_log_level(settings->log_level);
         server.change_setting("repair-bandwidth",
                               std::to_string(settings->server.repair_bandwidth));
         server.change_setting("map-bytes", std::to_string(settings->server.space.map_bytes));
-        log(LogLevel::info, "settings.read", {{"wait_for_start", waiting}});
+        log(LogLevel::info, "settings.read",
+            {{"wait_for_start", changed_settings(begun_with, *printed, taken)}});
     }
     notify_service("READY=1");
 }

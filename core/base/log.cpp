@@ -156,6 +156,10 @@ void configure_log(LogLevel level, LogFormat format, std::string_view node) {
     sink().configure(level, format, node);
 }
 
+void set_log_level(LogLevel level) {
+    sink().logger.set_level(spdlog_level(level));
+}
+
 void log(LogLevel level, std::string_view event, std::initializer_list<LogField> fields) {
     Sink& out = sink();
     const auto wanted = spdlog_level(level);

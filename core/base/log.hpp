@@ -18,6 +18,9 @@ struct LogField {
 /// warnings and errors are printed as text.
 void configure_log(LogLevel level, LogFormat format, std::string_view node);
 
+/// From now on. Thread-safe.
+void set_log_level(LogLevel level);
+
 /// Writes one line: time, level, node, event, fields. Thread-safe.
 void log(LogLevel level, std::string_view event, std::initializer_list<LogField> fields = {});
 

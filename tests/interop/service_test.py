@@ -85,6 +85,51 @@ class Service(unittest.TestCase):
         self.assertIn("nonsense", self.log_line(process, "settings.refused"))
         self.assertEqual(self.setting("repair-bandwidth"), b"3145728")
 
+    def test_the_level_of_the_log_changes(self):
+        process, manager = self.start(os.path.join(self.directory, "notify"))
+        self.told(manager)
+        for level, told in (("error", False), ("info", True)):
+            self.write(f"log-level = '{level}'")
+            process.send_signal(signal.SIGHUP)
+            self.assertEqual(self.told(manager)[0], "RELOADING=1")
+            self.assertEqual(self.told(manager), ["READY=1"])
+            os.set_blocking(process.stderr.fileno(), False)
+            log = process.stderr.read() or b""
+            self.assertEqual(b" settings.read " in log, told, log)
+
+    def test_peers_come_and_go(self):
+        secret = cluster.write_secret(self.directory)
+        own, other = cluster.free_ports(2)
+        common = [f"peer-secret-file = '{secret}'", f"peer-port = {own}"]
+        self.write("init = true", *common)
+        process, manager = self.start(os.path.join(self.directory, "notify"))
+        self.told(manager)
+        # Nobody dials but the replica of the test: this one knows of no peer.
+        dialed = cluster.Replica("dialed", self.directory, [
+            "--peer-port", str(other), "--peer-secret-file", secret, "--peer", "127.0.0.1:1"],
+            cluster.free_ports(1)[0])
+        dialed.start()
+        self.addCleanup(dialed.kill)
+
+        def reload(*lines, up):
+            self.write("init = true", *common, *lines)
+            process.send_signal(signal.SIGHUP)
+            if not up:
+                self.assertIn("by the settings", self.log_line(process, "peer.down"))
+            self.assertIn("wait_for_start=\"\"", self.log_line(process, "settings.read"))
+            if up:
+                self.log_line(process, "peer.up")
+
+        with cluster.Connection(self.port, SECONDS) as connection:
+            reload(f"peer = ['127.0.0.1:{other}']", up=True)
+            connection.command("SET", "seen", "1")
+            self.assertEqual(connection.command("WAIT", "1", str(1000 * SECONDS)), 1)
+            reload(up=False)
+            connection.command("SET", "unseen", "1")
+            self.assertEqual(connection.command("WAIT", "1", "300"), 0)
+            reload(f"peer = ['127.0.0.1:{other}']", up=True)
+            self.assertEqual(connection.command("WAIT", "1", str(1000 * SECONDS)), 1)
+
     def test_without_a_manager_it_is_as_well(self):
         for name in ("", "relative", "/no/such/socket", "/" + "x" * 200):
             with self.subTest(name):
