@@ -7,9 +7,9 @@ build=(g++ cmake ninja-build pkg-config libuv1-dev liblmdb-dev libxxhash-dev lib
     libmsgpack-cxx-dev libfmt-dev libspdlog-dev libssl-dev zlib1g-dev libcli11-dev
     libtomlplusplus-dev nlohmann-json3-dev libhttp-parser-dev prometheus-cpp-dev
     libjs-chart.js libedit-dev libjemalloc-dev python3-dev pybind11-dev)
-test=(libboost-test-dev libhiredis-dev prometheus-redis-exporter redis-server redis-tools python3 python3-redis python3-pytest
-    python3-mypy python3-pybind11 python3-build python3-wheel python3-setuptools python3-pip openssl
-    python3-yaml tcl e2fsprogs mount iproute2)
+test=(libboost-test-dev libhiredis-dev prometheus-redis-exporter redis-server redis-tools
+    python3 python3-redis python3-pytest python3-mypy python3-pybind11 python3-build python3-wheel
+    python3-setuptools python3-pip python3-yaml openssl tcl e2fsprogs mount iproute2)
 fuzz=(clang-14 libclang-rt-14-dev llvm-14)
 browser=(chromium nodejs npm)
 package=(scdoc dpkg-dev lintian)

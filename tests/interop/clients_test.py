@@ -60,8 +60,8 @@ def node_clients(directory, ports):
         folder = os.path.join(directory, name)
         os.mkdir(folder)
         installed = subprocess.run(
-            [npm, "install", "--ignore-scripts", "--no-audit", "--no-fund", "--prefix", folder, name],
-            capture_output=True, text=True, timeout=STEP_SECONDS, check=False)
+            [npm, "install", "--ignore-scripts", "--no-audit", "--no-fund", "--prefix", folder,
+             name], capture_output=True, text=True, timeout=STEP_SECONDS, check=False)
         if installed.returncode != 0:
             print(f"skipped: npm does not give {name}: {installed.stderr.strip()[-200:]}")
             continue
@@ -77,8 +77,8 @@ def watchers(port):
     """redis-cli --stat, --latency, --latency-history, --latency-dist, which go on until they are
     stopped."""
     def output_of(*options, seconds):
-        with subprocess.Popen(["stdbuf", "-oL", "redis-cli", "-p", str(port), *options], stdout=subprocess.PIPE,
-                              text=True) as process:
+        with subprocess.Popen(["stdbuf", "-oL", "redis-cli", "-p", str(port), *options],
+                              stdout=subprocess.PIPE, text=True) as process:
             time.sleep(seconds)
             process.terminate()
             return process.communicate(timeout=STEP_SECONDS)[0]
