@@ -28,8 +28,6 @@ OverlayProbe overlay_probe(BytesView key) {
     return OverlayProbe{head, key};
 }
 
-OverlayRows::OverlayRows() : OverlayRows(0) {}
-
 OverlayRows::OverlayRows(std::size_t rows)
     : trees_(trees_for(rows)),
       used_(trees_.size() / word_bits),

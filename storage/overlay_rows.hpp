@@ -70,9 +70,8 @@ public:
         Tree::const_iterator at_;  ///< behind the last row of no tree but the last tree
     };
 
-    OverlayRows();
     /// With room for so many; more may come.
-    explicit OverlayRows(std::size_t rows);
+    explicit OverlayRows(std::size_t rows = 0);
 
     [[nodiscard]] Iterator begin() const;
     [[nodiscard]] Iterator end() const;

@@ -69,11 +69,7 @@ Store::Store(Base& base) : impl_(std::make_unique<Impl>(base)) {}
 Store::~Store() = default;
 
 Result<std::optional<Bytes>> Store::get(Table table, BytesView key) {
-    const Impl::Found found = impl_->find(table, key);
-    if (found.entry != nullptr) return found.entry->value;
-    if (found.erased) return std::optional<Bytes>();
-    SYNCLINE_TRY(const std::optional<BytesView> value,
-                 impl_->noted(table, impl_->base.view(table, key)));
+    SYNCLINE_TRY(const std::optional<BytesView> value, view(table, key));
     return value ? std::optional<Bytes>(*value) : std::nullopt;
 }
 
