@@ -28,10 +28,10 @@ NODE_CLIENTS = [
 ]
 
 
-def run(*command, **options):
+def run(*command):
     """Standard output of a command that must succeed."""
     done = subprocess.run(command, capture_output=True, text=True, timeout=STEP_SECONDS,
-                          check=False, **options)
+                          check=False)
     assert done.returncode == 0, (command, done.returncode, done.stdout, done.stderr)
     return done.stdout
 
