@@ -8,9 +8,9 @@
 namespace syncline {
 namespace {
 
-/// What one entry costs besides its bytes: node and its share of the tree, allocator's heads, two
-/// slots of the index.
-constexpr std::size_t entry_overhead_bytes = sizeof(OverlayRow) + 108;
+/// What one entry costs besides its bytes: its row, its slot in the order and that one's room to
+/// grow, the value's head in the allocator, two to four slots of the index.
+constexpr std::size_t entry_overhead_bytes = sizeof(OverlayRow) + 24 + 16 + 48;
 constexpr std::size_t slots_min = 64;
 
 std::size_t value_bytes(const OverlayEntry& entry) {
@@ -24,7 +24,7 @@ OverlayRow* OverlayIndex::find(std::uint64_t hash, BytesView key) const {
     const std::size_t mask = slots_.size() - 1;
     for (std::size_t at = hash & mask; slots_[at].row != nullptr; at = (at + 1) & mask) {
         const Slot& slot = slots_[at];
-        if (slot.hash == hash && slot.row->first.bytes == key) return slot.row;
+        if (slot.hash == hash && slot.row->key == key) return slot.row;
     }
     return nullptr;
 }
@@ -54,7 +54,7 @@ const OverlayEntry* Overlay::find(Table table, BytesView key) const {
     const OverlayIndex& index = tables_[static_cast<std::size_t>(table)].index;
     if (index.rows() == 0) return nullptr;
     const OverlayRow* const row = index.find(hash64(key), key);
-    return row == nullptr ? nullptr : &row->second;
+    return row == nullptr ? nullptr : &row->entry;
 }
 
 void Overlay::set(Table table, BytesView key, std::optional<Bytes> value, Position position) {
@@ -66,7 +66,7 @@ void Overlay::set(Table table, BytesView key, std::optional<Bytes> value, Positi
         index.insert(hash, row);
         bytes_ += key.size() + entry_overhead_bytes;
     }
-    OverlayEntry& entry = row->second;
+    OverlayEntry& entry = row->entry;
     bytes_ -= value_bytes(entry);
     entry.value = std::move(value);
     entry.position = position;
@@ -75,10 +75,10 @@ void Overlay::set(Table table, BytesView key, std::optional<Bytes> value, Positi
 
 void Overlay::erase_range(Table table, const RowRange& range, Position position) {
     auto& [rows, index, erased] = tables_[static_cast<std::size_t>(table)];
-    const auto end = range.last.empty() ? rows.end() : rows.lower_bound(overlay_probe(range.last));
-    for (auto row = rows.lower_bound(overlay_probe(range.first)); row != end; ++row) {
-        bytes_ -= value_bytes(row->second);
-        rows.entry(row) = OverlayEntry{std::nullopt, position};
+    const auto end = range.last.empty() ? rows.end() : rows.lower_bound(range.last);
+    for (auto row = rows.lower_bound(range.first); row != end; ++row) {
+        bytes_ -= value_bytes(row->entry);
+        row->entry = OverlayEntry{std::nullopt, position};
     }
     // Ranges that this one meets become one with it: a reader of any of it waits for the last.
     Bytes first = range.first;
@@ -132,14 +132,13 @@ OverlayCursor::OverlayCursor(const Overlay& overlay, Table table, BytesView from
                              Direction direction)
     : ascending_(direction == Direction::ascending) {
     const OverlayRows& rows = overlay.rows(table);
-    first_ = rows.lower_bound(overlay_probe(from));
-    last_ = to.empty() ? rows.end() : rows.lower_bound(overlay_probe(to));
+    first_ = rows.lower_bound(from);
+    last_ = to.empty() ? rows.end() : rows.lower_bound(to);
 }
 
 bool OverlayWalk::comes_first(const OverlayCursor& one, const OverlayCursor& other) const {
-    const OverlayLess less;
-    return direction_ == Direction::ascending ? less(one.row().first, other.row().first)
-                                              : less(other.row().first, one.row().first);
+    return direction_ == Direction::ascending ? one.row().key < other.row().key
+                                              : other.row().key < one.row().key;
 }
 
 const OverlayRow* OverlayWalk::peek() const {
@@ -159,8 +158,7 @@ void OverlayWalk::next() {
 }
 
 void OverlayWalk::skip_erased() {
-    while (!flushing_.done() &&
-           overlay_.erased_at(table_, flushing_.row().first.bytes) != nullptr) {
+    while (!flushing_.done() && overlay_.erased_at(table_, flushing_.row().key) != nullptr) {
         flushing_.next();
     }
 }

@@ -46,7 +46,7 @@ public:
     /// By first key; they do not overlap.
     using ErasedRanges = std::map<Bytes, Erased, std::less<>>;
 
-    /// A table's rows, in key order.
+    /// A table's rows.
     [[nodiscard]] const OverlayRows& rows(Table table) const {
         return tables_[static_cast<std::size_t>(table)].rows;
     }

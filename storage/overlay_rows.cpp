@@ -2,101 +2,278 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstring>
+#include <iterator>
 
 namespace syncline {
 namespace {
 
-// A tree costs 48 bytes. Few rows in each, so that a search stays short.
-constexpr std::size_t rows_per_tree = 4;
-constexpr std::size_t trees_min = 64;
-constexpr std::size_t trees_max = 1U << 16;
+constexpr std::size_t head_bytes = sizeof(std::uint64_t);
+// A bucket costs 48 bytes. Few rows in each, so that little has to be put in order at once.
+constexpr std::size_t rows_per_bucket = 4;
+constexpr std::size_t buckets_min = 64;
+constexpr std::size_t buckets_max = 1U << 16;
 constexpr std::size_t word_bits = 64;
+/// A run that has more is cut in half.
+constexpr std::size_t run_slots_max = 256;
+/// Up to so many rows that begin alike are compared as they are.
+constexpr std::ptrdiff_t alike_min = 8;
+/// Keys are kept in blocks of this size.
+constexpr std::size_t key_block_bytes = 16 * limits::kib;
 
-std::size_t trees_for(std::size_t rows) {
-    return std::bit_ceil(std::clamp(rows / rows_per_tree, trees_min, trees_max));
+std::size_t buckets_for(std::size_t rows) {
+    return std::bit_ceil(std::clamp(rows / rows_per_bucket, buckets_min, buckets_max));
+}
+
+/// Eight bytes of a key; behind its end they are zeros.
+std::uint64_t head_of(BytesView key, std::size_t from = 0) {
+    std::uint64_t head = 0;
+    if (from < key.size()) {
+        std::memcpy(&head, key.data() + from, std::min(head_bytes, key.size() - from));
+    }
+    return big_endian(head);
+}
+
+std::size_t common_bytes(BytesView one, BytesView other, std::size_t max) {
+    const std::size_t bytes = std::min({one.size(), other.size(), max});
+    return static_cast<std::size_t>(
+        std::mismatch(one.begin(), one.begin() + static_cast<std::ptrdiff_t>(bytes), other.begin())
+            .first -
+        one.begin());
 }
 
 }  // namespace
 
-OverlayProbe overlay_probe(BytesView key) {
-    std::uint64_t head = 0;
-    // Shorter keys are filled up with zeros; equal heads are told apart by the bytes.
-    for (std::size_t index = 0; index < 8; ++index) {
-        const auto byte = index < key.size() ? static_cast<std::uint8_t>(key[index]) : 0U;
-        head = head << 8 | byte;
-    }
-    return OverlayProbe{head, key};
+// ---- order ----
+
+bool OverlayRows::less(const Slot& one, const Slot& other) {
+    if (one.head != other.head) return one.head < other.head;
+    return one.row->key < other.row->key;
 }
 
+/// Rows whose heads are the first bytes of their keys.
+void OverlayRows::sort(Slot* first, Slot* last) {
+    if (last - first <= alike_min) {
+        std::sort(first, last, less);
+        return;
+    }
+    std::sort(first, last,
+              [](const Slot& one, const Slot& other) { return one.head < other.head; });
+    while (first != last) {
+        Slot* const next = std::find_if(
+            first, last, [first](const Slot& slot) { return slot.head != first->head; });
+        const std::uint64_t head = first->head;
+        sort_alike(first, next);
+        for (; first != next; ++first) first->head = head;
+    }
+}
+
+/// Rows whose heads are equal: by the eight bytes behind all that they have in common, and so on.
+/// Leaves other heads.
+void OverlayRows::sort_alike(Slot* first, Slot* last) {
+    if (last - first <= alike_min) {
+        std::sort(first, last, less);
+        return;
+    }
+    std::size_t common = first->row->key.size();
+    for (const Slot* slot = first; slot != last; ++slot) {
+        common = common_bytes(first->row->key, slot->row->key, common);
+    }
+    for (Slot* slot = first; slot != last; ++slot) slot->head = head_of(slot->row->key, common);
+    std::sort(first, last,
+              [](const Slot& one, const Slot& other) { return one.head < other.head; });
+    while (first != last) {
+        Slot* const next = std::find_if(
+            first, last, [first](const Slot& slot) { return slot.head != first->head; });
+        // Zeros and the end of a key look alike here: such rows are compared as they are.
+        const bool ends = first->head == 0;
+        if (ends) {
+            std::sort(first, next, less);
+        } else {
+            sort_alike(first, next);
+        }
+        first = next;
+    }
+}
+
+OverlayRows::Bucket& OverlayRows::ordered(std::size_t bucket) const {
+    Bucket& found = buckets_[bucket];
+    if (found.fresh.empty()) return found;
+    sort(found.fresh.data(), found.fresh.data() + found.fresh.size());
+    // A few go one by one to where they belong; many are merged with all that is there.
+    if (found.fresh.size() < 8 * found.runs.size()) {
+        for (const Slot& slot : found.fresh) insert(found, slot);
+        found.fresh.clear();
+    } else {
+        rebuild(found);
+    }
+    return found;
+}
+
+void OverlayRows::insert(Bucket& bucket, const Slot& slot) {
+    auto run = std::partition_point(bucket.runs.begin(), bucket.runs.end(),
+                                    [&](const Run& other) { return less(other.back(), slot); });
+    if (run == bucket.runs.end()) --run;
+    run->insert(std::lower_bound(run->begin(), run->end(), slot, less), slot);
+    if (run->size() <= run_slots_max) return;
+    const auto half = run->begin() + static_cast<std::ptrdiff_t>(run->size() / 2);
+    Run upper(half, run->end());
+    run->erase(half, run->end());
+    bucket.runs.insert(run + 1, std::move(upper));
+}
+
+void OverlayRows::rebuild(Bucket& bucket) {
+    Run all;
+    for (const Run& run : bucket.runs) all.insert(all.end(), run.begin(), run.end());
+    const auto middle = static_cast<std::ptrdiff_t>(all.size());
+    all.insert(all.end(), bucket.fresh.begin(), bucket.fresh.end());
+    std::inplace_merge(all.begin(), all.begin() + middle, all.end(), less);
+    bucket.fresh.clear();
+    bucket.runs.clear();
+    if (all.size() <= run_slots_max) return bucket.runs.push_back(std::move(all));
+    constexpr auto step = static_cast<std::ptrdiff_t>(run_slots_max / 2);
+    for (auto from = all.begin(); from != all.end();) {
+        const auto to = from + std::min(step, all.end() - from);
+        bucket.runs.emplace_back(from, to);
+        from = to;
+    }
+}
+
+std::vector<const OverlayRow*> OverlayRows::sorted() const {
+    Run slots;
+    slots.reserve(rows_.size());
+    // The sort moves pointers; what they point at is not touched.
+    for (const OverlayRow& row : rows_) {
+        slots.push_back(Slot{head_of(row.key), const_cast<OverlayRow*>(&row)});
+    }
+    sort(slots.data(), slots.data() + slots.size());
+    std::vector<const OverlayRow*> rows;
+    rows.reserve(slots.size());
+    for (const Slot& slot : slots) rows.push_back(slot.row);
+    return rows;
+}
+
+// ---- adding ----
+
 OverlayRows::OverlayRows(std::size_t rows)
-    : trees_(trees_for(rows)),
-      used_(trees_.size() / word_bits),
-      shift_(static_cast<unsigned>(63 - std::countr_zero(trees_.size()))) {}
+    : buckets_(buckets_for(rows)),
+      used_(buckets_.size() / word_bits),
+      shift_(static_cast<unsigned>(63 - std::countr_zero(buckets_.size()))) {}
+
+OverlayRow& OverlayRows::add(BytesView key) {
+    if (rows_.size() >= 2 * rows_per_bucket * buckets_.size() && buckets_.size() < buckets_max) {
+        grow();
+    }
+    OverlayRow& row = rows_.emplace_back(OverlayRow{keep(key), OverlayEntry{}});
+    put(Slot{head_of(key), &row});
+    return row;
+}
+
+void OverlayRows::put(const Slot& slot) {
+    const std::size_t bucket = bucket_of(slot.head);
+    used_[bucket / word_bits] |= std::uint64_t{1} << bucket % word_bits;
+    buckets_[bucket].fresh.push_back(slot);
+}
+
+/// Twice as many buckets; what was in order is put in order again where somebody looks.
+void OverlayRows::grow() {
+    const std::vector<Bucket> old =
+        std::exchange(buckets_, std::vector<Bucket>(2 * buckets_.size()));
+    used_.assign(buckets_.size() / word_bits, 0);
+    --shift_;
+    for (const Bucket& bucket : old) {
+        for (const Run& run : bucket.runs) {
+            for (const Slot& slot : run) put(slot);
+        }
+        for (const Slot& slot : bucket.fresh) put(slot);
+    }
+}
+
+BytesView OverlayRows::keep(BytesView key) {
+    if (key.size() > key_room_bytes_) {
+        key_room_bytes_ = std::max(key_block_bytes, key.size());
+        key_blocks_.push_back(std::make_unique_for_overwrite<char[]>(key_room_bytes_));
+        key_room_ = key_blocks_.back().get();
+    }
+    std::memcpy(key_room_, key.data(), key.size());
+    const BytesView kept(key_room_, key.size());
+    key_room_ += key.size();
+    key_room_bytes_ -= key.size();
+    return kept;
+}
+
+// ---- looking ----
 
 OverlayRows::Iterator OverlayRows::begin() const {
-    const std::size_t tree = used_from(0);
-    return Iterator(*this, tree, trees_[tree].begin());
+    return Iterator(*this, {0, 0, 0});
 }
 
 OverlayRows::Iterator OverlayRows::end() const {
-    return Iterator(*this, trees_.size() - 1, trees_.back().end());
+    return Iterator(*this, {buckets_.size(), 0, 0});
 }
 
-OverlayRows::Iterator OverlayRows::lower_bound(const OverlayProbe& key) const {
-    const std::size_t tree = tree_of(key.head);
-    return Iterator(*this, tree, trees_[tree].lower_bound(key));
+OverlayRows::Iterator OverlayRows::lower_bound(BytesView key) const {
+    const std::uint64_t head = head_of(key);
+    const std::size_t bucket = bucket_of(head);
+    const std::vector<Run>& runs = ordered(bucket).runs;
+    OverlayRow sought{key, {}};
+    const Slot slot{head, &sought};
+    const auto run = std::partition_point(
+        runs.begin(), runs.end(), [&](const Run& other) { return less(other.back(), slot); });
+    if (run == runs.end()) return Iterator(*this, {bucket, runs.size(), 0});
+    const auto at = std::lower_bound(run->begin(), run->end(), slot, less);
+    return Iterator(*this, {bucket, static_cast<std::size_t>(run - runs.begin()),
+                            static_cast<std::size_t>(at - run->begin())});
 }
 
-OverlayRow& OverlayRows::add(BytesView key) {
-    const OverlayProbe probe = overlay_probe(key);
-    const std::size_t tree = tree_of(probe.head);
-    used_[tree / word_bits] |= std::uint64_t{1} << tree % word_bits;
-    return *trees_[tree].emplace(OverlayKey{probe.head, Bytes(key)}, OverlayEntry{}).first;
-}
-
-OverlayEntry& OverlayRows::entry(const Iterator& row) {
-    Tree& tree = trees_[row.tree_];
-    // A range of nothing, erased: how a container turns its const_iterator into an iterator.
-    return tree.erase(row.at_, row.at_)->second;
-}
-
-std::size_t OverlayRows::used_from(std::size_t tree) const {
-    if (tree >= trees_.size()) return trees_.size() - 1;
-    std::size_t word = tree / word_bits;
-    std::uint64_t bits = used_[word] & ~std::uint64_t{0} << tree % word_bits;
+std::size_t OverlayRows::used_from(std::size_t bucket) const {
+    if (bucket >= buckets_.size()) return buckets_.size();
+    std::size_t word = bucket / word_bits;
+    std::uint64_t bits = used_[word] & ~std::uint64_t{0} << bucket % word_bits;
     while (bits == 0) {
-        if (++word == used_.size()) return trees_.size() - 1;
+        if (++word == used_.size()) return buckets_.size();
         bits = used_[word];
     }
     return word * word_bits + static_cast<std::size_t>(std::countr_zero(bits));
 }
 
-std::size_t OverlayRows::used_before(std::size_t tree) const {
-    std::size_t word = tree / word_bits;
-    std::uint64_t bits = used_[word] & ((std::uint64_t{1} << tree % word_bits) - 1);
+std::size_t OverlayRows::used_before(std::size_t bucket) const {
+    std::size_t word = (bucket - 1) / word_bits;
+    std::uint64_t bits =
+        used_[word] & ~std::uint64_t{0} >> (word_bits - 1 - (bucket - 1) % word_bits);
     while (bits == 0) bits = used_[--word];
     return word * word_bits + word_bits - 1 - static_cast<std::size_t>(std::countl_zero(bits));
 }
 
-OverlayRows::Iterator::Iterator(const OverlayRows& rows, std::size_t tree, Tree::const_iterator at)
-    : rows_(&rows), tree_(tree), at_(at) {
-    if (at_ != rows.trees_[tree].end()) return;
-    const std::size_t next = rows.used_from(tree + 1);
-    if (next == tree) return;  // the last tree
-    tree_ = next;
-    at_ = rows.trees_[next].begin();
+OverlayRows::Iterator::Iterator(const OverlayRows& rows, const Place& place)
+    : rows_(&rows), bucket_(place.bucket), run_(place.run), index_(place.index) {
+    while (bucket_ < rows_->buckets_.size()) {
+        const std::vector<Run>& runs = rows_->ordered(bucket_).runs;
+        if (run_ < runs.size() && index_ < runs[run_].size()) return;
+        index_ = 0;
+        if (run_ + 1 < runs.size()) {
+            ++run_;
+        } else {
+            run_ = 0;
+            bucket_ = rows_->used_from(bucket_ + 1);
+        }
+    }
 }
 
 OverlayRows::Iterator& OverlayRows::Iterator::operator++() {
-    return *this = Iterator(*rows_, tree_, std::next(at_));
+    return *this = Iterator(*rows_, {bucket_, run_, index_ + 1});
 }
 
 OverlayRows::Iterator& OverlayRows::Iterator::operator--() {
-    if (at_ == rows_->trees_[tree_].begin()) {
-        tree_ = rows_->used_before(tree_);
-        at_ = rows_->trees_[tree_].end();
+    if (index_ == 0) {
+        if (run_ == 0) {
+            bucket_ = rows_->used_before(bucket_);
+            run_ = rows_->ordered(bucket_).runs.size();
+        }
+        --run_;
+        index_ = rows_->buckets_[bucket_].runs[run_].size();
     }
-    --at_;
+    --index_;
     return *this;
 }
 

@@ -1,8 +1,8 @@
 #pragma once
 #include <cstdint>
-#include <map>
+#include <deque>
+#include <memory>
 #include <optional>
-#include <utility>
 #include <vector>
 
 #include "core/base/bytes.hpp"
@@ -11,87 +11,113 @@
 /// The rows of one table in one part of the store's overlay. For storage/overlay.cpp alone.
 namespace syncline {
 
-/// A key with its first eight bytes as a number. Row keys begin with a hash, so that the number
-/// decides nearly every comparison without a look at the bytes, which lie elsewhere in memory.
-struct OverlayKey {
-    std::uint64_t head;
-    Bytes bytes;
-};
-/// What look-ups compare with an OverlayKey.
-struct OverlayProbe {
-    std::uint64_t head;
-    BytesView bytes;
-};
-OverlayProbe overlay_probe(BytesView key);
-
-struct OverlayLess {
-    using is_transparent = void;  // NOLINT(readability-identifier-naming): the library's name
-    template <typename A, typename B>
-    bool operator()(const A& a, const B& b) const {
-        if (a.head != b.head) return a.head < b.head;
-        return BytesView(a.bytes) < BytesView(b.bytes);
-    }
-};
-
 /// A row as it stands in the overlay. No value: erased.
 struct OverlayEntry {
     std::optional<Bytes> value;
     Position position = 0;
 };
 
-using OverlayRow = std::pair<const OverlayKey, OverlayEntry>;
+struct OverlayRow {
+    BytesView key;  ///< lives as long as the rows
+    OverlayEntry entry;
+};
 
-/// Rows in key order; they are only added, and stay where they are in memory. A row of small trees,
-/// of which the first bits of a key name one: where keys begin with a hash, a row's place is a few
-/// steps away and not one for each doubling of all rows. Keys that begin alike share a tree.
-/// Thread-safety: as a container of the library.
+/// Rows, found in the order of their keys; they are only added, and stay where they are in memory.
+///
+/// The first bits of a key, which are a hash for most, name one of many buckets. Rows are put in
+/// order where and when somebody looks: most are found by their hash, written, and never passed by
+/// a walk. In a bucket the rows that are in order stand in runs of a few hundred, as the leaves of
+/// a tree do: all rows of one large collection share a bucket.
+/// Cost: of adding, O(1) amortized; of lower_bound(), O(log n) and putting in order what was added
+/// to the bucket since.
+/// Thread-safety: confined to one thread; but sorted() only reads what nothing but add() changes.
 class OverlayRows {
-    using Tree = std::map<OverlayKey, OverlayEntry, OverlayLess>;
+    /// A row with eight bytes of its key as a number, which decide nearly every comparison without
+    /// a look at the key, which lies elsewhere in memory.
+    struct Slot {
+        std::uint64_t head;
+        OverlayRow* row;
+    };
+    using Run = std::vector<Slot>;
+    struct Bucket {
+        Run fresh;              ///< not in order yet
+        std::vector<Run> runs;  ///< one behind the other; none is empty
+    };
 
 public:
-    /// A row, or behind the last. Adding rows does not move it.
+    /// A row, or behind the last. Ended by add().
     class Iterator {
     public:
         Iterator() = default;  ///< equal to its like, and of no use else
-        const OverlayRow& operator*() const { return *at_; }
-        const OverlayRow* operator->() const { return &*at_; }
+        OverlayRow& operator*() const { return *slot().row; }
+        OverlayRow* operator->() const { return slot().row; }
         /// Precondition: at a row.
         Iterator& operator++();
         /// Precondition: not at the first row.
         Iterator& operator--();
-        bool operator==(const Iterator& other) const { return at_ == other.at_; }
+        bool operator==(const Iterator& other) const {
+            return bucket_ == other.bucket_ && run_ == other.run_ && index_ == other.index_;
+        }
 
     private:
         friend class OverlayRows;
-        Iterator(const OverlayRows& rows, std::size_t tree, Tree::const_iterator at);
+        struct Place {
+            std::size_t bucket;
+            std::size_t run;
+            std::size_t index;
+        };
+        /// Behind the last slot of a run or bucket it is the next row.
+        Iterator(const OverlayRows& rows, const Place& place);
+        [[nodiscard]] const Slot& slot() const {
+            return rows_->buckets_[bucket_].runs[run_][index_];
+        }
 
         const OverlayRows* rows_ = nullptr;
-        std::size_t tree_ = 0;
-        Tree::const_iterator at_;  ///< behind the last row of no tree but the last tree
+        std::size_t bucket_ = 0;  ///< behind the last row: the number of buckets
+        std::size_t run_ = 0;
+        std::size_t index_ = 0;
     };
 
     /// With room for so many; more may come.
     explicit OverlayRows(std::size_t rows = 0);
+    OverlayRows(OverlayRows&&) = default;
+    OverlayRows& operator=(OverlayRows&&) = default;
+    OverlayRows(const OverlayRows&) = delete;
+    OverlayRows& operator=(const OverlayRows&) = delete;
+    ~OverlayRows() = default;
 
     [[nodiscard]] Iterator begin() const;
     [[nodiscard]] Iterator end() const;
     /// The first row whose key is not less.
-    [[nodiscard]] Iterator lower_bound(const OverlayProbe& key) const;
+    [[nodiscard]] Iterator lower_bound(BytesView key) const;
     /// A new row without a value. Precondition: there is none with this key.
     OverlayRow& add(BytesView key);
-    /// What the iterator stands at, to be changed.
-    OverlayEntry& entry(const Iterator& row);
+    /// All rows in the order of their keys. O(n log n), on any thread while no row is added.
+    [[nodiscard]] std::vector<const OverlayRow*> sorted() const;
 
 private:
-    [[nodiscard]] std::size_t tree_of(std::uint64_t head) const { return head >> 1 >> shift_; }
-    /// The first tree from `tree` on that has rows, or the last tree.
-    [[nodiscard]] std::size_t used_from(std::size_t tree) const;
-    /// The last tree before `tree` that has rows. Precondition: there is one.
-    [[nodiscard]] std::size_t used_before(std::size_t tree) const;
+    static bool less(const Slot& one, const Slot& other);
+    static void sort(Slot* first, Slot* last);
+    static void sort_alike(Slot* first, Slot* last);
+    static void insert(Bucket& bucket, const Slot& slot);
+    static void rebuild(Bucket& bucket);
+    [[nodiscard]] std::size_t bucket_of(std::uint64_t head) const { return head >> 1 >> shift_; }
+    Bucket& ordered(std::size_t bucket) const;
+    void put(const Slot& slot);
+    void grow();
+    BytesView keep(BytesView key);
+    /// The first bucket from `bucket` on that has rows, or the number of buckets.
+    [[nodiscard]] std::size_t used_from(std::size_t bucket) const;
+    /// The last bucket before `bucket` that has rows. Precondition: there is one.
+    [[nodiscard]] std::size_t used_before(std::size_t bucket) const;
 
-    std::vector<Tree> trees_;          ///< a power of two of them
-    std::vector<std::uint64_t> used_;  ///< a bit for each tree that has rows
-    unsigned shift_;
+    std::deque<OverlayRow> rows_;  ///< in the order in which they were added
+    std::vector<std::unique_ptr<char[]>> key_blocks_;
+    char* key_room_ = nullptr;
+    std::size_t key_room_bytes_ = 0;
+    mutable std::vector<Bucket> buckets_;  ///< a power of two of them
+    std::vector<std::uint64_t> used_;      ///< a bit for each bucket that has rows
+    unsigned shift_ = 0;
 };
 
 }  // namespace syncline

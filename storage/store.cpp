@@ -31,6 +31,10 @@ struct Store::Impl {
     std::shared_ptr<Checkpoint::State> flushing;
     Position seen = 0;
     bool damage = false;
+    int scans = 0;  ///< under way
+
+    /// What is written while rows are walked could end the walk's place among them.
+    void may_change() const { SYNCLINE_ASSERT(scans == 0); }
 
     /// Rows of these tables are what answers are made of.
     template <typename T>
@@ -59,6 +63,16 @@ struct Store::Impl {
                         : OverlayCursor();
     }
 
+    class Scanning {
+    public:
+        explicit Scanning(Impl& store) : store_(store) { ++store_.scans; }
+        ~Scanning() { --store_.scans; }
+        Scanning(const Scanning&) = delete;
+        Scanning& operator=(const Scanning&) = delete;
+
+    private:
+        Impl& store_;
+    };
     using BaseWalk = std::function<Result<void>(BytesView from, BytesView to, const RowVisitor&)>;
     Result<void> scan_merged(Table table, BytesView from, BytesView to, Direction direction,
                              const RowVisitor& visit, const BaseWalk& walk_base);
@@ -120,6 +134,7 @@ Result<void> Store::Impl::scan_merged(Table table, BytesView from, BytesView to,
                                       Direction direction, const RowVisitor& visit,
                                       const BaseWalk& walk_base) {
     if (empty_range(from, to)) return {};
+    const Scanning scanning(*this);
     see_erased(table, from, to);
     OverlayWalk overlay(OverlayCursor(active, table, from, to, direction),
                         flushing_cursor(table, from, to, direction), direction, active, table);
@@ -127,11 +142,11 @@ Result<void> Store::Impl::scan_merged(Table table, BytesView from, BytesView to,
     // Visits the overlay's rows in front of `bound` (nothing: all). False when the visitor stopped.
     const auto visit_overlay = [&](std::optional<BytesView> bound) {
         while (const OverlayRow* row = overlay.peek()) {
-            const BytesView key = row->first.bytes;
+            const BytesView key = row->key;
             if (bound && (ascending ? key >= *bound : key <= *bound)) return true;
             overlay.next();
-            see(row->second);
-            if (row->second.value && !visit(key, *row->second.value)) return false;
+            see(row->entry);
+            if (row->entry.value && !visit(key, *row->entry.value)) return false;
         }
         return true;
     };
@@ -151,7 +166,7 @@ Result<void> Store::Impl::scan_merged(Table table, BytesView from, BytesView to,
             if (stopped) return false;
             // The overlay's version of this row takes its turn before the next base row.
             const OverlayRow* row = overlay.peek();
-            if (row != nullptr && row->first.bytes == key) return true;
+            if (row != nullptr && row->key == key) return true;
             stopped = !visit(key, value);
             return !stopped;
         };
@@ -201,17 +216,20 @@ Result<void> Store::scan_base(Table table, BytesView from, BytesView to, const R
 void Store::put(Table table, BytesView key, Bytes value, Position position) {
     SYNCLINE_ASSERT(!key.empty());
     SYNCLINE_ASSERT(key.size() <= limits::row_key_bytes_max);
+    impl_->may_change();
     impl_->active.set(table, key, std::move(value), position);
 }
 
 void Store::erase(Table table, BytesView key, Position position) {
     SYNCLINE_ASSERT(!key.empty());
     SYNCLINE_ASSERT(key.size() <= limits::row_key_bytes_max);
+    impl_->may_change();
     impl_->active.set(table, key, std::nullopt, position);
 }
 
 void Store::erase_range(Table table, const RowRange& range, Position position) {
     if (empty_range(range.first, range.last)) return;
+    impl_->may_change();
     impl_->active.erase_range(table, range, position);
 }
 
@@ -230,6 +248,7 @@ void Store::see(Position position) {
 Store::Checkpoint Store::begin_checkpoint(Position position, RowChanges meta,
                                           std::vector<Purge> purges) {
     SYNCLINE_ASSERT(!impl_->flushing);
+    impl_->may_change();
     impl_->flushing = std::make_shared<Checkpoint::State>(
         Checkpoint::State{impl_->base, std::exchange(impl_->active, Overlay{}), std::move(meta),
                           position, std::move(purges)});
@@ -248,8 +267,8 @@ Result<void> Store::Checkpoint::commit() {
         for (const auto& [first, range] : state_->rows.erased(table)) {
             erased.push_back(ErasedRange{table, RowRange{first, range.last}});
         }
-        for (const auto& [key, entry] : state_->rows.rows(table)) {
-            changes[index].push_back(RowChangeView{key.bytes, entry.value});
+        for (const OverlayRow* row : state_->rows.rows(table).sorted()) {
+            changes[index].push_back(RowChangeView{row->key, row->entry.value});
         }
     }
     std::vector<RowChangeView>& meta = changes[static_cast<std::size_t>(Table::meta)];
@@ -265,6 +284,7 @@ Position Store::Checkpoint::position() const {
 
 std::shared_ptr<const void> Store::finish_checkpoint() {
     SYNCLINE_ASSERT(impl_->flushing != nullptr);
+    impl_->may_change();
     // A read view from before the commit would lack the rows that only the overlay showed so far.
     impl_->base.end_turn();
     return std::exchange(impl_->flushing, nullptr);
@@ -276,7 +296,7 @@ Result<std::optional<Bytes>> Store::get_base(Table table, BytesView key) {
 
 std::vector<Bytes> Store::changed_keys(Table table) const {
     std::vector<Bytes> keys;
-    for (const auto& [key, entry] : impl_->active.rows(table)) keys.push_back(key.bytes);
+    for (const OverlayRow* row : impl_->active.rows(table).sorted()) keys.emplace_back(row->key);
     return keys;
 }
 
