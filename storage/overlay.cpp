@@ -10,8 +10,10 @@ namespace {
 
 /// What one entry costs besides its bytes: its row, its slot in the order and that one's room to
 /// grow, the value's head in the allocator, two to four slots of the index.
-constexpr std::size_t entry_overhead_bytes = sizeof(OverlayRow) + 24 + 16 + 48;
+constexpr std::size_t entry_overhead_bytes = sizeof(OverlayRow) + 24 + 16 + 24;
 constexpr std::size_t slots_min = 64;
+/// By half of their hash, which is not enough for a larger index. Memory allows far fewer.
+constexpr std::size_t rows_max = 1U << 31;
 
 std::size_t value_bytes(const OverlayEntry& entry) {
     return entry.value ? entry.value->size() : 0;
@@ -19,51 +21,55 @@ std::size_t value_bytes(const OverlayEntry& entry) {
 
 }  // namespace
 
-OverlayRow* OverlayIndex::find(std::uint64_t hash, BytesView key) const {
+OverlayRow* OverlayIndex::find(std::uint64_t hash, BytesView key, const OverlayRows& rows) const {
     if (slots_.empty()) return nullptr;
     const std::size_t mask = slots_.size() - 1;
-    for (std::size_t at = hash & mask; slots_[at].row != nullptr; at = (at + 1) & mask) {
-        const Slot& slot = slots_[at];
-        if (slot.hash == hash && slot.row->key == key) return slot.row;
+    const auto low = static_cast<std::uint32_t>(hash);
+    for (std::size_t at = low & mask; slots_[at].number != 0; at = (at + 1) & mask) {
+        if (slots_[at].hash != low) continue;
+        OverlayRow& row = rows.row(slots_[at].number - 1);
+        if (row.key == key) return &row;
     }
     return nullptr;
 }
 
-void OverlayIndex::insert(std::uint64_t hash, OverlayRow* row) {
+void OverlayIndex::insert(std::uint64_t hash, std::size_t number) {
+    SYNCLINE_ASSERT(number < rows_max);
     reserve(++rows_);
-    place(Slot{hash, row});
+    place(Slot{static_cast<std::uint32_t>(hash), static_cast<std::uint32_t>(number + 1)});
 }
 
 void OverlayIndex::reserve(std::size_t rows) {
     if (rows == 0 || rows * 2 <= slots_.size()) return;
-    std::vector<Slot> old(std::max(slots_min, std::bit_ceil(rows * 2)), Slot{0, nullptr});
+    std::vector<Slot> old(std::max(slots_min, std::bit_ceil(rows * 2)));
     old.swap(slots_);
     for (const Slot& slot : old) {
-        if (slot.row != nullptr) place(slot);
+        if (slot.number != 0) place(slot);
     }
 }
 
 void OverlayIndex::place(Slot slot) {
     const std::size_t mask = slots_.size() - 1;
     std::size_t at = slot.hash & mask;
-    while (slots_[at].row != nullptr) at = (at + 1) & mask;
+    while (slots_[at].number != 0) at = (at + 1) & mask;
     slots_[at] = slot;
 }
 
 const OverlayEntry* Overlay::find(Table table, BytesView key) const {
-    const OverlayIndex& index = tables_[static_cast<std::size_t>(table)].index;
+    const auto& [rows, index, erased] = tables_[static_cast<std::size_t>(table)];
     if (index.rows() == 0) return nullptr;
-    const OverlayRow* const row = index.find(hash64(key), key);
+    const OverlayRow* const row = index.find(hash64(key), key, rows);
     return row == nullptr ? nullptr : &row->entry;
 }
 
-void Overlay::set(Table table, BytesView key, std::optional<Bytes> value, Position position) {
+const OverlayEntry& Overlay::set(Table table, BytesView key, std::optional<Bytes> value,
+                                 Position position) {
     auto& [rows, index, erased] = tables_[static_cast<std::size_t>(table)];
     const std::uint64_t hash = hash64(key);
-    OverlayRow* row = index.find(hash, key);
+    OverlayRow* row = index.find(hash, key, rows);
     if (row == nullptr) {
+        index.insert(hash, rows.size());
         row = &rows.add(key);
-        index.insert(hash, row);
         bytes_ += key.size() + entry_overhead_bytes;
     }
     OverlayEntry& entry = row->entry;
@@ -71,6 +77,7 @@ void Overlay::set(Table table, BytesView key, std::optional<Bytes> value, Positi
     entry.value = std::move(value);
     entry.position = position;
     bytes_ += value_bytes(entry);
+    return entry;
 }
 
 void Overlay::erase_range(Table table, const RowRange& range, Position position) {

@@ -12,22 +12,22 @@
 /// One part of the store's overlay. For storage/store.cpp alone.
 namespace syncline {
 
-/// Finds rows by hash: most look-ups are of single rows, and a tree costs a cache miss a level.
-/// Open addressing; rows are only added.
+/// Finds rows by hash: most look-ups are of single rows. Open addressing; rows are only added.
 class OverlayIndex {
 public:
-    /// `hash` is of the row's key.
-    [[nodiscard]] OverlayRow* find(std::uint64_t hash, BytesView key) const;
-    void insert(std::uint64_t hash, OverlayRow* row);
+    /// `hash` is of the row's key; null: it is not among the rows.
+    [[nodiscard]] OverlayRow* find(std::uint64_t hash, BytesView key,
+                                   const OverlayRows& rows) const;
+    /// Of the row with this number.
+    void insert(std::uint64_t hash, std::size_t number);
     /// Makes room for so many rows at once instead of step by step.
     void reserve(std::size_t rows);
-    [[nodiscard]] std::size_t bytes() const { return slots_.size() * sizeof(Slot); }
     [[nodiscard]] std::size_t rows() const { return rows_; }
 
 private:
     struct Slot {
-        std::uint64_t hash;
-        OverlayRow* row;  ///< null: free
+        std::uint32_t hash = 0;    ///< its lower half
+        std::uint32_t number = 0;  ///< of the row, from 1 on; 0: free
     };
     void place(Slot slot);
 
@@ -51,7 +51,8 @@ public:
         return tables_[static_cast<std::size_t>(table)].rows;
     }
     [[nodiscard]] const OverlayEntry* find(Table table, BytesView key) const;
-    void set(Table table, BytesView key, std::optional<Bytes> value, Position position);
+    const OverlayEntry& set(Table table, BytesView key, std::optional<Bytes> value,
+                            Position position);
     /// Erases whatever is there from range.first on, below range.last. O(own rows there).
     void erase_range(Table table, const RowRange& range, Position position);
     [[nodiscard]] const ErasedRanges& erased(Table table) const {

@@ -18,6 +18,8 @@ constexpr std::size_t word_bits = 64;
 constexpr std::size_t run_slots_max = 256;
 /// Up to so many rows that begin alike are compared as they are.
 constexpr std::ptrdiff_t alike_min = 8;
+/// So many rows are put into buckets at once, which overlaps the waits for memory.
+constexpr std::size_t distributed_at_once = 4096;
 /// Keys are kept in blocks of this size.
 constexpr std::size_t key_block_bytes = 16 * limits::kib;
 
@@ -141,10 +143,10 @@ void OverlayRows::rebuild(Bucket& bucket) {
 
 std::vector<const OverlayRow*> OverlayRows::sorted() const {
     Run slots;
-    slots.reserve(rows_.size());
-    // The sort moves pointers; what they point at is not touched.
-    for (const OverlayRow& row : rows_) {
-        slots.push_back(Slot{head_of(row.key), const_cast<OverlayRow*>(&row)});
+    slots.reserve(size_);
+    for (std::size_t number = 0; number < size_; ++number) {
+        OverlayRow& at = row(number);
+        slots.push_back(Slot{head_of(at.key), &at});
     }
     sort(slots.data(), slots.data() + slots.size());
     std::vector<const OverlayRow*> rows;
@@ -155,38 +157,38 @@ std::vector<const OverlayRow*> OverlayRows::sorted() const {
 
 // ---- adding ----
 
-OverlayRows::OverlayRows(std::size_t rows)
-    : buckets_(buckets_for(rows)),
-      used_(buckets_.size() / word_bits),
-      shift_(static_cast<unsigned>(63 - std::countr_zero(buckets_.size()))) {}
-
 OverlayRow& OverlayRows::add(BytesView key) {
-    if (rows_.size() >= 2 * rows_per_bucket * buckets_.size() && buckets_.size() < buckets_max) {
-        grow();
+    if (size_ == blocks_.size() * block_rows) {
+        blocks_.push_back(std::make_unique<OverlayRow[]>(block_rows));
     }
-    OverlayRow& row = rows_.emplace_back(OverlayRow{keep(key), OverlayEntry{}});
-    put(Slot{head_of(key), &row});
-    return row;
+    OverlayRow& added = row(size_++);
+    added.key = keep(key);
+    if (size_ - distributed_ >= distributed_at_once) distribute();
+    return added;
 }
 
-void OverlayRows::put(const Slot& slot) {
+/// Puts all rows into buckets that are not there yet.
+void OverlayRows::distribute() const {
+    const std::size_t wanted = buckets_for(std::max(size_, expected_));
+    if (wanted >= 2 * buckets_.size()) grow(wanted);
+    for (; distributed_ < size_; ++distributed_) {
+        OverlayRow& next = row(distributed_);
+        put(Slot{head_of(next.key), &next});
+    }
+}
+
+/// More buckets; what was in order is put in order again where somebody looks.
+void OverlayRows::grow(std::size_t buckets) const {
+    buckets_ = std::vector<Bucket>(buckets);
+    used_.assign(buckets / word_bits, 0);
+    shift_ = static_cast<unsigned>(63 - std::countr_zero(buckets));
+    distributed_ = 0;
+}
+
+void OverlayRows::put(const Slot& slot) const {
     const std::size_t bucket = bucket_of(slot.head);
     used_[bucket / word_bits] |= std::uint64_t{1} << bucket % word_bits;
     buckets_[bucket].fresh.push_back(slot);
-}
-
-/// Twice as many buckets; what was in order is put in order again where somebody looks.
-void OverlayRows::grow() {
-    const std::vector<Bucket> old =
-        std::exchange(buckets_, std::vector<Bucket>(2 * buckets_.size()));
-    used_.assign(buckets_.size() / word_bits, 0);
-    --shift_;
-    for (const Bucket& bucket : old) {
-        for (const Run& run : bucket.runs) {
-            for (const Slot& slot : run) put(slot);
-        }
-        for (const Slot& slot : bucket.fresh) put(slot);
-    }
 }
 
 BytesView OverlayRows::keep(BytesView key) {
@@ -205,14 +207,18 @@ BytesView OverlayRows::keep(BytesView key) {
 // ---- looking ----
 
 OverlayRows::Iterator OverlayRows::begin() const {
+    if (distributed_ < size_) distribute();
     return Iterator(*this, {0, 0, 0});
 }
 
 OverlayRows::Iterator OverlayRows::end() const {
+    if (distributed_ < size_) distribute();
     return Iterator(*this, {buckets_.size(), 0, 0});
 }
 
 OverlayRows::Iterator OverlayRows::lower_bound(BytesView key) const {
+    if (distributed_ < size_) distribute();
+    if (buckets_.empty()) return end();
     const std::uint64_t head = head_of(key);
     const std::size_t bucket = bucket_of(head);
     const std::vector<Run>& runs = ordered(bucket).runs;

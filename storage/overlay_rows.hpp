@@ -1,6 +1,5 @@
 #pragma once
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -22,12 +21,14 @@ struct OverlayRow {
     OverlayEntry entry;
 };
 
-/// Rows, found in the order of their keys; they are only added, and stay where they are in memory.
+/// Rows, by number and in the order of their keys; they are only added, and stay where they are in
+/// memory.
 ///
-/// The first bits of a key, which are a hash for most, name one of many buckets. Rows are put in
-/// order where and when somebody looks: most are found by their hash, written, and never passed by
-/// a walk. In a bucket the rows that are in order stand in runs of a few hundred, as the leaves of
-/// a tree do: all rows of one large collection share a bucket.
+/// The first bits of a key, which are a hash for most, name one of many buckets. Rows are put into
+/// them many at a time, or when somebody looks, and are put in order where somebody looks: most are
+/// found by number, written, and never passed by a walk. In a bucket the rows that are in order
+/// stand in runs of a few hundred, as the leaves of a tree do: all rows of one large collection
+/// share a bucket.
 /// Cost: of adding, O(1) amortized; of lower_bound(), O(log n) and putting in order what was added
 /// to the bucket since.
 /// Thread-safety: confined to one thread; but sorted() only reads what nothing but add() changes.
@@ -78,8 +79,8 @@ public:
         std::size_t index_ = 0;
     };
 
-    /// With room for so many; more may come.
-    explicit OverlayRows(std::size_t rows = 0);
+    /// Expects about so many; more may come.
+    explicit OverlayRows(std::size_t rows = 0) : expected_(rows) {}
     OverlayRows(OverlayRows&&) = default;
     OverlayRows& operator=(OverlayRows&&) = default;
     OverlayRows(const OverlayRows&) = delete;
@@ -92,6 +93,11 @@ public:
     [[nodiscard]] Iterator lower_bound(BytesView key) const;
     /// A new row without a value. Precondition: there is none with this key.
     OverlayRow& add(BytesView key);
+    [[nodiscard]] std::size_t size() const { return size_; }
+    /// In the order in which they were added, from 0 on.
+    [[nodiscard]] OverlayRow& row(std::size_t number) const {
+        return blocks_[number / block_rows][number % block_rows];
+    }
     /// All rows in the order of their keys. O(n log n), on any thread while no row is added.
     [[nodiscard]] std::vector<const OverlayRow*> sorted() const;
 
@@ -103,21 +109,28 @@ private:
     static void rebuild(Bucket& bucket);
     [[nodiscard]] std::size_t bucket_of(std::uint64_t head) const { return head >> 1 >> shift_; }
     Bucket& ordered(std::size_t bucket) const;
-    void put(const Slot& slot);
-    void grow();
+    void distribute() const;
+    void grow(std::size_t buckets) const;
+    void put(const Slot& slot) const;
     BytesView keep(BytesView key);
     /// The first bucket from `bucket` on that has rows, or the number of buckets.
     [[nodiscard]] std::size_t used_from(std::size_t bucket) const;
     /// The last bucket before `bucket` that has rows. Precondition: there is one.
     [[nodiscard]] std::size_t used_before(std::size_t bucket) const;
 
-    std::deque<OverlayRow> rows_;  ///< in the order in which they were added
+    static constexpr std::size_t block_rows = 512;
+
+    std::size_t expected_;
+    std::size_t size_ = 0;
+    std::vector<std::unique_ptr<OverlayRow[]>> blocks_;
     std::vector<std::unique_ptr<char[]>> key_blocks_;
     char* key_room_ = nullptr;
     std::size_t key_room_bytes_ = 0;
-    mutable std::vector<Bucket> buckets_;  ///< a power of two of them
-    std::vector<std::uint64_t> used_;      ///< a bit for each bucket that has rows
-    unsigned shift_ = 0;
+    // Made where somebody looks.
+    mutable std::vector<Bucket> buckets_;      ///< a power of two of them, or none yet
+    mutable std::vector<std::uint64_t> used_;  ///< a bit for each bucket that has rows
+    mutable std::size_t distributed_ = 0;      ///< so many rows are in the buckets
+    mutable unsigned shift_ = 0;
 };
 
 }  // namespace syncline

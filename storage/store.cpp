@@ -44,14 +44,29 @@ struct Store::Impl {
         return result;
     }
 
-    void see(const OverlayEntry& entry) { seen = std::max(seen, entry.position); }
+    void see(Position position) { seen = std::max(seen, position); }
 
     /// What the overlay says of a row.
     struct Found {
         const OverlayEntry* entry = nullptr;
-        bool erased = false;  ///< with a whole range
+        bool erased = false;    ///< with a whole range
+        Position position = 0;  ///< to be seen
     };
-    Found find(Table table, BytesView key);
+    /// Of the row of each table that was looked at last: one command asks for it several times, to
+    /// learn whether the key exists, to read it, and to change it.
+    struct Latest {
+        Bytes key;  ///< empty: none
+        Found found;
+    };
+    std::array<Latest, tables_count> latest;
+
+    Latest& latest_of(Table table) { return latest[static_cast<std::size_t>(table)]; }
+    void forget_latest() {
+        for (Latest& last : latest) last.key.clear();
+    }
+
+    [[nodiscard]] Found find(Table table, BytesView key) const;
+    void set(Table table, BytesView key, std::optional<Bytes> value, Position position);
     /// The range around a row of the base that the overlay has erased; null: none.
     [[nodiscard]] const Overlay::ErasedRanges::value_type* erased_at(Table table,
                                                                      BytesView key) const;
@@ -88,29 +103,38 @@ Result<std::optional<Bytes>> Store::get(Table table, BytesView key) {
 }
 
 Result<std::optional<BytesView>> Store::view(Table table, BytesView key) {
-    const Impl::Found found = impl_->find(table, key);
+    Impl::Latest& last = impl_->latest_of(table);
+    if (last.key != key) {
+        last.found = impl_->find(table, key);
+        last.key = key;
+    }
+    const Impl::Found& found = last.found;
+    impl_->see(found.position);
     if (found.erased) return std::optional<BytesView>();
     if (found.entry == nullptr) return impl_->noted(table, impl_->base.view(table, key));
     const std::optional<Bytes>& value = found.entry->value;
     return value ? std::optional<BytesView>(*value) : std::nullopt;
 }
 
-Store::Impl::Found Store::Impl::find(Table table, BytesView key) {
-    Found found;
-    for (const Overlay* const part : {&active, flushing ? &flushing->rows : nullptr}) {
+Store::Impl::Found Store::Impl::find(Table table, BytesView key) const {
+    const Overlay* const older = flushing ? &flushing->rows : nullptr;
+    for (const Overlay* const part : {&active, older}) {
         if (part == nullptr) break;
-        found.entry = part->find(table, key);
-        if (found.entry != nullptr) {
-            see(*found.entry);
-            break;
-        }
+        const OverlayEntry* const entry = part->find(table, key);
+        if (entry != nullptr) return {entry, false, entry->position};
         const Overlay::ErasedRanges::value_type* const range = part->erased_at(table, key);
-        if (range == nullptr) continue;
-        found.erased = true;
-        seen = std::max(seen, range->second.position);
-        break;
+        if (range != nullptr) return {nullptr, true, range->second.position};
     }
-    return found;
+    return {};
+}
+
+void Store::Impl::set(Table table, BytesView key, std::optional<Bytes> value, Position position) {
+    SYNCLINE_ASSERT(!key.empty());
+    SYNCLINE_ASSERT(key.size() <= limits::row_key_bytes_max);
+    may_change();
+    const OverlayEntry& entry = active.set(table, key, std::move(value), position);
+    Latest& last = latest_of(table);
+    if (last.key == key) last.found = Found{&entry, false, position};
 }
 
 const Overlay::ErasedRanges::value_type* Store::Impl::erased_at(Table table, BytesView key) const {
@@ -124,7 +148,7 @@ void Store::Impl::see_erased(Table table, BytesView from, BytesView to) {
         if (part == nullptr) break;
         for (const auto& [first, range] : part->erased(table)) {
             if (!to.empty() && first >= to) break;
-            if (range.last.empty() || range.last > from) seen = std::max(seen, range.position);
+            if (range.last.empty() || range.last > from) see(range.position);
         }
     }
 }
@@ -145,7 +169,7 @@ Result<void> Store::Impl::scan_merged(Table table, BytesView from, BytesView to,
             const BytesView key = row->key;
             if (bound && (ascending ? key >= *bound : key <= *bound)) return true;
             overlay.next();
-            see(row->entry);
+            see(row->entry.position);
             if (row->entry.value && !visit(key, *row->entry.value)) return false;
         }
         return true;
@@ -214,22 +238,17 @@ Result<void> Store::scan_base(Table table, BytesView from, BytesView to, const R
 }
 
 void Store::put(Table table, BytesView key, Bytes value, Position position) {
-    SYNCLINE_ASSERT(!key.empty());
-    SYNCLINE_ASSERT(key.size() <= limits::row_key_bytes_max);
-    impl_->may_change();
-    impl_->active.set(table, key, std::move(value), position);
+    impl_->set(table, key, std::move(value), position);
 }
 
 void Store::erase(Table table, BytesView key, Position position) {
-    SYNCLINE_ASSERT(!key.empty());
-    SYNCLINE_ASSERT(key.size() <= limits::row_key_bytes_max);
-    impl_->may_change();
-    impl_->active.set(table, key, std::nullopt, position);
+    impl_->set(table, key, std::nullopt, position);
 }
 
 void Store::erase_range(Table table, const RowRange& range, Position position) {
     if (empty_range(range.first, range.last)) return;
     impl_->may_change();
+    impl_->latest_of(table).key.clear();
     impl_->active.erase_range(table, range, position);
 }
 
@@ -242,7 +261,7 @@ Position Store::seen() const {
 }
 
 void Store::see(Position position) {
-    impl_->seen = std::max(impl_->seen, position);
+    impl_->see(position);
 }
 
 Store::Checkpoint Store::begin_checkpoint(Position position, RowChanges meta,
@@ -286,6 +305,7 @@ std::shared_ptr<const void> Store::finish_checkpoint() {
     SYNCLINE_ASSERT(impl_->flushing != nullptr);
     impl_->may_change();
     // A read view from before the commit would lack the rows that only the overlay showed so far.
+    impl_->forget_latest();
     impl_->base.end_turn();
     return std::exchange(impl_->flushing, nullptr);
 }

@@ -266,7 +266,20 @@ Result<void> Group::walk_ordered(Table table, const Bytes& prefix, RowRange rang
         range.last = std::min(range.last, known->end);
         store_.see(known->changed);
     }
+    const bool to_edge =
+        known != nullptr ? (ascending ? range.last >= known->end : range.first <= known->first)
+                         : (ascending ? range.last == prefix_end(prefix) : range.first == prefix);
     bool met_any = false;
+    if (known != nullptr && from_edge && range.first < range.last) {
+        // Most walks are for the outermost row alone, whose key is known.
+        const Bytes outermost =
+            ascending ? known->first : known->end.substr(0, known->end.size() - 1);
+        SYNCLINE_TRY(const std::optional<BytesView> value, store_.view(table, outermost));
+        met_any = value && outermost >= range.first && outermost < range.last;
+        if (met_any && !visit(outermost, *value)) return {};
+        if (met_any && ascending) range.first = successor(outermost);
+        if (met_any && !ascending) range.last = outermost;
+    }
     const auto learn = [&](std::optional<BytesView> row_key) {
         if (ascending) {
             edges_.first_is(prefix, row_key, store_.seen());
@@ -279,9 +292,6 @@ Result<void> Group::walk_ordered(Table table, const Bytes& prefix, RowRange rang
         met_any = true;
         return visit(row_key, value);
     };
-    const bool to_edge =
-        known != nullptr ? (ascending ? range.last >= known->end : range.first <= known->first)
-                         : (ascending ? range.last == prefix_end(prefix) : range.first == prefix);
     SYNCLINE_CHECK(scan_rows(store_, table, range, walk, visit_row));
     if (from_edge && to_edge && !met_any) learn(std::nullopt);
     return {};
