@@ -502,6 +502,7 @@ private:
     [[nodiscard]] bool pulls_as(LinkId link, std::uint16_t name) const;
     void serve(LinkId link, Serving& serving);
     Result<void> receive_session(LinkId link, const Message& message);
+    [[nodiscard]] bool is_over(LinkId link, std::uint64_t nonce) const;
     void on_session_open(LinkId link, const SessionOpen& open);
     void on_session_close(LinkId link, const SessionClose& close);
     Result<bool> receive_served(LinkId link, const Message& message);
@@ -612,7 +613,8 @@ private:
 
     std::optional<Pulling> pulling_;
     RepairBudget repair_budget_;
-    std::map<LinkId, std::unique_ptr<Serving>> serving_;  // have claims on the budget
+    std::map<LinkId, std::unique_ptr<Serving>> serving_;         // have claims on the budget
+    std::map<LinkId, std::deque<std::uint64_t>> served_nonces_;  // of the latest sessions
     std::unique_ptr<Comparing> comparing_;
     std::vector<FinishedComparison> compared_;
     std::optional<LinkId> session_wanted_;

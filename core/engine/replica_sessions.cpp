@@ -19,6 +19,8 @@ constexpr std::uint64_t retry_ms = 200;
 /// A peer whose rows are damaged is not asked again before.
 constexpr std::uint64_t refused_retry_ms = 5000;
 constexpr std::uint64_t serving_idle_ms_max = repeat_ms * repeats_max;
+/// Of each link so many sessions are known to be over.
+constexpr std::size_t served_nonces_max = 16;
 
 std::uint8_t frame_type(const Message& message) {
     return static_cast<std::uint8_t>(message_type(message));
@@ -112,6 +114,11 @@ bool Replica::pulls_as(LinkId link, std::uint16_t name) const {
 }
 
 void Replica::serve(LinkId link, Serving& serving) {
+    if (serving.session) {  // the answer is on its way, or was lost
+        const Message opened = serving.session->opened();
+        send(link, frame_type(opened), encode_message(opened));
+        return;
+    }
     std::shared_ptr<const HeldCheckpoint> snapshot = snapshot_.lock();
     if (!snapshot && snapshot_making_ && !checkpointing_) snapshot = snapshot_making_;
     if (!snapshot) {
@@ -120,6 +127,9 @@ void Replica::serve(LinkId link, Serving& serving) {
     }
     serving.session = std::make_unique<SessionServer>(snapshot, store_, serving.open);
     ++stats_.sessions_served;
+    std::deque<std::uint64_t>& nonces = served_nonces_[link];
+    nonces.push_back(serving.open.nonce);
+    if (nonces.size() > served_nonces_max) nonces.pop_front();
     const Message opened = serving.session->opened();
     send(link, frame_type(opened), encode_message(opened));
 }
@@ -157,7 +167,22 @@ Result<void> Replica::receive_session(LinkId link, const Message& message) {
     return on_pulled();
 }
 
+/// A request to open that comes once more, when the session it began has ended: what else belongs
+/// to it rests on a snapshot that is gone.
+bool Replica::is_over(LinkId link, std::uint64_t nonce) const {
+    const auto serving = serving_.find(link);
+    if (serving != serving_.end() && serving->second->open.nonce == nonce) return false;
+    const auto served = served_nonces_.find(link);
+    return served != served_nonces_.end() &&
+           std::find(served->second.begin(), served->second.end(), nonce) != served->second.end();
+}
+
 void Replica::on_session_open(LinkId link, const SessionOpen& open) {
+    if (is_over(link, open.nonce)) {
+        const SessionClose bye{session_name(open.nonce)};
+        send(link, frame_type(bye), encode_message(bye));
+        return;
+    }
     const bool waiting = pulling_ && !pulling_->session && !snapshot_.expired();
     const bool damaged = !group_->damaged().empty();
     const bool named_alike = pulls_as(link, session_name(open.nonce));
@@ -173,6 +198,7 @@ void Replica::on_session_open(LinkId link, const SessionOpen& open) {
         serving = std::make_unique<Serving>(repair_budget_, open);
     }
     serving->active_ms = env_.clock.steady_ms();
+    if (serving->session && serving->session->asked()) return;  // its peer is beyond that
     serve(link, *serving);
 }
 
@@ -510,6 +536,7 @@ void Replica::end_sessions() {
 
 void Replica::drop_sessions_of(LinkId link) {
     serving_.erase(link);
+    served_nonces_.erase(link);
     if (pulling_ && pulling_->link == link) end_pulling(false);
     if (comparing_ && comparing_->link == link) {
         end_comparison(Error{Code::unavailable, "the link to the peer ended"});

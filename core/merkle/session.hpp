@@ -103,6 +103,8 @@ public:
     Result<std::optional<Message>> put_off(const SessionRowsRequest& request);
 
     [[nodiscard]] std::uint16_t session() const { return session_name(open_.nonce); }
+    /// The peer has gone on from the answer to its OPEN.
+    [[nodiscard]] bool asked() const { return step_ > 0; }
     /// Where own rows do not add up to their sums.
     [[nodiscard]] const std::optional<SessionTree::Node>& damaged() const {
         return tree_.damaged();
