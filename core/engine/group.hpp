@@ -171,6 +171,8 @@ public:
     void distrust(std::uint32_t bucket);
     /// Each bucket is looked at anew by whoever needs it, but nobody goes and looks at all of them.
     void forget_verified();
+    /// Nobody needs to look at any bucket. Precondition: the base has no rows, this neither.
+    void trust_empty_base();
     /// Looks at a bucket as a whole, unless its state is known to be other than verified. Damage is
     /// no error: it becomes the bucket's state. Errors: io. O(rows of the bucket).
     Result<void> verify_bucket(std::uint32_t bucket);

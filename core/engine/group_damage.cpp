@@ -124,6 +124,11 @@ void Group::forget_verified() {
     }
 }
 
+void Group::trust_empty_base() {
+    SYNCLINE_ASSERT(leaf_sums_.root().count == 0);
+    std::fill(bucket_states_.begin(), bucket_states_.end(), BucketState::verified);
+}
+
 void Group::distrust(std::uint32_t bucket) {
     BucketState& state = bucket_states_[bucket];
     if (state == BucketState::verified) state = BucketState::unverified;

@@ -186,12 +186,16 @@ void Replica::save_meta(RowChanges& meta, Position position) const {
 /// row either, or it was lost.
 Result<void> Replica::check_no_checkpoint() {
     bool any = false;
-    SYNCLINE_CHECK(store_.scan(Table::meta, {}, {}, [&](BytesView, BytesView) {
-        any = true;
-        return false;
-    }));
+    for (const Table table : {Table::meta, Table::cells, Table::counts}) {
+        SYNCLINE_CHECK(store_.scan(table, {}, {}, [&](BytesView, BytesView) {
+            any = true;
+            return false;
+        }));
+    }
     if (any) return Error{Code::corrupt, "the checkpoint has lost a part of its description"};
-    scrub_status_.last_ms = env_.clock.wall_ms();  // nothing is stored that could be damaged
+    // Nothing is stored that could be damaged.
+    scrub_status_.last_ms = env_.clock.wall_ms();
+    group_->trust_empty_base();
     return {};
 }
 
