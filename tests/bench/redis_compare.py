@@ -9,7 +9,9 @@ named:
   interval  writes that are synced once a second: beside appendfsync everysec
   reads     of a first fill, when both have written to disk what they write in the background
   replicas  durable writes with two replicas attached, which nobody waits for
-Each without pipelining, and by 16. The goals and floors are those that the project has set itself.
+  latency   the time in which 99 of 100 durable SETs are answered, at half of the load that the
+            slower of the two takes (bench_paced_load beside the binary, or SYNCLINE_PACED_LOAD)
+The first four without pipelining, and by 16. The goals and floors are those that the project has set itself.
 Behind each ratio: [+] at the goal, [=] at the floor, [-] below. At the end the resident memory of
 both servers with N keys. The binary is build/release/syncline unless SYNCLINE_BINARY says
 otherwise.
@@ -38,6 +40,11 @@ SINGLE = {name: ["-t", name] for name in WRITES}
 # Goal and floor by pipeline.
 TARGETS = {"durable": {1: (1.5, 1.0), 16: (1.0, 0.7)}, "interval": {1: (1.0, 0.8), 16: (0.8, 0.5)},
            "reads": {1: (1.0, 0.9), 16: (0.8, 0.6)}, "replicas": {1: (1.0, 0.8), 16: (1.0, 0.8)}}
+PARTS = [*TARGETS, "latency"]
+LATENCY_MAX = (1.0, 1.5)
+PACED_SECONDS = 5
+PACED_LOAD = os.environ.get("SYNCLINE_PACED_LOAD", os.path.join(
+    os.path.dirname(os.environ["SYNCLINE_BINARY"]), "tests/bench_paced_load"))
 
 
 class Redis:
@@ -145,8 +152,36 @@ def compare(part, servers, options, requests_of):
                   f"goal {goal}, floor {floor}", flush=True)
 
 
+def compare_latency(servers, options):
+    peaks = {label: [] for label in servers}
+    for _ in range(options.rounds):
+        for label, server in servers.items():
+            peaks[label].append(measure(server, options, SINGLE["set"], 1, options.requests))
+    rate = min(statistics.median(rounds) for rounds in peaks.values()) / 2
+    quantiles = {label: [] for label in servers}
+    for _ in range(options.rounds):
+        for label, server in servers.items():
+            line = subprocess.run(
+                [PACED_LOAD, str(server.port), str(rate), "--seconds", str(PACED_SECONDS),
+                 "--clients", str(options.clients), "--keys", str(options.keys)],
+                capture_output=True, text=True, check=True).stdout
+            quantiles[label].append([float(word) for word in line.split()])
+    goal, floor = LATENCY_MAX
+    ratio = statistics.median(ours[2] / theirs[2] for ours, theirs in
+                              zip(quantiles["syncline"], quantiles["redis"]))
+    mark = "+" if ratio <= goal else "=" if ratio <= floor else "-"
+    for name, place in (("p50", 1), ("p99", 2), ("p99.9", 3)):
+        medians = {label: statistics.median(line[place] for line in lines)
+                   for label, lines in quantiles.items()}
+        told = f"[{mark}]  goal {goal}, floor {floor}" if place == 2 else ""
+        print(f"latency   {name:6} us at {rate:6.0f}/s {medians['redis']:8.0f} "
+              f"{medians['syncline']:10.0f} "
+              f"{ratio if place == 2 else medians['syncline'] / medians['redis']:6.2f} {told}",
+              flush=True)
+
+
 def run(part, directory, options):
-    fsync = {"durable": "always", "replicas": "always"}.get(part, "everysec")
+    fsync = "everysec" if part in ("interval", "reads") else "always"
     durability = "interval" if fsync == "everysec" else "always"
     attached = 2 if part == "replicas" else 0
     servers = {"redis": Redis(os.path.join(directory, part), fsync, attached)}
@@ -160,7 +195,10 @@ def run(part, directory, options):
                   f"{sizes['syncline'] >> 20} MiB resident, "
                   f"{sizes['syncline'] / sizes['redis']:.2f} of it (pages of the map are the "
                   "kernel's to take back)", flush=True)
-        compare(part, servers, options, READS if part == "reads" else SINGLE)
+        if part == "latency":
+            compare_latency(servers, options)
+        else:
+            compare(part, servers, options, READS if part == "reads" else SINGLE)
     finally:
         for server in servers.values():
             server.close()
@@ -173,8 +211,8 @@ def main():
     parser.add_argument("--requests", type=int, default=40000)
     parser.add_argument("--clients", type=int, default=50)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("parts", nargs="*", metavar="PART", choices=[*TARGETS, []],
-                        default=list(TARGETS))
+    parser.add_argument("parts", nargs="*", metavar="PART", choices=[*PARTS, []],
+                        default=PARTS)
     options = parser.parse_args()
     print(f"{options.clients} clients, {options.requests} requests of 64 bytes a round (four times "
           f"that by 16), medians of {options.rounds} pairs")
