@@ -11,7 +11,8 @@ named:
   replicas  durable writes with two replicas attached, which nobody waits for
   latency   the time in which 99 of 100 durable SETs are answered, at half of the load that the
             slower of the two takes (bench_paced_load beside the binary, or SYNCLINE_PACED_LOAD)
-The first four without pipelining, and by 16. The goals and floors are those that the project has set itself.
+The first four without pipelining, and by 16. The goals and floors are those that the project has
+set itself.
 Behind each ratio: [+] at the goal, [=] at the floor, [-] below. At the end the resident memory of
 both servers with N keys. The binary is build/release/syncline unless SYNCLINE_BINARY says
 otherwise.
