@@ -11,6 +11,7 @@ named:
   replicas  durable writes with two replicas attached, which nobody waits for
   latency   the time in which 99 of 100 durable SETs are answered, at half of the load that the
             slower of the two takes (bench_paced_load beside the binary, or SYNCLINE_PACED_LOAD)
+  memory    resident with N keys of 64 bytes, all strings (goal and floor are for 10^7)
 The first four without pipelining, and by 16. The goals and floors are those that the project has
 set itself.
 Behind each ratio: [+] at the goal, [=] at the floor, [-] below. At the end the resident memory of
@@ -41,8 +42,9 @@ SINGLE = {name: ["-t", name] for name in WRITES}
 # Goal and floor by pipeline.
 TARGETS = {"durable": {1: (1.5, 1.0), 16: (1.0, 0.7)}, "interval": {1: (1.0, 0.8), 16: (0.8, 0.5)},
            "reads": {1: (1.0, 0.9), 16: (0.8, 0.6)}, "replicas": {1: (1.0, 0.8), 16: (1.0, 0.8)}}
-PARTS = [*TARGETS, "latency"]
+PARTS = [*TARGETS, "latency", "memory"]
 LATENCY_MAX = (1.0, 1.5)
+MEMORY_MAX = (0.2, 0.5)
 PACED_SECONDS = 5
 PACED_LOAD = os.environ.get("SYNCLINE_PACED_LOAD", os.path.join(
     os.path.dirname(os.environ["SYNCLINE_BINARY"]), "tests/bench_paced_load"))
@@ -128,11 +130,34 @@ def measure(server, options, request, pipeline, requests):
     return float(row["rps"])
 
 
-def fill(server, options):
+def fill(server, options, names=("set", "hset", "sadd")):
     """All keys, and one hash and one set as large."""
-    for request in (["-t", "set"], ["-t", "hset"], ["-t", "sadd"]):
-        measure(server, options, request, 100, options.keys)
+    for name in names:
+        measure(server, options, SINGLE[name], 100, options.keys)
     server.settle()
+
+
+def compare_memory(servers, options):
+    sizes = {}
+    for label, server in servers.items():
+        # By chance as many again: of keys drawn N times a third is never drawn.
+        for _ in range(3):
+            fill(server, options, ("set",))
+        sizes[label] = (resident_bytes(server.process), own_bytes(server.process))
+    (theirs, _), (ours, own) = sizes["redis"], sizes["syncline"]
+    goal, floor = MEMORY_MAX
+    ratio = ours / theirs
+    mark = "+" if ratio <= goal else "=" if ratio <= floor else "-"
+    print(f"memory    {options.keys} keys: redis {theirs >> 20} MiB, syncline {ours >> 20} MiB, of "
+          f"which {own >> 20} are its own and the others pages of its file that the kernel may "
+          f"take back: {ratio:.2f} [{mark}], without these {own / theirs:.2f}  goal {goal}, floor "
+          f"{floor}", flush=True)
+
+
+def own_bytes(process):
+    """Resident, and in no file."""
+    with open(f"/proc/{process.pid}/status", encoding="ascii") as lines:
+        return next(int(line.split()[1]) << 10 for line in lines if line.startswith("RssAnon"))
 
 
 def compare(part, servers, options, requests_of):
@@ -182,7 +207,7 @@ def compare_latency(servers, options):
 
 
 def run(part, directory, options):
-    fsync = "everysec" if part in ("interval", "reads") else "always"
+    fsync = "everysec" if part in ("interval", "reads", "memory") else "always"
     durability = "interval" if fsync == "everysec" else "always"
     attached = 2 if part == "replicas" else 0
     servers = {"redis": Redis(os.path.join(directory, part), fsync, attached)}
@@ -198,6 +223,8 @@ def run(part, directory, options):
                   "kernel's to take back)", flush=True)
         if part == "latency":
             compare_latency(servers, options)
+        elif part == "memory":
+            compare_memory(servers, options)
         else:
             compare(part, servers, options, READS if part == "reads" else SINGLE)
     finally:
