@@ -121,6 +121,7 @@ void OverlayRows::insert(Bucket& bucket, const Slot& slot) {
     const auto half = run->begin() + static_cast<std::ptrdiff_t>(run->size() / 2);
     Run upper(half, run->end());
     run->erase(half, run->end());
+    run->shrink_to_fit();
     bucket.runs.insert(run + 1, std::move(upper));
 }
 
@@ -130,7 +131,7 @@ void OverlayRows::rebuild(Bucket& bucket) {
     const auto middle = static_cast<std::ptrdiff_t>(all.size());
     all.insert(all.end(), bucket.fresh.begin(), bucket.fresh.end());
     std::inplace_merge(all.begin(), all.begin() + middle, all.end(), less);
-    bucket.fresh.clear();
+    bucket.fresh = Run();
     bucket.runs.clear();
     if (all.size() <= run_slots_max) return bucket.runs.push_back(std::move(all));
     constexpr auto step = static_cast<std::ptrdiff_t>(run_slots_max / 2);
@@ -208,7 +209,7 @@ BytesView OverlayRows::keep(BytesView key) {
 
 OverlayRows::Iterator OverlayRows::begin() const {
     if (distributed_ < size_) distribute();
-    return Iterator(*this, {0, 0, 0});
+    return Iterator(*this, {used_from(0), 0, 0});
 }
 
 OverlayRows::Iterator OverlayRows::end() const {
@@ -226,10 +227,13 @@ OverlayRows::Iterator OverlayRows::lower_bound(BytesView key) const {
     const Slot slot{head, &sought};
     const auto run = std::partition_point(
         runs.begin(), runs.end(), [&](const Run& other) { return less(other.back(), slot); });
-    if (run == runs.end()) return Iterator(*this, {bucket, runs.size(), 0});
-    const auto at = std::lower_bound(run->begin(), run->end(), slot, less);
-    return Iterator(*this, {bucket, static_cast<std::size_t>(run - runs.begin()),
-                            static_cast<std::size_t>(at - run->begin())});
+    const auto at = run == runs.end()
+                        ? std::ptrdiff_t{0}
+                        : std::lower_bound(run->begin(), run->end(), slot, less) - run->begin();
+    Iterator found(*this, {bucket, static_cast<std::size_t>(run - runs.begin()),
+                           static_cast<std::size_t>(at)});
+    found.settle();
+    return found;
 }
 
 std::size_t OverlayRows::used_from(std::size_t bucket) const {
@@ -251,23 +255,20 @@ std::size_t OverlayRows::used_before(std::size_t bucket) const {
     return word * word_bits + word_bits - 1 - static_cast<std::size_t>(std::countl_zero(bits));
 }
 
-OverlayRows::Iterator::Iterator(const OverlayRows& rows, const Place& place)
-    : rows_(&rows), bucket_(place.bucket), run_(place.run), index_(place.index) {
-    while (bucket_ < rows_->buckets_.size()) {
-        const std::vector<Run>& runs = rows_->ordered(bucket_).runs;
-        if (run_ < runs.size() && index_ < runs[run_].size()) return;
-        index_ = 0;
-        if (run_ + 1 < runs.size()) {
-            ++run_;
-        } else {
-            run_ = 0;
-            bucket_ = rows_->used_from(bucket_ + 1);
-        }
-    }
+void OverlayRows::Iterator::settle() {
+    const std::vector<Run>& runs = rows_->buckets_[bucket_].runs;
+    if (run_ < runs.size() && index_ < runs[run_].size()) return;
+    index_ = 0;
+    if (++run_ < runs.size()) return;
+    run_ = 0;
+    bucket_ = rows_->used_from(bucket_ + 1);
 }
 
 OverlayRows::Iterator& OverlayRows::Iterator::operator++() {
-    return *this = Iterator(*rows_, {bucket_, run_, index_ + 1});
+    (void)rows_->ordered(bucket_);
+    ++index_;
+    settle();
+    return *this;
 }
 
 OverlayRows::Iterator& OverlayRows::Iterator::operator--() {

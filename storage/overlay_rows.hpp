@@ -29,8 +29,8 @@ struct OverlayRow {
 /// found by number, written, and never passed by a walk. In a bucket the rows that are in order
 /// stand in runs of a few hundred, as the leaves of a tree do: all rows of one large collection
 /// share a bucket.
-/// Cost: of adding, O(1) amortized; of lower_bound(), O(log n) and putting in order what was added
-/// to the bucket since.
+/// Cost: of adding, O(1) amortized; of lower_bound(), and of a walk that comes to another bucket,
+/// O(log n) and putting in order what was added to the bucket since.
 /// Thread-safety: confined to one thread; but sorted() only reads what nothing but add() changes.
 class OverlayRows {
     /// A row with eight bytes of its key as a number, which decide nearly every comparison without
@@ -67,11 +67,13 @@ public:
             std::size_t run;
             std::size_t index;
         };
-        /// Behind the last slot of a run or bucket it is the next row.
-        Iterator(const OverlayRows& rows, const Place& place);
+        Iterator(const OverlayRows& rows, const Place& place)
+            : rows_(&rows), bucket_(place.bucket), run_(place.run), index_(place.index) {}
         [[nodiscard]] const Slot& slot() const {
-            return rows_->buckets_[bucket_].runs[run_][index_];
+            return rows_->ordered(bucket_).runs[run_][index_];
         }
+        /// Behind the last slot of a run or bucket: goes to the next row, which is looked at later.
+        void settle();
 
         const OverlayRows* rows_ = nullptr;
         std::size_t bucket_ = 0;  ///< behind the last row: the number of buckets

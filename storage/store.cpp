@@ -16,7 +16,7 @@ bool empty_range(BytesView from, BytesView to) {
 
 struct Store::Checkpoint::State {
     Base& base;
-    Overlay rows;  ///< read by both threads, changed by none until finish_checkpoint
+    Overlay rows;  ///< read by both threads; its rows change in none until finish_checkpoint
     RowChanges meta;
     Position position;
     std::vector<Purge> purges;
@@ -314,9 +314,10 @@ Result<std::optional<Bytes>> Store::get_base(Table table, BytesView key) {
     return impl_->base.get(table, key);
 }
 
-std::vector<Bytes> Store::changed_keys(Table table) const {
+std::vector<Bytes> Store::changed_keys(Table table, const RowRange& range) const {
     std::vector<Bytes> keys;
-    for (const OverlayRow* row : impl_->active.rows(table).sorted()) keys.emplace_back(row->key);
+    OverlayCursor rows(impl_->active, table, range.first, range.last, Direction::ascending);
+    for (; !rows.done(); rows.next()) keys.emplace_back(rows.row().key);
     return keys;
 }
 

@@ -48,8 +48,8 @@ public:
 
     /// The row as of the last finished checkpoint.
     Result<std::optional<Bytes>> get_base(Table table, BytesView key);
-    /// Keys put or erased since the last checkpoint was begun, in order.
-    [[nodiscard]] std::vector<Bytes> changed_keys(Table table) const;
+    /// Keys of a range that were put or erased since the last checkpoint was begun, in order.
+    [[nodiscard]] std::vector<Bytes> changed_keys(Table table, const RowRange& range) const;
 
     void put(Table table, BytesView key, Bytes value, Position position);
     void erase(Table table, BytesView key, Position position);

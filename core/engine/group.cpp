@@ -274,8 +274,11 @@ Result<void> Group::walk_ordered(Table table, const Bytes& prefix, RowRange rang
         // Most walks are for the outermost row alone, whose key is known.
         const Bytes outermost =
             ascending ? known->first : known->end.substr(0, known->end.size() - 1);
-        SYNCLINE_TRY(const std::optional<BytesView> value, store_.view(table, outermost));
-        met_any = value && outermost >= range.first && outermost < range.last;
+        std::optional<BytesView> value;
+        if (outermost >= range.first && outermost < range.last) {
+            SYNCLINE_TRY(value, store_.view(table, outermost));
+        }
+        met_any = value.has_value();
         if (met_any && !visit(outermost, *value)) return {};
         if (met_any && ascending) range.first = successor(outermost);
         if (met_any && !ascending) range.last = outermost;

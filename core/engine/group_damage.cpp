@@ -444,10 +444,7 @@ Result<void> Group::put_derived(std::uint32_t bucket, const std::map<Bytes, Byte
 
 /// The first damaged row ends the scan: purge() removes what stays.
 void Group::erase_readable(Table table, const RowRange& range, Position position) {
-    std::vector<Bytes> keys = store_.changed_keys(table);
-    std::erase_if(keys, [&](const Bytes& key) {
-        return key < range.first || (!range.last.empty() && key >= range.last);
-    });
+    std::vector<Bytes> keys = store_.changed_keys(table, range);
     const auto visit = [&](BytesView key, BytesView /*value*/) {
         keys.emplace_back(key);
         return true;

@@ -419,7 +419,7 @@ bool Replica::left_out(const SessionPuller& session, const Bytes& row_key) const
 
 /// Rows that have changed here since the own snapshot, and that the peer has as it has them.
 std::vector<Bytes> Replica::changed_beside(const SessionPuller& session) const {
-    std::vector<Bytes> changed = store_.changed_keys(Table::cells);
+    std::vector<Bytes> changed = store_.changed_keys(Table::cells, RowRange{});
     std::erase_if(changed, [&](const Bytes& key) {
         return left_out(session, key) || session.staged().count(key) > 0;
     });
