@@ -567,6 +567,7 @@ Result<void> Group::adopt(const VersionVector& peer_vv, Hlc peer_hlc, Position p
 }
 
 void Group::save(RowChanges& meta) {
+    base_empty_ = false;
     Bytes vv;
     ByteWriter vv_out(vv);
     write(vv_out, vv_);

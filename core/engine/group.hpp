@@ -171,7 +171,8 @@ public:
     void distrust(std::uint32_t bucket);
     /// Each bucket is looked at anew by whoever needs it, but nobody goes and looks at all of them.
     void forget_verified();
-    /// Nobody needs to look at any bucket. Precondition: the base has no rows, this neither.
+    /// Until the next checkpoint no bucket needs to be looked at. Precondition: the base has no
+    /// rows, and this has none.
     void trust_empty_base();
     /// Looks at a bucket as a whole, unless its state is known to be other than verified. Damage is
     /// no error: it becomes the bucket's state. Errors: io. O(rows of the bucket).
@@ -382,6 +383,7 @@ private:
     std::uint64_t elements_removed_again_ = 0;
     // Damage: core/engine/group_damage.cpp
     std::vector<BucketState> bucket_states_;
+    bool base_empty_ = false;  ///< it was, and no checkpoint has been begun
     std::map<std::uint32_t, std::string> damaged_;
     std::map<std::uint32_t, unsigned> rebuilds_;
     std::vector<Purge> purges_;

@@ -77,7 +77,9 @@ Result<void> Group::trust(BytesView key) {
 /// To be asked before anything of it is shown.
 Result<void> Group::trust_bucket(std::uint32_t bucket) {
     if (bucket_states_[bucket] == BucketState::unverified) {
-        if (leaf_sums_.leaf(bucket).count <= verified_at_once_max) {
+        if (base_empty_) {
+            bucket_states_[bucket] = BucketState::verified;
+        } else if (leaf_sums_.leaf(bucket).count <= verified_at_once_max) {
             SYNCLINE_CHECK(verify_bucket(bucket));
         } else {
             scrub_wanted_ = true;
@@ -126,7 +128,7 @@ void Group::forget_verified() {
 
 void Group::trust_empty_base() {
     SYNCLINE_ASSERT(leaf_sums_.root().count == 0);
-    std::fill(bucket_states_.begin(), bucket_states_.end(), BucketState::verified);
+    base_empty_ = true;
 }
 
 void Group::distrust(std::uint32_t bucket) {

@@ -186,8 +186,8 @@ void Replica::save_meta(RowChanges& meta, Position position) const {
 /// row either, or it was lost.
 Result<void> Replica::check_no_checkpoint() {
     bool any = false;
-    for (const Table table : {Table::meta, Table::cells, Table::counts}) {
-        SYNCLINE_CHECK(store_.scan(table, {}, {}, [&](BytesView, BytesView) {
+    for (std::size_t table = 0; table < tables_count; ++table) {
+        SYNCLINE_CHECK(store_.scan(static_cast<Table>(table), {}, {}, [&](BytesView, BytesView) {
             any = true;
             return false;
         }));
