@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <cmath>
 #include <cstdlib>
@@ -29,6 +30,7 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::string_view reply = "+OK\r\n";
 constexpr std::size_t value_bytes = 64;
+constexpr std::chrono::seconds patience{20};
 
 [[noreturn]] void give_up(const std::string& why) {
     std::cerr << why << '\n';
@@ -72,8 +74,12 @@ public:
             const Clock::time_point now = Clock::now();
             for (; next <= now && next < end; next += gap()) request(next);
             wait(next < end ? next : now + std::chrono::seconds(1));
+            if (owed_ > 0 && Clock::now() - answered_at_ > patience) {
+                give_up("the server does not answer");
+            }
         }
-        answered_per_second_ = static_cast<double>(micros_.size()) / options_.seconds;
+        const std::chrono::duration<double> took = answered_at_ - begin;
+        answered_per_second_ = static_cast<double>(micros_.size()) / took.count();
     }
 
     void print() {
@@ -141,6 +147,7 @@ private:
         const timespec timeout{whole.count(), (left - whole).count()};
         epoll_event events[64];
         const int count = ::epoll_pwait2(poll_, events, 64, &timeout, nullptr);
+        if (count < 0 && errno != EINTR) give_up("epoll_pwait2: Linux 5.11 is needed");
         for (int index = 0; index < count; ++index) take(connections_[events[index].data.u64]);
         for (Connection& connection : connections_) {
             if (!connection.out.empty()) flush(connection);
@@ -151,7 +158,7 @@ private:
         char bytes[4096];
         const ssize_t got = ::recv(connection.descriptor, bytes, sizeof(bytes), MSG_DONTWAIT);
         if (got <= 0) give_up("the server closed a connection");
-        const Clock::time_point now = Clock::now();
+        const Clock::time_point now = answered_at_ = Clock::now();
         for (ssize_t index = 0; index < got; ++index) {
             if (bytes[index] != reply[connection.matched] || connection.due.empty()) {
                 give_up("the server answered " + std::string(bytes, static_cast<std::size_t>(got)));
@@ -169,6 +176,7 @@ private:
     std::vector<Connection> connections_;
     int poll_ = -1;
     std::size_t owed_ = 0;
+    Clock::time_point answered_at_ = Clock::now();  ///< the latest reply, or the beginning
     std::mt19937_64 random_{1};
     std::exponential_distribution<double> gap_{1.0};
     std::vector<std::int64_t> micros_;

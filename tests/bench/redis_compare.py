@@ -11,7 +11,7 @@ named:
   replicas  durable writes with two replicas attached, which nobody waits for
   latency   the time in which 99 of 100 durable SETs are answered, at half of the load that the
             slower of the two takes (bench_paced_load beside the binary, or SYNCLINE_PACED_LOAD)
-  memory    resident with N keys of 64 bytes, all strings (goal and floor are for 10^7)
+  memory    resident with some N strings of 64 bytes (goal and floor are for 10^7)
 The first four without pipelining, and by 16. The goals and floors are those that the project has
 set itself.
 Behind each ratio: [+] at the goal, [=] at the floor, [-] below. At the end the resident memory of
@@ -140,7 +140,7 @@ def fill(server, options, names=("set", "hset", "sadd")):
 def compare_memory(servers, options):
     sizes = {}
     for label, server in servers.items():
-        # By chance as many again: of keys drawn N times a third is never drawn.
+        # Of keys drawn N times a third is never drawn, of 3 N a twentieth.
         for _ in range(3):
             fill(server, options, ("set",))
         sizes[label] = (resident_bytes(server.process), own_bytes(server.process))
@@ -148,10 +148,10 @@ def compare_memory(servers, options):
     goal, floor = MEMORY_MAX
     ratio = ours / theirs
     mark = "+" if ratio <= goal else "=" if ratio <= floor else "-"
-    print(f"memory    {options.keys} keys: redis {theirs >> 20} MiB, syncline {ours >> 20} MiB, of "
-          f"which {own >> 20} are its own and the others pages of its file that the kernel may "
-          f"take back: {ratio:.2f} [{mark}], without these {own / theirs:.2f}  goal {goal}, floor "
-          f"{floor}", flush=True)
+    print(f"memory    95 % of {options.keys} keys: redis {theirs >> 20} MiB, syncline "
+          f"{ours >> 20} MiB, of which {own >> 20} are its own and the others pages of its file "
+          f"that the kernel may take back: {ratio:.2f} [{mark}], without these "
+          f"{own / theirs:.2f}  goal {goal}, floor {floor}", flush=True)
 
 
 def own_bytes(process):
