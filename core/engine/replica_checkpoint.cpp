@@ -67,6 +67,7 @@ void Replica::prepare_checkpoint(Position position) {
     if (snapshot_wanted_) {
         snapshot_making_ = take_snapshot(position);
         snapshot_wanted_ = false;
+        if (pulling_ && !pulling_->session) pulling_->passed_by = group_->passed_by();
     }
     checkpointing_ = LogSample{position, group_->vv(), env_.clock.wall_ms()};
     samples_.push_back(*checkpointing_);

@@ -82,7 +82,12 @@ void Replica::start_pulling() {
     }
     Pulling& pull = *pulling_;
     pull.repair = !group_->damaged().empty();
-    pull.passed_by = group_->passed_by();
+    // Local writes go on until a bucket is found damaged. Of those since the snapshot was taken the
+    // peer need know nothing, and its rows would take their place.
+    if (pull.repair && pull.passed_by != group_->passed_by()) {
+        pull.from = log_->end();
+        return;
+    }
     pull.session = std::make_unique<SessionPuller>(
         pull.repair ? without_damage(made) : made, store_, session_nonce(pull.link),
         options_.session_fanout == 16 ? 4U : 2U,
