@@ -9,6 +9,14 @@
 namespace syncline::sim {
 namespace {
 
+std::string in_words(const std::map<Bytes, Bytes>& fields) {
+    std::string text = "{";
+    for (const auto& [field, value] : fields) {
+        text += (text.size() > 1 ? ", " : "") + printable(field) + ": " + printable(value);
+    }
+    return text + "}";
+}
+
 constexpr std::array single_writes = {
     OpKind::set,         OpKind::increment,  OpKind::erase,         OpKind::set_add,
     OpKind::set_remove,  OpKind::hash_set,   OpKind::hash_remove,   OpKind::hash_increment,
@@ -211,9 +219,8 @@ Result<void> Workload::read_collection(Transaction& txn, const Bytes& key, CellT
     std::map<Bytes, Bytes> expected;
     if (visible) expected = history_.oracle().fields(vv(), key, type);
     if (got != expected || *count != expected.size()) {
-        attempt.violation = printable(key) + " shows " + std::to_string(got.size()) +
-                            " fields and counts " + std::to_string(*count) + ", but history says " +
-                            std::to_string(expected.size()) + ", or other values";
+        attempt.violation = printable(key) + " shows " + in_words(got) + " and counts " +
+                            std::to_string(*count) + ", but history says " + in_words(expected);
     }
     return {};
 }
