@@ -147,7 +147,7 @@ def compare_memory(servers, options):
     (theirs, _), (ours, own) = sizes["redis"], sizes["syncline"]
     goal, floor = MEMORY_MAX
     ratio = ours / theirs
-    mark = "+" if ratio <= goal else "=" if ratio <= floor else "-"
+    mark = mark_of(ratio, goal, floor)
     print(f"memory    95 % of {options.keys} keys: redis {theirs >> 20} MiB, syncline "
           f"{ours >> 20} MiB, of which {own >> 20} are its own and the others pages of its file "
           f"that the kernel may take back: {ratio:.2f} [{mark}], without these "
@@ -158,6 +158,14 @@ def own_bytes(process):
     """Resident, and in no file."""
     with open(f"/proc/{process.pid}/status", encoding="ascii") as lines:
         return next(int(line.split()[1]) << 10 for line in lines if line.startswith("RssAnon"))
+
+
+def mark_of(ratio, goal, floor):
+    """At the goal, at the floor, or below; where the goal is the smaller one, less is better."""
+    sign = 1 if goal > floor else -1
+    if sign * ratio >= sign * goal:
+        return "+"
+    return "=" if sign * ratio >= sign * floor else "-"
 
 
 def compare(part, servers, options, requests_of):
@@ -172,7 +180,7 @@ def compare(part, servers, options, requests_of):
                     rounds[label].append(measure(server, options, request, pipeline, requests))
             ratios = [ours / theirs for ours, theirs in zip(rounds["syncline"], rounds["redis"])]
             ratio = statistics.median(ratios)
-            mark = "+" if ratio >= goal else "=" if ratio >= floor else "-"
+            mark = mark_of(ratio, goal, floor)
             print(f"{part:9} {name:10} {pipeline:8} {statistics.median(rounds['redis']):10.0f} "
                   f"{statistics.median(rounds['syncline']):10.0f} {ratio:6.2f} [{mark}]  "
                   f"goal {goal}, floor {floor}", flush=True)
@@ -193,16 +201,14 @@ def compare_latency(servers, options):
                 capture_output=True, text=True, check=True).stdout
             quantiles[label].append([float(word) for word in line.split()])
     goal, floor = LATENCY_MAX
-    ratio = statistics.median(ours[2] / theirs[2] for ours, theirs in
-                              zip(quantiles["syncline"], quantiles["redis"]))
-    mark = "+" if ratio <= goal else "=" if ratio <= floor else "-"
     for name, place in (("p50", 1), ("p99", 2), ("p99.9", 3)):
         medians = {label: statistics.median(line[place] for line in lines)
                    for label, lines in quantiles.items()}
-        told = f"[{mark}]  goal {goal}, floor {floor}" if place == 2 else ""
+        ratio = statistics.median(ours[place] / theirs[place] for ours, theirs in
+                                  zip(quantiles["syncline"], quantiles["redis"]))
+        told = f"[{mark_of(ratio, goal, floor)}]  goal {goal}, floor {floor}"
         print(f"latency   {name:6} us at {rate:6.0f}/s {medians['redis']:8.0f} "
-              f"{medians['syncline']:10.0f} "
-              f"{ratio if place == 2 else medians['syncline'] / medians['redis']:6.2f} {told}",
+              f"{medians['syncline']:10.0f} {ratio:6.2f} {told if name == 'p99' else ''}",
               flush=True)
 
 
