@@ -278,10 +278,11 @@ Result<void> Group::walk_ordered(Table table, const Bytes& prefix, RowRange rang
         if (outermost >= range.first && outermost < range.last) {
             SYNCLINE_TRY(value, store_.view(table, outermost));
         }
-        met_any = value.has_value();
-        if (met_any && !visit(outermost, *value)) return {};
-        if (met_any && ascending) range.first = successor(outermost);
-        if (met_any && !ascending) range.last = outermost;
+        if (value) {
+            met_any = true;
+            if (!visit(outermost, *value)) return {};
+            (ascending ? range.first : range.last) = ascending ? successor(outermost) : outermost;
+        }
     }
     const auto learn = [&](std::optional<BytesView> row_key) {
         if (ascending) {

@@ -119,22 +119,19 @@ bool Replica::pulls_as(LinkId link, std::uint16_t name) const {
 }
 
 void Replica::serve(LinkId link, Serving& serving) {
-    if (serving.session) {  // the answer is on its way, or was lost
-        const Message opened = serving.session->opened();
-        send(link, frame_type(opened), encode_message(opened));
-        return;
+    if (!serving.session) {
+        std::shared_ptr<const HeldCheckpoint> snapshot = snapshot_.lock();
+        if (!snapshot && snapshot_making_ && !checkpointing_) snapshot = snapshot_making_;
+        if (!snapshot) {
+            if (!checkpointing_) snapshot_wanted_ = true;
+            return;
+        }
+        serving.session = std::make_unique<SessionServer>(snapshot, store_, serving.open);
+        ++stats_.sessions_served;
+        std::deque<std::uint64_t>& nonces = served_nonces_[link];
+        nonces.push_back(serving.open.nonce);
+        if (nonces.size() > served_nonces_max) nonces.pop_front();
     }
-    std::shared_ptr<const HeldCheckpoint> snapshot = snapshot_.lock();
-    if (!snapshot && snapshot_making_ && !checkpointing_) snapshot = snapshot_making_;
-    if (!snapshot) {
-        if (!checkpointing_) snapshot_wanted_ = true;
-        return;
-    }
-    serving.session = std::make_unique<SessionServer>(snapshot, store_, serving.open);
-    ++stats_.sessions_served;
-    std::deque<std::uint64_t>& nonces = served_nonces_[link];
-    nonces.push_back(serving.open.nonce);
-    if (nonces.size() > served_nonces_max) nonces.pop_front();
     const Message opened = serving.session->opened();
     send(link, frame_type(opened), encode_message(opened));
 }
