@@ -35,7 +35,7 @@ OverlayRow* OverlayIndex::find(std::uint64_t hash, BytesView key, const OverlayR
 
 void OverlayIndex::insert(std::uint64_t hash, std::size_t number) {
     SYNCLINE_ASSERT(number < rows_max);
-    reserve(++rows_);
+    reserve(number + 1);
     place(Slot{static_cast<std::uint32_t>(hash), static_cast<std::uint32_t>(number + 1)});
 }
 
@@ -57,7 +57,7 @@ void OverlayIndex::place(Slot slot) {
 
 const OverlayEntry* Overlay::find(Table table, BytesView key) const {
     const auto& [rows, index, erased] = tables_[static_cast<std::size_t>(table)];
-    if (index.rows() == 0) return nullptr;
+    if (rows.size() == 0) return nullptr;
     const OverlayRow* const row = index.find(hash64(key), key, rows);
     return row == nullptr ? nullptr : &row->entry;
 }
@@ -117,7 +117,7 @@ const Overlay::ErasedRanges::value_type* Overlay::erased_at(Table table, BytesVi
 
 void Overlay::reserve_like(const Overlay& other) {
     for (std::size_t table = 0; table < tables_count; ++table) {
-        const std::size_t rows = other.tables_[table].index.rows();
+        const std::size_t rows = other.tables_[table].rows.size();
         tables_[table].rows = OverlayRows(rows);
         tables_[table].index.reserve(rows);
     }
@@ -125,13 +125,13 @@ void Overlay::reserve_like(const Overlay& other) {
 
 bool Overlay::empty() const {
     return std::all_of(tables_.begin(), tables_.end(), [](const Rows& table) {
-        return table.index.rows() == 0 && table.erased.empty();
+        return table.rows.size() == 0 && table.erased.empty();
     });
 }
 
 std::size_t Overlay::rows_count() const {
     std::size_t count = 0;
-    for (const Rows& table : tables_) count += table.index.rows() + table.erased.size();
+    for (const Rows& table : tables_) count += table.rows.size() + table.erased.size();
     return count;
 }
 

@@ -18,11 +18,10 @@ public:
     /// `hash` is of the row's key; null: it is not among the rows.
     [[nodiscard]] OverlayRow* find(std::uint64_t hash, BytesView key,
                                    const OverlayRows& rows) const;
-    /// Of the row with this number.
+    /// Of the row with this number, in the order of numbers.
     void insert(std::uint64_t hash, std::size_t number);
     /// Makes room for so many rows at once instead of step by step.
     void reserve(std::size_t rows);
-    [[nodiscard]] std::size_t rows() const { return rows_; }
 
 private:
     struct Slot {
@@ -32,7 +31,6 @@ private:
     void place(Slot slot);
 
     std::vector<Slot> slots_;  ///< a power of two of them, at most half in use
-    std::size_t rows_ = 0;
 };
 
 /// The rows changed since some checkpoint began.

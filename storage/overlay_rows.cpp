@@ -53,18 +53,15 @@ bool OverlayRows::less(const Slot& one, const Slot& other) {
     return one.row->key < other.row->key;
 }
 
-/// Rows whose heads are the first bytes of their keys.
+/// By their heads, and those whose heads are equal by what follows. Leaves the heads as they are.
 void OverlayRows::sort(Slot* first, Slot* last) {
-    if (last - first <= alike_min) {
-        std::sort(first, last, less);
-        return;
-    }
-    std::sort(first, last,
-              [](const Slot& one, const Slot& other) { return one.head < other.head; });
+    const auto by_head = [](const Slot& one, const Slot& other) { return one.head < other.head; };
+    // Rows of one collection, whose heads are all equal, stay as they stand in memory.
+    if (!std::is_sorted(first, last, by_head)) std::sort(first, last, by_head);
     while (first != last) {
-        Slot* const next = std::find_if(
-            first, last, [first](const Slot& slot) { return slot.head != first->head; });
         const std::uint64_t head = first->head;
+        Slot* const next =
+            std::find_if(first, last, [head](const Slot& slot) { return slot.head != head; });
         sort_alike(first, next);
         for (; first != next; ++first) first->head = head;
     }
@@ -78,24 +75,18 @@ void OverlayRows::sort_alike(Slot* first, Slot* last) {
         return;
     }
     std::size_t common = first->row->key.size();
+    std::size_t shortest = common;
     for (const Slot* slot = first; slot != last; ++slot) {
         common = common_bytes(first->row->key, slot->row->key, common);
+        shortest = std::min(shortest, slot->row->key.size());
+    }
+    // Where a key ends, its end and zeros would look alike.
+    if (common == shortest) {
+        std::sort(first, last, less);
+        return;
     }
     for (Slot* slot = first; slot != last; ++slot) slot->head = head_of(slot->row->key, common);
-    std::sort(first, last,
-              [](const Slot& one, const Slot& other) { return one.head < other.head; });
-    while (first != last) {
-        Slot* const next = std::find_if(
-            first, last, [first](const Slot& slot) { return slot.head != first->head; });
-        // Zeros and the end of a key look alike here: such rows are compared as they are.
-        const bool ends = first->head == 0;
-        if (ends) {
-            std::sort(first, next, less);
-        } else {
-            sort_alike(first, next);
-        }
-        first = next;
-    }
+    sort(first, last);
 }
 
 OverlayRows::Bucket& OverlayRows::ordered(std::size_t bucket) const {
@@ -170,6 +161,7 @@ OverlayRow& OverlayRows::add(BytesView key) {
 
 /// Puts all rows into buckets that are not there yet.
 void OverlayRows::distribute() const {
+    if (distributed_ == size_) return;
     const std::size_t wanted = buckets_for(std::max(size_, expected_));
     if (wanted >= 2 * buckets_.size()) grow(wanted);
     for (; distributed_ < size_; ++distributed_) {
@@ -208,17 +200,17 @@ BytesView OverlayRows::keep(BytesView key) {
 // ---- looking ----
 
 OverlayRows::Iterator OverlayRows::begin() const {
-    if (distributed_ < size_) distribute();
+    distribute();
     return Iterator(*this, {used_from(0), 0, 0});
 }
 
 OverlayRows::Iterator OverlayRows::end() const {
-    if (distributed_ < size_) distribute();
+    distribute();
     return Iterator(*this, {buckets_.size(), 0, 0});
 }
 
 OverlayRows::Iterator OverlayRows::lower_bound(BytesView key) const {
-    if (distributed_ < size_) distribute();
+    distribute();
     if (buckets_.empty()) return end();
     const std::uint64_t head = head_of(key);
     const std::size_t bucket = bucket_of(head);
