@@ -71,6 +71,11 @@ void DatabaseEngine::receive_frame(LinkId link, std::uint8_t type, BytesView pay
     turn_end(nullptr);
 }
 
+void DatabaseEngine::note_transfer(LinkId link, Transfer transfer) {
+    const Lock lock(mutex_);
+    if (usable() && replica_) replica_->note_transfer(link, transfer);
+}
+
 void DatabaseEngine::tick() {
     const Lock lock(mutex_);
     if (!usable() || !replica_) return;

@@ -77,6 +77,9 @@ private:
     void peer_message(LinkId link, std::uint8_t type, BytesView payload) override {
         engine_->receive_frame(link, type, payload);
     }
+    void peer_transfer(LinkId link, Transfer transfer) override {
+        engine_->note_transfer(link, transfer);
+    }
     [[nodiscard]] bool copies_rows() const override { return false; }
 
     SystemClock clock_;

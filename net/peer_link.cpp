@@ -144,14 +144,26 @@ void PeerLink::on_timer() {
 /// what was lost only after as long as the cut lasted: a new connection is sooner there. Looks are
 /// counted and not time: what came while this process stood still has not been read yet.
 void PeerLink::look() {
-    const std::uint64_t heard = std::exchange(bytes_in_seen_, bytes_in_);
-    silent_looks_ = heard == bytes_in_ ? silent_looks_ + 1 : 0;
+    const bool heard = std::exchange(bytes_in_seen_, bytes_in_) != bytes_in_;
+    silent_looks_ = heard ? 0 : silent_looks_ + 1;
     if (silent_looks_ >= (events_.patient() ? patient_looks_max : silent_looks_max)) {
         return fail(Error{Code::unavailable, "nothing was heard from the peer for " +
                                                  std::to_string(silent_looks_ * look_ms) + " ms"});
     }
     if (bytes_out_seen_ == bytes_out_) write(PeerFrame::name, self_.name);
     bytes_out_seen_ = bytes_out_;
+    look_at_transfers(heard);
+}
+
+/// Bytes that end no message in so long a time are part of a long one.
+void PeerLink::look_at_transfers(bool heard) {
+    const bool ended = std::exchange(messages_in_seen_, messages_in_) != messages_in_;
+    const std::uint64_t left = bytes_out_ - queued_bytes();
+    const bool leaving = std::exchange(left_seen_, left) != left;
+    const bool queued = queued_bytes() > 0;
+    const bool was_queued = std::exchange(queued_seen_, queued);
+    if (heard && !ended) events_.on_transfer(*this, Transfer::in);
+    if (leaving && queued && was_queued && !over_) events_.on_transfer(*this, Transfer::out);
 }
 
 Result<void> PeerLink::recheck() const {
@@ -194,6 +206,7 @@ Result<void> PeerLink::take_frame(const Frame& frame) {
     if (!proved_) return take_handshake(frame);
     SYNCLINE_TRY(const std::optional<Frame> message, joiner_.add(frame));
     if (!message) return {};
+    ++messages_in_;
     if (message->type == static_cast<std::uint8_t>(PeerFrame::name)) {
         return take_name(message->payload);
     }

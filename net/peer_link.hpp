@@ -51,6 +51,8 @@ public:
         std::function<void(PeerLink&, std::uint8_t, BytesView)> on_message;
         std::function<void(PeerLink&, const Error&)> on_closed;
         std::function<void(PeerLink&)> on_name;
+        /// A message has been on its way for half a second, and some of it went in it.
+        std::function<void(PeerLink&, Transfer)> on_transfer;
         /// Whether something hangs on the link that a new one would have to begin again, so that it
         /// may be silent for longer.
         std::function<bool()> patient;
@@ -108,6 +110,7 @@ private:
     void become_ready();
     void on_timer();
     void look();
+    void look_at_transfers(bool heard);
     void write(PeerFrame type, BytesView payload);
     void transmit(Bytes bytes);
     void put(Bytes bytes);
@@ -134,6 +137,10 @@ private:
     std::uint64_t dropped_ = 0;
     std::uint64_t bytes_in_seen_ = 0;   // at the last look
     std::uint64_t bytes_out_seen_ = 0;  // likewise
+    std::uint64_t messages_in_ = 0;
+    std::uint64_t messages_in_seen_ = 0;  // at the last look
+    std::uint64_t left_seen_ = 0;         // bytes that had left at the last look
+    bool queued_seen_ = false;            // others had not
     unsigned silent_looks_ = 0;
     std::uint64_t since_ms_;
     std::uint64_t heard_ms_;

@@ -1,13 +1,20 @@
 #include "core/protocol/link.hpp"
 
+#include <algorithm>
+#include <utility>
+
 #include "core/base/log.hpp"
 #include "core/base/mutation.hpp"
 
 namespace syncline {
 namespace {
 
-/// Consumption that makes no progress although the peer has more is started again after this.
+/// Consumption that makes no progress although the peer has more is started again after this; when
+/// it has been so often in vain, after twice as long each time, since what was asked for may be on
+/// its way: a peer needs long to read and pack a large transaction.
 constexpr std::uint64_t stall_ms = 1000;
+constexpr unsigned stalls_at_once = 2;
+constexpr unsigned stall_doublings_max = 3;
 /// Skipped log that the consumer is told about even though it holds nothing for it.
 constexpr std::uint64_t silent_bytes_max = 64 * limits::kib;
 
@@ -205,6 +212,7 @@ Result<void> Link::on_batch(const LogBatch& batch) {
     }
     expected_ = batch.to;
     progress_ms_ = now;
+    stalls_ = 0;
     replica_.cursors_[peer_] = Replica::Cursor{hello_->log_id, expected_};
     ack_last_ = replica_.log_->end();
     if (!ack_due_) ack_first_ = ack_last_;
@@ -378,7 +386,21 @@ void Link::tick() {
     if (now - ack_ms_ >= limits::heartbeat_ms && !standing) send_ack();
     if (replica_.session_active() || !admitted()) return;
     const bool behind = !replica_.group_->vv().covers(peer_durable_vv_);
-    if (paused_ ? now - paused_ms_ > stall_ms : behind && now - progress_ms_ > stall_ms) pull();
+    if (paused_) {
+        if (now - paused_ms_ > stall_ms) pull();
+    } else if (behind && now - progress_ms_ > stall_patience_ms()) {
+        ++stalls_;
+        pull();
+    }
+}
+
+std::uint64_t Link::stall_patience_ms() const {
+    if (stalls_ < stalls_at_once) return stall_ms;
+    return stall_ms << std::min(stalls_ + 1 - stalls_at_once, stall_doublings_max);
+}
+
+void Link::note_transfer() {
+    progress_ms_ = replica_.env_.clock.steady_ms();
 }
 
 // --- Publications

@@ -26,6 +26,8 @@ public:
     void tick();
     /// More of the log is durable: stream it, acknowledge what it holds.
     void on_durable();
+    /// A long message is on its way: what was asked for need not be asked for again.
+    void note_transfer();
     /// Pulls from the cursor, or asks for a session when the peer's log does not reach back.
     void pull();
     /// A Merkle session ended: consumption goes on.
@@ -95,6 +97,7 @@ private:
     void send_sync_needed(std::uint64_t generation);
     void send_ack();
     void acknowledge();
+    [[nodiscard]] std::uint64_t stall_patience_ms() const;
 
     Replica& replica_;
     LinkId id_;
@@ -124,6 +127,7 @@ private:
     bool paused_ = false;  // a session, or a clock: pull again later
     Position expected_ = 0;
     std::uint64_t progress_ms_ = 0;
+    unsigned stalls_ = 0;  // pulls since the last progress, because there was none
     std::uint64_t paused_ms_ = 0;
     bool ack_due_ = false;
     Position ack_first_ = 0;  // due when the own log is durable up to here,

@@ -250,6 +250,38 @@ BOOST_AUTO_TEST_CASE(lost_and_repeated_frames_only_delay) {
     BOOST_TEST(cluster.at(0)->group().keys_count() == 600U);
 }
 
+/// Each request brings all that the peer has: on a slow line they would pile up, and what comes for
+/// one that was repeated is of no use.
+BOOST_AUTO_TEST_CASE(what_is_long_in_coming_is_not_asked_for_again_and_again) {
+    TestCluster cluster(2);
+    unsigned pulls = 0;
+    bool lost = true;
+    cluster.filter = [&](std::size_t, std::size_t to, std::uint8_t type, Bytes&) {
+        const auto kind = static_cast<MessageType>(type);
+        if (kind == MessageType::pull && to == 0) ++pulls;
+        return kind != MessageType::batch || !lost;
+    };
+    cluster.connect(0, 1);
+    cluster.pump(1000);
+    cluster.at(0).set("k", "v");
+    const auto pass_a_minute = [&](bool under_way) {
+        const LinkId link = cluster.at(1)->peers().front().link;
+        pulls = 0;
+        for (int half = 0; half < 120; ++half) {
+            if (under_way) cluster.at(1)->note_transfer(link, Transfer::in);
+            cluster.pump(500);
+        }
+        return pulls;
+    };
+    BOOST_TEST(pass_a_minute(true) == 0U);
+    const unsigned asked = pass_a_minute(false);
+    BOOST_TEST(asked >= 6U);
+    BOOST_TEST(asked <= 12U);
+    lost = false;
+    cluster.pump(10000);
+    BOOST_TEST(cluster.at(1).get("k").value() == "v");
+}
+
 BOOST_AUTO_TEST_CASE(a_peer_that_breaks_causality_is_cut_off_and_changes_nothing) {
     TestCluster cluster(2);
     cluster.filter = [&](std::size_t, std::size_t, std::uint8_t type, Bytes& payload) {

@@ -2,6 +2,7 @@
 
 #include <boost/test/unit_test.hpp>
 #include <chrono>
+#include <utility>
 
 #include "tests/net/link_ends.hpp"
 
@@ -76,6 +77,21 @@ BOOST_AUTO_TEST_CASE(who_stood_still_reads_before_it_blames_the_other_side) {
                               [&] { return std::chrono::steady_clock::now() > end; }));
     BOOST_TEST(client.reason == "");
     BOOST_TEST(server.reason == "");
+}
+
+BOOST_AUTO_TEST_CASE(both_sides_are_told_of_a_message_that_is_long_on_its_way) {
+    const Bytes much(40 * limits::mib, 'm');
+    client.link->send(core_frame_min, much);
+    bool due = false;
+    Timer now_and_then(*client_loop, [&] { due = true; });
+    now_and_then.start_repeating(150);
+    BOOST_TEST(run_until(*client_loop, [&] {
+        if (std::exchange(due, false)) server_loop->run_once(false);
+        return server.message.size() >= much.size();
+    }));
+    BOOST_TEST(server.transfers_in > 0U);
+    BOOST_TEST(client.transfers_out > 0U);
+    BOOST_TEST(client.transfers_in == 0U);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
