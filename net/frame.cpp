@@ -51,6 +51,7 @@ Bytes encode_message_frames(std::uint8_t type, BytesView payload) {
     SYNCLINE_ASSERT(payload.size() <= limits::message_bytes_max);
     constexpr std::size_t part_bytes_max = limits::frame_bytes_max - frame_header_bytes;
     Bytes out;
+    out.reserve(payload.size() + (payload.size() / part_bytes_max + 1) * frame_header_bytes);
     while (payload.size() > part_bytes_max) {
         append_frame(out, type | frame_goes_on, payload.substr(0, part_bytes_max));
         payload.remove_prefix(part_bytes_max);

@@ -23,6 +23,12 @@
 #include "tools/shell.hpp"
 #include "tools/suffix.hpp"
 
+/// Of jemalloc, which reads it before anything runs. Room of values of many megabytes is kept for
+/// the next ones for some seconds, as smaller room is, and not given back at once: a large value is
+/// copied several times on its way, and a system needs longer to hand out pages than to fill them.
+extern "C" __attribute__((visibility("default"))) const char* malloc_conf;
+const char* malloc_conf = "oversize_threshold:0";
+
 namespace {
 
 /// A new tool is a new row: its add function puts options on the parser and returns what to run.

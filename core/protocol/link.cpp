@@ -340,7 +340,7 @@ Result<void> Link::stream() {
         batch.to = stream_->read;
         stream_->sent = batch.to;
         ++replica_.stats_.batches_sent;
-        send(batch);
+        send(std::move(batch));
     }
     return {};
 }
