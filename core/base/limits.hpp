@@ -93,8 +93,9 @@ constexpr std::size_t conflict_value_bytes_max = kib;
 /// Conflicts one event may leave behind; more are counted only. A DEL of a huge set beside as many
 /// adds must not fill the memory.
 constexpr std::size_t conflicts_per_event_max = 65536;
-/// Rows of the other type looked at when types clash.
-constexpr std::size_t clash_rows_max = 16;
+/// Rows of the other type looked at, in the order of their keys, when types clash. If the event had
+/// seen so many of a larger collection, a clash with a later row is not recorded.
+constexpr std::size_t clash_rows_max = 128;
 /// One page of records: rows looked at, bytes gathered. Bounds the time a reader takes in a turn.
 constexpr std::size_t conflict_rows_per_page = 10000;
 constexpr std::size_t conflict_page_bytes_target = 1 * mib;

@@ -1,5 +1,6 @@
 #include "core/engine/conflict.hpp"
 
+#include <algorithm>
 #include <boost/test/unit_test.hpp>
 
 #include "tests/support/cluster.hpp"
@@ -139,6 +140,32 @@ BOOST_AUTO_TEST_CASE(two_types_under_one_key_clash) {
     BOOST_TEST((record.loser.type == CellType::string));
     BOOST_TEST(*record.loser.value->bytes == "text");
     BOOST_TEST((record.id == record_of(cluster.at(1)).id));
+}
+
+BOOST_AUTO_TEST_CASE(a_clash_with_a_later_row_of_a_collection_is_found) {
+    TestCluster cluster(2);
+    const auto switch_flag = [&](std::size_t at, bool on) {
+        cluster.at(at).run([&](Transaction& txn) -> Result<void> {
+            SYNCLINE_CHECK(on ? operations::flag_enable(txn, "key")
+                              : operations::flag_disable(txn, "key"));
+            return {};
+        });
+    };
+    for (int i = 0; i < 40; ++i) cluster.at(0).add("key", "member " + std::to_string(i));
+    switch_flag(1, true);
+    meet(cluster);
+    part(cluster);
+    switch_flag(1, true);
+    switch_flag(0, false);
+    cluster.at(0).add("key", "one that the other side has not seen");
+    const Dot added{cluster.at(0)->actor(), 42};
+    meet(cluster);
+    for (std::size_t at = 0; at < 2; ++at) {
+        const std::vector<ConflictRecord> records = records_of(cluster.at(at));
+        BOOST_TEST(std::any_of(records.begin(), records.end(), [&](const ConflictRecord& record) {
+            return record.kind == ConflictKind::type_clash && record.loser.dot == added;
+        }));
+    }
 }
 
 BOOST_AUTO_TEST_CASE(an_adopted_snapshot_is_compared_with_what_is_here) {

@@ -230,10 +230,11 @@ void ConflictOracle::cut(Feed& feed, const VersionVector& vv) {
 
 std::string ConflictOracle::compare(std::size_t replica, ConflictRing& ring) {
     Feed& feed = replicas_[replica];
-    if (ring.last() != feed.pairs.size()) {
+    const std::size_t count = feed.pairs.size();
+    const auto wrong_count = [&](const char* but, const Pair& pair) {
         return "has " + std::to_string(ring.last()) + " conflicts on record, but history says " +
-               std::to_string(feed.pairs.size());
-    }
+               std::to_string(count) + but + in_words(pair);
+    };
     if (ring.dropped() != ring.first() - 1) {
         return "counts " + std::to_string(ring.dropped()) + " dropped conflicts, but begins with " +
                std::to_string(ring.first());
@@ -244,6 +245,7 @@ std::string ConflictOracle::compare(std::size_t replica, ConflictRing& ring) {
         const Result<ConflictPage> page = ring.page(query);
         if (!page) return "cannot read its conflicts: " + page.error().message;
         for (const ConflictRecord& record : page->records) {
+            if (record.sequence > count) return wrong_count(", without ", pair_of(record));
             const std::string wrong = compare_one(feed.pairs[record.sequence - 1], record);
             if (!wrong.empty()) return wrong;
         }
@@ -251,28 +253,35 @@ std::string ConflictOracle::compare(std::size_t replica, ConflictRing& ring) {
         if (!page->more) break;
         query.after = page->next;
     }
-    feed.verified = feed.pairs.size();
+    if (ring.last() < count) return wrong_count(", with ", feed.pairs[ring.last()]);
+    feed.verified = count;
     return {};
 }
 
-std::string ConflictOracle::compare_one(const Pair& expected, const ConflictRecord& record) {
-    Pair got;
-    got.cell.key = record.key;
+ConflictOracle::Pair ConflictOracle::pair_of(const ConflictRecord& record) {
+    Pair pair;
+    pair.cell.key = record.key;
     if (record.kind == ConflictKind::type_clash) {
-        got.cell.type = CellType{};
+        pair.cell.type = CellType{};
     } else {
-        got.cell.type = record.winner.type;
-        got.cell.field = record.winner.field.value_or(Bytes());
+        pair.cell.type = record.winner.type;
+        pair.cell.field = record.winner.field.value_or(Bytes());
     }
-    got.one = std::min(record.winner.dot, record.loser.dot);
-    got.other = std::max(record.winner.dot, record.loser.dot);
-    got.kind = record.kind;
-    got.winner = record.winner.dot;
-    const auto in_words = [](const Pair& pair) {
-        return std::string(conflict_kind_name(pair.kind)) + " of " + to_string(pair.one) + " and " +
-               to_string(pair.other) + " on " + printable(pair.cell.key) + " [" +
-               printable(pair.cell.field) + "], won by " + to_string(pair.winner);
-    };
+    pair.one = std::min(record.winner.dot, record.loser.dot);
+    pair.other = std::max(record.winner.dot, record.loser.dot);
+    pair.kind = record.kind;
+    pair.winner = record.winner.dot;
+    return pair;
+}
+
+std::string ConflictOracle::in_words(const Pair& pair) {
+    return std::string(conflict_kind_name(pair.kind)) + " of " + to_string(pair.one) + " and " +
+           to_string(pair.other) + " on " + printable(pair.cell.key) + " [" +
+           printable(pair.cell.field) + "], won by " + to_string(pair.winner);
+}
+
+std::string ConflictOracle::compare_one(const Pair& expected, const ConflictRecord& record) {
+    const Pair got = pair_of(record);
     if (got < expected || expected < got) {
         return "conflict " + std::to_string(record.sequence) + " is " + in_words(got) +
                ", but history says " + in_words(expected);

@@ -78,6 +78,8 @@ private:
                          Found& found) const;
     void put(std::size_t replica, const Found& found, VersionVector must_cover);
     static void cut(Feed& feed, const VersionVector& vv);
+    static Pair pair_of(const ConflictRecord& record);
+    static std::string in_words(const Pair& pair);
     [[nodiscard]] std::string compare_one(const Pair& expected, const ConflictRecord& record);
 
     const Oracle& oracle_;
