@@ -88,7 +88,7 @@ public:
     void link_up(LinkId link, const Uuid& peer);
     void link_down(LinkId link);
     void receive_frame(LinkId link, std::uint8_t type, BytesView payload);
-    void note_transfer(LinkId link, Transfer transfer);
+    void note_transfer(LinkId link);
     void tick();
     [[nodiscard]] std::vector<PeerStatus> peer_statuses();
     /// Of what is durable; nothing when something is not yet.

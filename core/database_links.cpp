@@ -71,9 +71,9 @@ void DatabaseEngine::receive_frame(LinkId link, std::uint8_t type, BytesView pay
     turn_end(nullptr);
 }
 
-void DatabaseEngine::note_transfer(LinkId link, Transfer transfer) {
+void DatabaseEngine::note_transfer(LinkId link) {
     const Lock lock(mutex_);
-    if (usable() && replica_) replica_->note_transfer(link, transfer);
+    if (usable() && replica_) replica_->note_transfer(link);
 }
 
 void DatabaseEngine::tick() {

@@ -107,6 +107,11 @@ Result<std::optional<Frame>> FrameReader::next() {
     return frame;
 }
 
+std::optional<std::uint8_t> FrameReader::begun() const {
+    if (buffered_bytes() <= type_offset) return std::nullopt;
+    return static_cast<std::uint8_t>(buffer_[start_ + type_offset]) & ~frame_goes_on;
+}
+
 Result<std::optional<Frame>> FrameReader::parse() {
     const BytesView held = BytesView(buffer_).substr(start_);
     if (held.size() < length_bytes) return std::optional<Frame>();

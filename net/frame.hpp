@@ -48,6 +48,8 @@ public:
     Result<std::optional<Frame>> next();
     /// Bytes held that belong to no frame taken yet.
     [[nodiscard]] std::size_t buffered_bytes() const { return buffer_.size() - start_; }
+    /// The type of the message whose frame has come in part, if so much of it is there.
+    [[nodiscard]] std::optional<std::uint8_t> begun() const;
 
 private:
     Result<std::optional<Frame>> parse();
@@ -66,6 +68,8 @@ public:
     /// is valid until the next call, or as long as the frame's if there is one frame only.
     /// Errors: limit (longer than a message may be), corrupt (another message begins inside).
     Result<std::optional<Frame>> add(const Frame& frame);
+    /// The type of the message of which a part is held.
+    [[nodiscard]] std::optional<std::uint8_t> begun() const { return type_; }
 
 private:
     Bytes parts_;

@@ -77,9 +77,7 @@ private:
     void peer_message(LinkId link, std::uint8_t type, BytesView payload) override {
         engine_->receive_frame(link, type, payload);
     }
-    void peer_transfer(LinkId link, Transfer transfer) override {
-        engine_->note_transfer(link, transfer);
-    }
+    void peer_transfer(LinkId link) override { engine_->note_transfer(link); }
     [[nodiscard]] bool copies_rows() const override { return false; }
 
     SystemClock clock_;

@@ -15,6 +15,8 @@ constexpr std::size_t name_bytes_max = 64;
 constexpr std::uint64_t look_ms = 500;
 constexpr unsigned silent_looks_max = 6;
 constexpr unsigned patient_looks_max = limits::copy_silence_ms_max / look_ms;
+/// What is shorter is not what others wait behind.
+constexpr std::size_t long_bytes_min = 64 * limits::kib;
 constexpr const char* channel_label = "EXPORTER-syncline-peer";
 
 }  // namespace
@@ -94,8 +96,8 @@ void PeerLink::begin_proofs() {
 
 void PeerLink::send(std::uint8_t type, BytesView payload) {
     if (!ready()) return;
-    if (type == static_cast<std::uint8_t>(MessageType::publication) &&
-        queued_bytes() > limits::publication_backlog_bytes_max) {
+    const bool publication = type == static_cast<std::uint8_t>(MessageType::publication);
+    if (publication && queued_bytes() > limits::publication_backlog_bytes_max) {
         ++dropped_;
         return;
     }
@@ -106,6 +108,7 @@ void PeerLink::send(std::uint8_t type, BytesView payload) {
                                            " are allowed"});
     }
     transmit(encode_message_frames(type, payload));
+    if (!publication && payload.size() >= long_bytes_min) long_end_ = bytes_out_;
 }
 
 void PeerLink::write(PeerFrame type, BytesView payload) {
@@ -152,18 +155,18 @@ void PeerLink::look() {
     }
     if (bytes_out_seen_ == bytes_out_) write(PeerFrame::name, self_.name);
     bytes_out_seen_ = bytes_out_;
-    look_at_transfers(heard);
-}
-
-/// Bytes that end no message in so long a time are part of a long one.
-void PeerLink::look_at_transfers(bool heard) {
     const bool ended = std::exchange(messages_in_seen_, messages_in_) != messages_in_;
     const std::uint64_t left = bytes_out_ - queued_bytes();
-    const bool leaving = std::exchange(left_seen_, left) != left;
-    const bool queued = queued_bytes() > 0;
-    const bool was_queued = std::exchange(queued_seen_, queued);
-    if (heard && !ended) events_.on_transfer(*this, Transfer::in);
-    if (leaving && queued && was_queued && !over_) events_.on_transfer(*this, Transfer::out);
+    const bool leaves = std::exchange(left_seen_, left) != left && left < long_end_;
+    // Bytes that end no message in so long a time are part of a long one.
+    const bool comes = heard && !ended && brings_message();
+    if (comes || leaves) events_.on_transfer(*this);
+}
+
+/// Part of a message has come, and it is no publication.
+bool PeerLink::brings_message() const {
+    const std::optional<std::uint8_t> type = joiner_.begun() ? joiner_.begun() : reader_.begun();
+    return type && *type != static_cast<std::uint8_t>(MessageType::publication);
 }
 
 Result<void> PeerLink::recheck() const {

@@ -51,8 +51,9 @@ public:
         std::function<void(PeerLink&, std::uint8_t, BytesView)> on_message;
         std::function<void(PeerLink&, const Error&)> on_closed;
         std::function<void(PeerLink&)> on_name;
-        /// A message has been on its way for half a second, and some of it went in it.
-        std::function<void(PeerLink&, Transfer)> on_transfer;
+        /// A long message is on its way, in or out, and some of it went since the last look. It is
+        /// no publication: nobody waits for one.
+        std::function<void(PeerLink&)> on_transfer;
         /// Whether something hangs on the link that a new one would have to begin again, so that it
         /// may be silent for longer.
         std::function<bool()> patient;
@@ -110,7 +111,7 @@ private:
     void become_ready();
     void on_timer();
     void look();
-    void look_at_transfers(bool heard);
+    [[nodiscard]] bool brings_message() const;
     void write(PeerFrame type, BytesView payload);
     void transmit(Bytes bytes);
     void put(Bytes bytes);
@@ -140,7 +141,7 @@ private:
     std::uint64_t messages_in_ = 0;
     std::uint64_t messages_in_seen_ = 0;  // at the last look
     std::uint64_t left_seen_ = 0;         // bytes that had left at the last look
-    bool queued_seen_ = false;            // others had not
+    std::uint64_t long_end_ = 0;          // of the last long message: bytes out behind it
     unsigned silent_looks_ = 0;
     std::uint64_t since_ms_;
     std::uint64_t heard_ms_;

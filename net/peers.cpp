@@ -127,9 +127,7 @@ PeerLink& Peers::add_link(PeerAuth::Role role, std::unique_ptr<TcpConnection> co
     events.on_message = [this](PeerLink& link, std::uint8_t type, BytesView payload) {
         owner_.peer_message(link.id(), type, payload);
     };
-    events.on_transfer = [this](PeerLink& link, Transfer transfer) {
-        owner_.peer_transfer(link.id(), transfer);
-    };
+    events.on_transfer = [this](PeerLink& link) { owner_.peer_transfer(link.id()); };
     events.on_closed = [this](PeerLink& link, const Error& reason) {
         const bool refused = reason.code != Code::unavailable && reason.code != Code::io;
         drop(link, refused ? LogLevel::warning : LogLevel::info, reason.message);

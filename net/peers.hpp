@@ -24,7 +24,7 @@ public:
     virtual void link_down(LinkId link) = 0;
     virtual void peer_message(LinkId link, std::uint8_t type, BytesView payload) = 0;
     /// A long message is on its way, and some of it went in the last half second.
-    virtual void peer_transfer(LinkId link, Transfer transfer) = 0;
+    virtual void peer_transfer(LinkId link) = 0;
     /// Rows are copied, in or out; a copy ends with its link.
     [[nodiscard]] virtual bool copies_rows() const = 0;
 };

@@ -208,7 +208,7 @@ private:
     void link_up(LinkId link, const Uuid& peer) override;
     void link_down(LinkId link) override;
     void peer_message(LinkId link, std::uint8_t type, BytesView payload) override;
-    void peer_transfer(LinkId link, Transfer transfer) override;
+    void peer_transfer(LinkId link) override;
     [[nodiscard]] bool copies_rows() const override;
 
     ServerOptions options_;

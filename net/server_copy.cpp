@@ -76,8 +76,8 @@ void Server::peer_message(LinkId link, std::uint8_t type, BytesView payload) {
     copies_->receive(link, type, payload, busy);
 }
 
-void Server::peer_transfer(LinkId link, Transfer transfer) {
-    if (replica_) replica_->note_transfer(link, transfer);
+void Server::peer_transfer(LinkId link) {
+    if (replica_) replica_->note_transfer(link);
 }
 
 bool Server::copies_rows() const {

@@ -4,18 +4,23 @@
 namespace syncline {
 
 Result<void> Group::find_clashes(const Event& event) {
+    const CellOp* looked = nullptr;  // the ops of one collection follow each other
     for (const Op& op : event.ops) {
         const auto* const change = std::get_if<CellOp>(&op);
         if (change == nullptr || frozen(change->key)) continue;
+        if (!makes_key(change->type) || !ConflictFinder::adds(*change, event)) continue;
+        if (looked != nullptr && looked->key == change->key && looked->type == change->type) {
+            continue;
+        }
+        looked = change;
         SYNCLINE_CHECK(absorb_damage(change->key, find_clashes(*change, event)));
     }
     return {};
 }
 
-/// Values of other types under the key, made beside the event, that it leaves there. Nothing is
-/// looked at unless the event adds to a key that has another type.
+/// Values of other types under the key to which the event adds, made beside it, that it leaves
+/// there. Nothing is looked at unless the key has another type.
 Result<void> Group::find_clashes(const CellOp& op, const Event& event) {
-    if (!makes_key(op.type) || !ConflictFinder::adds(op, event)) return {};
     SYNCLINE_TRY(Counts counts_row, counts(op.key));
     for (const CellType other : cell_types) {
         if (other == op.type || !makes_key(other)) continue;

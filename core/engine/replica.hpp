@@ -37,9 +37,6 @@ using LinkId = std::uint64_t;
 /// silence has a meaning; or messages carried by hand, in order and complete, at any pace.
 enum class Carrier : std::uint8_t { connection, hand };
 
-/// Which way a message goes.
-enum class Transfer : std::uint8_t { in, out };
-
 struct ReplicaOptions {
     Identity identity;
     Durability durability = Durability::always;
@@ -215,9 +212,9 @@ public:
     /// One frame from a peer. Bad bytes close the link (see Committed::closed), nothing else.
     void receive(LinkId link, std::uint8_t type, BytesView payload);
     /// A long message is on its way from a peer, or to it, and some of it went since this was
-    /// called last. Who waits for an answer waits on, instead of asking again for what is coming.
-    /// Call it every 500 ms or so.
-    void note_transfer(LinkId link, Transfer transfer);
+    /// called last. Who waits for an answer waits on, instead of asking again for what is coming,
+    /// or for what waits behind it. Call it every 500 ms or so.
+    void note_transfer(LinkId link);
     /// Time passes: heartbeats, time-outs, retries, checkpoints by age. Call every 100 ms or so.
     void tick();
     /// Starts a Merkle session with this peer as soon as possible, whatever the log could do.

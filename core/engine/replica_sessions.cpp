@@ -69,16 +69,13 @@ void Replica::advance_pulling() {
     send(pull.link, pull.last->type, pull.last->payload);
 }
 
-void Replica::note_transfer(LinkId link_id, Transfer transfer) {
+void Replica::note_transfer(LinkId link_id) {
     const std::uint64_t now = env_.clock.steady_ms();
-    if (transfer == Transfer::out) {
-        const auto serving = serving_.find(link_id);
-        if (serving != serving_.end()) serving->second->active_ms = now;
-        return;
-    }
     if (Link* const link = find(link_id)) link->note_transfer();
     if (pulling_ && pulling_->link == link_id) pulling_->sent_ms = now;
     if (comparing_ && comparing_->link == link_id) comparing_->sent_ms = now;
+    const auto serving = serving_.find(link_id);
+    if (serving != serving_.end()) serving->second->active_ms = now;
 }
 
 /// The puller's snapshot must be taken while no foreign event is applied any more, so an older one

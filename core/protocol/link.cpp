@@ -211,7 +211,7 @@ Result<void> Link::on_batch(const LogBatch& batch) {
         return {};
     }
     expected_ = batch.to;
-    progress_ms_ = now;
+    progress_ms_ = replica_.env_.clock.steady_ms();  // to apply it may have taken long
     stalls_ = 0;
     replica_.cursors_[peer_] = Replica::Cursor{hello_->log_id, expected_};
     ack_last_ = replica_.log_->end();
@@ -285,8 +285,12 @@ Result<bool> Link::consume_event(BytesView shortened) {
 
 Result<void> Link::on_pull(const Pull& request) {
     const Log& log = *replica_.log_;
-    if (!admitted() || replica_.primary_backup_->holds_suffix()) return {};
     if (request.generation <= pulled_) return {};
+    if (!may_stream()) {
+        unserved_ = request;
+        return {};
+    }
+    unserved_.reset();
     pulled_ = request.generation;
     if (request.log_id != log.id() || request.position < replica_.log_from() ||
         request.position > log.durable()) {
@@ -296,6 +300,10 @@ Result<void> Link::on_pull(const Pull& request) {
     }
     stream_ = Stream{request.generation, request.position, request.position, request.position, {}};
     return stream();
+}
+
+bool Link::may_stream() const {
+    return admitted() && !replica_.primary_backup_->holds_suffix();
 }
 
 Result<void> Link::stream() {
@@ -384,8 +392,14 @@ void Link::tick() {
     if (!ready()) return;
     const bool standing = replica_.primary_backup_->standing();
     if (now - ack_ms_ >= limits::heartbeat_ms && !standing) send_ack();
+    if (unserved_ && may_stream()) {
+        if (const Result<void> served = on_pull(Pull(*unserved_)); !served) {
+            return replica_.close(id_, served.error());
+        }
+    }
     if (replica_.session_active() || !admitted()) return;
     const bool behind = !replica_.group_->vv().covers(peer_durable_vv_);
+    if (!behind) stalls_ = 0;
     if (paused_) {
         if (now - paused_ms_ > stall_ms) pull();
     } else if (behind && now - progress_ms_ > stall_patience_ms()) {
@@ -478,6 +492,7 @@ void Link::begin_anew() {
     stream_.reset();
     pulling_ = false;
     paused_ = false;
+    stalls_ = 0;
     pull();
 }
 

@@ -26,7 +26,8 @@ public:
     void tick();
     /// More of the log is durable: stream it, acknowledge what it holds.
     void on_durable();
-    /// A long message is on its way: what was asked for need not be asked for again.
+    /// A long message is on its way: what was asked for need not be asked for again, be it that
+    /// message or behind it.
     void note_transfer();
     /// Pulls from the cursor, or asks for a session when the peer's log does not reach back.
     void pull();
@@ -92,6 +93,7 @@ private:
     Result<bool> consume(const LogBatch::Item& item);
     Result<bool> consume_event(BytesView shortened);
     Result<void> stream();
+    [[nodiscard]] bool may_stream() const;
     void send(const Message& message);
     void send_hello();
     void send_sync_needed(std::uint64_t generation);
@@ -116,7 +118,8 @@ private:
     VersionVector peer_vv_;  // what the peer is known to have or to get: never sent again
     VersionVector peer_durable_vv_;
     std::optional<Stream> stream_;
-    std::uint64_t pulled_ = 0;  // the last generation: each has one stream at most
+    std::uint64_t pulled_ = 0;      // the last generation: each has one stream at most
+    std::optional<Pull> unserved_;  // came while no events may go
     Compressor compressor_;
     std::size_t publications_bytes_ = 0;  // that were sent in this turn
 

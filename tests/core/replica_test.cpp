@@ -268,7 +268,7 @@ BOOST_AUTO_TEST_CASE(what_is_long_in_coming_is_not_asked_for_again_and_again) {
         const LinkId link = cluster.at(1)->peers().front().link;
         pulls = 0;
         for (int half = 0; half < 120; ++half) {
-            if (under_way) cluster.at(1)->note_transfer(link, Transfer::in);
+            if (under_way) cluster.at(1)->note_transfer(link);
             cluster.pump(500);
         }
         return pulls;

@@ -21,8 +21,7 @@ struct LinkEnd {
     std::string message = {};
     bool was_ready = false;
     bool patient = false;
-    unsigned transfers_in = 0;
-    unsigned transfers_out = 0;
+    unsigned transfers = 0;
 
     void begin(Loop& loop, PeerAuth::Role role, std::unique_ptr<TcpConnection> connection) {
         PeerIdentity identity;
@@ -35,9 +34,7 @@ struct LinkEnd {
         events.on_message = [this](PeerLink&, std::uint8_t, BytesView payload) {
             message += payload;
         };
-        events.on_transfer = [this](PeerLink&, Transfer transfer) {
-            ++(transfer == Transfer::in ? transfers_in : transfers_out);
-        };
+        events.on_transfer = [this](PeerLink&) { ++transfers; };
         events.on_closed = [this](PeerLink&, const Error& error) { reason = error.message; };
         link =
             std::make_unique<PeerLink>(loop, 1, role, std::move(connection), credentials,

@@ -89,9 +89,8 @@ BOOST_AUTO_TEST_CASE(both_sides_are_told_of_a_message_that_is_long_on_its_way) {
         if (std::exchange(due, false)) server_loop->run_once(false);
         return server.message.size() >= much.size();
     }));
-    BOOST_TEST(server.transfers_in > 0U);
-    BOOST_TEST(client.transfers_out > 0U);
-    BOOST_TEST(client.transfers_in == 0U);
+    BOOST_TEST(server.transfers > 0U);
+    BOOST_TEST(client.transfers > 0U);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
