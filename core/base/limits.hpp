@@ -157,7 +157,6 @@ constexpr std::uint64_t scrub_rows_per_tick_fast = 20000;
 constexpr std::size_t session_staged_bytes_max = 512 * mib;
 /// The same for a comparison, which is only told: more than this is a repair's work.
 constexpr std::size_t comparison_staged_bytes_max = 64 * mib;
-constexpr std::uint64_t session_idle_ms_max = 60000;
 /// One TAGS or ROWS message.
 constexpr std::size_t session_message_bytes_target = 1 * mib;
 
