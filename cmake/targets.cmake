@@ -9,6 +9,14 @@ if(SYNCLINE_SANITIZE)
     -fno-omit-frame-pointer)
   add_link_options(-fsanitize=${SYNCLINE_SANITIZE})
 endif()
+if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+  # Clang's own linker, where it is there, takes a quarter of the time of the system's.
+  include(CheckLinkerFlag)
+  check_linker_flag(CXX -fuse-ld=lld SYNCLINE_HAS_LLD)
+  if(SYNCLINE_HAS_LLD)
+    add_link_options(-fuse-ld=lld)
+  endif()
+endif()
 # Assertion messages and logs name files by their place in the project.
 add_compile_options(-fmacro-prefix-map=${CMAKE_SOURCE_DIR}/=)
 

@@ -10,7 +10,7 @@ build=(g++ cmake ninja-build pkg-config libuv1-dev liblmdb-dev libxxhash-dev lib
 test=(libboost-test-dev libhiredis-dev prometheus-redis-exporter redis-server redis-tools
     python3 python3-redis python3-pytest python3-mypy python3-pybind11 python3-build python3-wheel
     python3-setuptools python3-pip python3-yaml openssl tcl e2fsprogs mount iproute2)
-fuzz=(clang-14 libclang-rt-14-dev llvm-14)
+fuzz=(clang-14 libclang-rt-14-dev lld-14 llvm-14)
 browser=(chromium nodejs npm)
 package=(scdoc dpkg-dev lintian)
 

@@ -169,7 +169,7 @@ BOOST_AUTO_TEST_CASE(a_replica_without_rows_has_a_backup_too) {
 }
 
 BOOST_AUTO_TEST_CASE(backups_under_load_hold_exactly_one_state) {
-    for (const std::uint64_t seed : test::seeds(12)) {
+    for (const std::uint64_t seed : test::seeds(test::fewer_if_sanitized(12))) {
         BOOST_TEST_CONTEXT("SYNCLINE_SEED=" << seed) {
             back_up_under_load(seed, with_policies);
         }
@@ -177,7 +177,7 @@ BOOST_AUTO_TEST_CASE(backups_under_load_hold_exactly_one_state) {
 }
 
 BOOST_AUTO_TEST_CASE(backups_under_load_with_collection_hold_exactly_one_state) {
-    for (const std::uint64_t seed : test::seeds(12)) {
+    for (const std::uint64_t seed : test::seeds(test::fewer_if_sanitized(12))) {
         BOOST_TEST_CONTEXT("SYNCLINE_SEED=" << seed) {
             back_up_under_load(seed, with_collection);
         }

@@ -250,7 +250,7 @@ BOOST_AUTO_TEST_CASE(the_bound_holds_in_every_history) {
     std::size_t used = 0;
     std::size_t removals = 0;
     std::uint64_t sessions = 0;
-    for (const std::uint64_t seed : test::seeds(test::sanitized ? 20 : 100)) {
+    for (const std::uint64_t seed : test::seeds(test::fewer_if_sanitized(100))) {
         BOOST_TEST_CONTEXT("SYNCLINE_SEED=" << seed) {
             BoundedHistory history(seed);
             history.run(200);

@@ -174,7 +174,7 @@ private:
 };
 
 BOOST_AUTO_TEST_CASE(no_schedule_chooses_two_values) {
-    const std::vector<std::uint64_t> seeds = test::seeds(test::sanitized ? 2000 : 20000);
+    const std::vector<std::uint64_t> seeds = test::seeds(test::fewer_if_sanitized(20000));
     std::uint64_t chosen = 0;
     for (const std::uint64_t seed : seeds) {
         Schedule schedule(seed);

@@ -260,7 +260,7 @@ void fill(TestCluster& cluster, test::MixedWorkload& workload, std::size_t count
 
 /// Clients write all types all the while.
 BOOST_AUTO_TEST_CASE(what_is_copied_is_what_the_peer_has) {
-    for (const std::uint64_t seed : test::seeds(20)) {
+    for (const std::uint64_t seed : test::seeds(test::fewer_if_sanitized(20))) {
         BOOST_TEST_CONTEXT("seed " << seed) {
             TestCluster cluster(1, serve_copies);
             test::MixedWorkload workload(seed);

@@ -236,7 +236,7 @@ BOOST_AUTO_TEST_CASE(a_batch_is_one_transaction_or_none) {
     BOOST_TEST(must(db.stats()).root == before.root);
 
     fails(db.batch([](Batch& batch) -> Result<void> {
-        for (int i = 0; i < 3; ++i) {
+        for (int i = 0; i < 2; ++i) {
             SYNCLINE_CHECK(
                 batch.string(std::to_string(i)).set(Bytes(limits::value_bytes_max, 'v')));
         }

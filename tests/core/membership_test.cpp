@@ -435,7 +435,7 @@ BOOST_AUTO_TEST_CASE(who_votes_itself_out_is_told_when_nobody_else_knows) {
 }
 
 BOOST_AUTO_TEST_CASE(lost_and_late_messages_only_cost_time) {
-    for (const std::uint64_t seed : test::seeds(20)) {
+    for (const std::uint64_t seed : test::seeds(test::fewer_if_sanitized(20))) {
         test::SeededRandom random(seed);
         Members cluster(3);
         cluster.filter = [&](std::size_t, std::size_t, std::uint8_t type, Bytes&) {

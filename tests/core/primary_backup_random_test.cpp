@@ -10,7 +10,7 @@ namespace syncline {
 BOOST_AUTO_TEST_SUITE(primary_backup)
 namespace {
 
-constexpr unsigned seeds_count = test::sanitized ? 5 : 25;
+constexpr unsigned seeds_count = test::fewer_if_sanitized(25);
 constexpr unsigned steps_count = 80;
 constexpr std::size_t replicas_count = 3;
 

@@ -255,7 +255,8 @@ void check_random_edits(std::uint64_t seed) {
 }
 
 BOOST_AUTO_TEST_CASE(random_edits_converge_to_what_their_operations_mean) {
-    for (const std::uint64_t seed : test::seeds(6)) check_random_edits(seed);
+    for (const std::uint64_t seed : test::seeds(test::fewer_if_sanitized(6)))
+        check_random_edits(seed);
 }
 
 }  // namespace

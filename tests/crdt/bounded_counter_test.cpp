@@ -81,7 +81,7 @@ BOOST_AUTO_TEST_CASE(bytes_that_are_no_name_or_number_are_refused) {
         BOOST_TEST(!rights_from_bytes(*from_hex(hex)), hex);
     }
     BOOST_TEST(rights_from_bytes(rights_bytes(rights_max)).value() == rights_max);
-    for (const std::uint64_t seed : test::seeds(2000)) {
+    for (const std::uint64_t seed : test::seeds(test::fewer_if_sanitized(2000))) {
         test::SeededRandom random(seed);
         Bytes bytes = test::random_bytes(random, random.below(12));
         const std::optional<RightsRow> row = rights_row(bytes);

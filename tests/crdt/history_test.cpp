@@ -9,7 +9,7 @@ namespace syncline {
 BOOST_AUTO_TEST_SUITE(history)
 namespace {
 
-constexpr std::size_t histories_default = 1000;
+constexpr std::size_t histories_default = test::fewer_if_sanitized(1000);
 constexpr std::size_t steps_per_history = 60;
 
 template <test::CellSubject Subject>

@@ -257,7 +257,7 @@ private:
 };
 
 void check_random(std::size_t steps, const Alphabet& alphabet) {
-    constexpr std::size_t histories_default = 100;
+    constexpr std::size_t histories_default = test::fewer_if_sanitized(100);
     const std::size_t count = test::count_from("SYNCLINE_HISTORIES", histories_default);
     // Long runs are made in blocks, which go on where an earlier one has ended.
     const std::size_t first = test::count_from("SYNCLINE_HISTORIES_FROM", 1);
@@ -385,7 +385,7 @@ private:
 
 BOOST_AUTO_TEST_CASE(every_causal_order_gives_the_same_text) {
     std::size_t orders = 0;
-    for (const std::uint64_t seed : test::seeds(2000)) {
+    for (const std::uint64_t seed : test::seeds(test::fewer_if_sanitized(2000))) {
         BOOST_TEST_CONTEXT("SYNCLINE_SEED=" << seed) {
             orders += AllOrders(seed, 7).run();
         }

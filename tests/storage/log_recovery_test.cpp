@@ -405,7 +405,7 @@ BOOST_AUTO_TEST_CASE(power_cuts_and_kills_anywhere_lose_nothing_durable_and_inve
     // midst of it, reopening from a random checkpoint, and the same again on what is left.
     std::size_t writes_kept = 0;
     std::size_t writes_lost = 0;
-    for (const std::uint64_t seed : test::seeds(1000)) {
+    for (const std::uint64_t seed : test::seeds(test::fewer_if_sanitized(1000))) {
         BOOST_TEST_CONTEXT("seed " << seed) {
             MemoryDisk disk;
             SeededRandom random(seed);
@@ -463,7 +463,7 @@ BOOST_AUTO_TEST_CASE(power_cuts_and_kills_anywhere_lose_nothing_durable_and_inve
 }
 
 BOOST_AUTO_TEST_CASE(power_cut_during_recovery_is_recovered_from) {
-    for (const std::uint64_t seed : test::seeds(200)) {
+    for (const std::uint64_t seed : test::seeds(test::fewer_if_sanitized(200))) {
         BOOST_TEST_CONTEXT("seed " << seed) {
             MemoryDisk disk;
             SeededRandom random(seed);

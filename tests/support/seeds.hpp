@@ -26,7 +26,6 @@ private:
     std::uint64_t state_;
 };
 
-/// With sanitizers a history takes ten times as long, and few show what they look for.
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 constexpr bool sanitized = true;
 #elif defined(__has_feature)
@@ -34,6 +33,11 @@ constexpr bool sanitized = __has_feature(address_sanitizer) || __has_feature(thr
 #else
 constexpr bool sanitized = false;
 #endif
+
+/// So many runs, or a fifth of them where each takes ten times as long.
+constexpr std::size_t fewer_if_sanitized(std::size_t runs) {
+    return sanitized ? (runs + 4) / 5 : runs;
+}
 
 /// The seeds 1 to count, or only the one in SYNCLINE_SEED, to replay a failure.
 inline std::vector<std::uint64_t> seeds(std::size_t count) {
