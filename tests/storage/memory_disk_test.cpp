@@ -23,7 +23,7 @@ void make_durable(MemoryDisk& disk, const std::string& name, BytesView content) 
 
 BOOST_AUTO_TEST_CASE(crash_keeps_synced_bytes_and_some_of_the_other_sectors) {
     std::set<Bytes> outcomes;
-    for (const std::uint64_t seed : test::seeds(test::fewer_if_sanitized(200))) {
+    for (const std::uint64_t seed : test::seeds(200)) {
         MemoryDisk disk;
         make_durable(disk, "a", Bytes(1024, 'o'));
         const auto file = open_file(disk, "a");
