@@ -58,12 +58,13 @@ std::vector<std::size_t> draw_cuts(const Trace& trace, std::size_t first, std::s
     }
     std::vector<std::size_t> cuts;
     const std::size_t span = trace.records().size() - first;
-    while (cuts.size() < count) {
-        const std::uint64_t dice = random.below(10);
-        const auto& special = dice == 0 ? creating : opening;
-        cuts.push_back(dice < 2 && !special.empty() ? special[random.below(special.size())]
-                                                    : first + 1 + random.below(span));
+    const std::size_t tenth = count / 10;
+    for (const auto* few : {&creating, &opening}) {
+        for (std::size_t index = 0; index < tenth && !few->empty(); ++index) {
+            cuts.push_back((*few)[random.below(few->size())]);
+        }
     }
+    while (cuts.size() < count) cuts.push_back(first + 1 + random.below(span));
     std::sort(cuts.begin(), cuts.end());
     return cuts;
 }
