@@ -348,6 +348,10 @@ std::size_t Replica::send(LinkId link, std::uint8_t type, Bytes payload) {
     return bytes;
 }
 
+std::size_t Replica::send(LinkId link, const Message& message) {
+    return send(link, static_cast<std::uint8_t>(message_type(message)), encode_message(message));
+}
+
 void Replica::close(LinkId link, Error error) {
     syncline::log(LogLevel::warning, "peer.closed",
                   {{"reason", error.message}, {"code", std::string(code_name(error.code))}});

@@ -421,6 +421,7 @@ private:
     void note_turn();
     /// How many bytes it has as it goes out.
     std::size_t send(LinkId link, std::uint8_t type, Bytes payload);
+    std::size_t send(LinkId link, const Message& message);
     void close(LinkId link, Error error);
     void take_publication(LinkId from, const Publication& publication);
     void hand_on(const Publication& publication, std::optional<LinkId> except);
@@ -498,6 +499,8 @@ private:
     void trim_old_log();
     [[nodiscard]] VersionVector base_vv() const;
     [[nodiscard]] std::shared_ptr<const HeldCheckpoint> take_snapshot(Position position) const;
+    /// That of the base, held; null while there is none: then one is asked for.
+    std::shared_ptr<const HeldCheckpoint> snapshot_or_ask();
 
     // Merkle sessions: core/engine/replica_sessions.cpp
     void drive_sessions();

@@ -99,6 +99,13 @@ std::shared_ptr<const HeldCheckpoint> Replica::take_snapshot(Position position) 
                                                                  nullptr});
 }
 
+std::shared_ptr<const HeldCheckpoint> Replica::snapshot_or_ask() {
+    std::shared_ptr<const HeldCheckpoint> snapshot = snapshot_.lock();
+    if (!snapshot && snapshot_making_ && !checkpointing_) snapshot = snapshot_making_;
+    if (!snapshot && !checkpointing_) snapshot_wanted_ = true;
+    return snapshot;
+}
+
 std::shared_ptr<const void> Replica::finish_checkpoint(const Result<void>& result) {
     SYNCLINE_ASSERT(checkpointing_.has_value());
     checkpoint_waits_.reset();

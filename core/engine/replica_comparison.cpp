@@ -54,12 +54,8 @@ void Replica::drive_comparison() {
 /// A peer serves one session on a link: one that pulls goes first.
 void Replica::start_comparison() {
     if (pulling_ || session_wanted_) return;
-    std::shared_ptr<const HeldCheckpoint> snapshot = snapshot_.lock();
-    if (!snapshot && snapshot_making_ && !checkpointing_) snapshot = snapshot_making_;
-    if (!snapshot) {
-        if (!checkpointing_) snapshot_wanted_ = true;
-        return;
-    }
+    std::shared_ptr<const HeldCheckpoint> snapshot = snapshot_or_ask();
+    if (!snapshot) return;
     comparing_->session = std::make_unique<SessionPuller>(
         std::move(snapshot), store_, session_nonce(comparing_->link),
         options_.session_fanout == 16 ? 4U : 2U, SessionPuller::Purpose::compare);
@@ -103,8 +99,7 @@ void Replica::receive_comparison(const Message& message) {
 
 void Replica::end_comparison(Result<Difference> result) {
     if (comparing_->session && find(comparing_->link) != nullptr) {
-        const Message bye = SessionClose{comparing_->session->session()};
-        send(comparing_->link, static_cast<std::uint8_t>(message_type(bye)), encode_message(bye));
+        send(comparing_->link, SessionClose{comparing_->session->session()});
     }
     compared_.push_back(FinishedComparison{comparing_->asker, std::move(result)});
     comparing_.reset();

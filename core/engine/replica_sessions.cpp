@@ -22,8 +22,9 @@ constexpr std::uint64_t serving_idle_ms_max = repeat_ms * repeats_max;
 /// Of each link so many sessions are known to be over.
 constexpr std::size_t served_nonces_max = 16;
 
-std::uint8_t frame_type(const Message& message) {
-    return static_cast<std::uint8_t>(message_type(message));
+Outgoing outgoing(LinkId link, const Message& message) {
+    return Outgoing{link, static_cast<std::uint8_t>(message_type(message)),
+                    encode_message(message)};
 }
 
 }  // namespace
@@ -102,7 +103,7 @@ void Replica::start_pulling() {
         options_.session_fanout == 16 ? 4U : 2U,
         pull.repair ? SessionPuller::Purpose::repair : SessionPuller::Purpose::adopt);
     const Message open = pull.session->open();
-    pull.last = Outgoing{pull.link, frame_type(open), encode_message(open)};
+    pull.last = outgoing(pull.link, open);
     pull.sent_ms = env_.clock.steady_ms();
     send(pull.link, pull.last->type, pull.last->payload);
 }
@@ -129,20 +130,16 @@ bool Replica::pulls_as(LinkId link, std::uint16_t name) const {
 
 void Replica::serve(LinkId link, Serving& serving) {
     if (!serving.session) {
-        std::shared_ptr<const HeldCheckpoint> snapshot = snapshot_.lock();
-        if (!snapshot && snapshot_making_ && !checkpointing_) snapshot = snapshot_making_;
-        if (!snapshot) {
-            if (!checkpointing_) snapshot_wanted_ = true;
-            return;
-        }
-        serving.session = std::make_unique<SessionServer>(snapshot, store_, serving.open);
+        std::shared_ptr<const HeldCheckpoint> snapshot = snapshot_or_ask();
+        if (!snapshot) return;
+        serving.session =
+            std::make_unique<SessionServer>(std::move(snapshot), store_, serving.open);
         ++stats_.sessions_served;
         std::deque<std::uint64_t>& nonces = served_nonces_[link];
         nonces.push_back(serving.open.nonce);
         if (nonces.size() > served_nonces_max) nonces.pop_front();
     }
-    const Message opened = serving.session->opened();
-    send(link, frame_type(opened), encode_message(opened));
+    send(link, serving.session->opened());
 }
 
 Result<void> Replica::receive_session(LinkId link, const Message& message) {
@@ -169,7 +166,7 @@ Result<void> Replica::receive_session(LinkId link, const Message& message) {
         return damaged ? Result<void>() : error;
     }
     if (*request) {
-        pulling_->last = Outgoing{link, frame_type(**request), encode_message(**request)};
+        pulling_->last = outgoing(link, **request);
         pulling_->sent_ms = env_.clock.steady_ms();
         pulling_->repeats = 0;
         send(link, pulling_->last->type, pulling_->last->payload);
@@ -190,8 +187,7 @@ bool Replica::is_over(LinkId link, std::uint64_t nonce) const {
 
 void Replica::on_session_open(LinkId link, const SessionOpen& open) {
     if (is_over(link, open.nonce)) {
-        const SessionClose bye{session_name(open.nonce)};
-        send(link, frame_type(bye), encode_message(bye));
+        send(link, SessionClose{session_name(open.nonce)});
         return;
     }
     const bool waiting = pulling_ && !pulling_->session && !snapshot_.expired();
@@ -201,7 +197,7 @@ void Replica::on_session_open(LinkId link, const SessionOpen& open) {
         SessionOpened no;
         no.session = session_name(open.nonce);
         if (damaged) no.verdict = SessionOpened::Verdict::refused;
-        send(link, frame_type(no), encode_message(no));
+        send(link, no);
         return;
     }
     std::unique_ptr<Serving>& serving = serving_[link];
@@ -257,7 +253,7 @@ Result<bool> Replica::answer_served(LinkId link, const Message& request) {
     }
     if (!*answer) return false;
     serving.active_ms = env_.clock.steady_ms();
-    const std::size_t bytes = send(link, frame_type(**answer), encode_message(**answer));
+    const std::size_t bytes = send(link, **answer);
     const auto* rows = std::get_if<SessionRows>(&**answer);
     const Link* const to = find(link);
     const bool carried = to != nullptr && to->by_hand();
@@ -274,7 +270,7 @@ Result<void> Replica::end_serving(LinkId link, const Error& error) {
     const SessionClose bye{serving.name()};
     serving_.erase(link);
     if (!damaged) return error;
-    send(link, frame_type(bye), encode_message(bye));
+    send(link, bye);
     return {};
 }
 
@@ -339,7 +335,7 @@ void Replica::put_off_waiting(LinkId link, Serving& serving) {
     serving.claim.rest();
     const Result<std::optional<Message>> answer = serving.session->put_off(request);
     if (!answer) return close(link, answer.error());
-    if (*answer) send(link, frame_type(**answer), encode_message(**answer));
+    if (*answer) send(link, **answer);
 }
 
 /// The session may be over: act on how it ended.
@@ -477,8 +473,7 @@ void Replica::adopt() {
     }
     // Peers that are served read the base, which is about to change.
     for (const auto& [link, serving] : serving_) {
-        const SessionClose bye{serving->name()};
-        send(link, frame_type(bye), encode_message(bye));
+        send(link, SessionClose{serving->name()});
     }
     serving_.clear();
 
@@ -522,10 +517,7 @@ void Replica::skip_to_snapshot() {
 
 void Replica::end_pulling(bool completed) {
     const LinkId link = pulling_->link;
-    if (pulling_->session) {
-        const SessionClose bye{pulling_->session->session()};
-        send(link, frame_type(bye), encode_message(bye));
-    }
+    if (pulling_->session) send(link, SessionClose{pulling_->session->session()});
     pulling_.reset();
     session_wanted_.reset();
     if (completed) {

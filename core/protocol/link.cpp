@@ -286,6 +286,7 @@ Result<bool> Link::consume_event(BytesView shortened) {
 Result<void> Link::on_pull(const Pull& request) {
     const Log& log = *replica_.log_;
     if (request.generation <= pulled_) return {};
+    if (unserved_ && request.generation < unserved_->generation) return {};
     if (!may_stream()) {
         unserved_ = request;
         return {};
