@@ -147,17 +147,17 @@ void PeerLink::on_timer() {
 /// what was lost only after as long as the cut lasted: a new connection is sooner there. Looks are
 /// counted and not time: what came while this process stood still has not been read yet.
 void PeerLink::look() {
-    const bool heard = std::exchange(bytes_in_seen_, bytes_in_) != bytes_in_;
+    const bool heard = std::exchange(seen_.bytes_in, bytes_in_) != bytes_in_;
     silent_looks_ = heard ? 0 : silent_looks_ + 1;
     if (silent_looks_ >= (events_.patient() ? patient_looks_max : silent_looks_max)) {
         return fail(Error{Code::unavailable, "nothing was heard from the peer for " +
                                                  std::to_string(silent_looks_ * look_ms) + " ms"});
     }
-    if (bytes_out_seen_ == bytes_out_) write(PeerFrame::name, self_.name);
-    bytes_out_seen_ = bytes_out_;
-    const bool ended = std::exchange(messages_in_seen_, messages_in_) != messages_in_;
+    if (seen_.bytes_out == bytes_out_) write(PeerFrame::name, self_.name);
+    seen_.bytes_out = bytes_out_;
+    const bool ended = std::exchange(seen_.messages_in, messages_in_) != messages_in_;
     const std::uint64_t left = bytes_out_ - queued_bytes();
-    const bool leaves = std::exchange(left_seen_, left) != left && left < long_end_;
+    const bool leaves = std::exchange(seen_.left, left) != left && left < long_end_;
     // Bytes that end no message in so long a time are part of a long one.
     const bool comes = heard && !ended && brings_message();
     if (comes || leaves) events_.on_transfer(*this);

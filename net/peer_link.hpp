@@ -100,6 +100,14 @@ public:
     [[nodiscard]] std::uint64_t heard_ms() const { return heard_ms_; }
 
 private:
+    /// Counts at the last look.
+    struct Seen {
+        std::uint64_t bytes_in = 0;
+        std::uint64_t bytes_out = 0;
+        std::uint64_t messages_in = 0;
+        std::uint64_t left = 0;  ///< bytes that had left
+    };
+
     void receive(BytesView bytes);
     Result<void> receive_tls(BytesView bytes);
     void take_plain(BytesView bytes);
@@ -136,12 +144,9 @@ private:
     std::uint64_t bytes_in_ = 0;
     std::uint64_t bytes_out_ = 0;
     std::uint64_t dropped_ = 0;
-    std::uint64_t bytes_in_seen_ = 0;   // at the last look
-    std::uint64_t bytes_out_seen_ = 0;  // likewise
     std::uint64_t messages_in_ = 0;
-    std::uint64_t messages_in_seen_ = 0;  // at the last look
-    std::uint64_t left_seen_ = 0;         // bytes that had left at the last look
-    std::uint64_t long_end_ = 0;          // of the last long message: bytes out behind it
+    std::uint64_t long_end_ = 0;  // of the last long message: bytes out behind it
+    Seen seen_;
     unsigned silent_looks_ = 0;
     std::uint64_t since_ms_;
     std::uint64_t heard_ms_;
