@@ -174,9 +174,12 @@ public:
                     static_cast<unsigned long long>(line_.seed), place_.path().c_str());
     }
 
+    /// What is rare may not have been met in so many states: then as many once more.
     int run() {
+        const std::size_t states_max = 2 * states_;
         while (figures_.states < states_) {
             if (const int code = chain(); code != 0) return code;
+            if (figures_.states >= states_ && !checked_something()) states_ = states_max;
         }
         print();
         return checked_something() ? 0 : fail({Code::corrupt, "too little was checked"});
