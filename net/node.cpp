@@ -237,6 +237,7 @@ void Node::Impl::publish() {
 /// Who is not in step, in words; empty: nobody.
 std::string Node::Impl::missing(const std::vector<PeerStatus>& statuses) const {
     for (const std::string& address : addresses_) {
+        if (peers_->is_itself(address)) continue;
         const Result<LinkId> link = peers_->find(address);
         if (!link) return address + ": " + link.error().message;
     }

@@ -87,6 +87,9 @@ public:
     /// Takes the other side's hello; the initiator's answer is its proof, the acceptor's nothing.
     /// Errors: corrupt, version, unauthorized (reflected, own uuid or node id, another cluster).
     Result<std::optional<Bytes>> on_hello(BytesView message);
+    /// Whether the other side's hello, be it refused or not, is the one that this object made: the
+    /// two are the ends of one connection.
+    [[nodiscard]] bool heard(const PeerAuth& other) const { return peer_hello_ == other.hello_; }
     /// Takes the other side's proof; the acceptor's answer is its own, the initiator's nothing.
     /// Errors: unauthorized (the secrets differ, or no hello came before).
     Result<std::optional<Bytes>> on_proof(BytesView message);

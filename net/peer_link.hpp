@@ -87,6 +87,10 @@ public:
     [[nodiscard]] const PeerIdentity& peer() const { return auth_->peer(); }
     /// Who the other side says it is; nil before its hello. To be trusted only when ready.
     [[nodiscard]] Uuid claimed_node() const { return auth_ ? auth_->peer().node : Uuid(); }
+    /// Whether `other` is the far end of this link, which then leads from this process to itself.
+    [[nodiscard]] bool comes_from(const PeerLink& other) const {
+        return role_ != other.role_ && auth_ && other.auth_ && auth_->heard(*other.auth_);
+    }
     [[nodiscard]] const std::string& peer_name() const { return peer_name_; }
     [[nodiscard]] const std::string& address() const { return address_; }
     [[nodiscard]] std::uint64_t bytes_in() const { return bytes_in_; }

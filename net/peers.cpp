@@ -16,6 +16,8 @@ constexpr std::uint64_t pause_ms_min = 100;
 constexpr std::uint64_t pause_ms_max = 1000;
 /// A configured peer that needs no dialing now is looked at again after this.
 constexpr std::uint64_t look_again_ms = 500;
+/// One that is this replica itself: its address may be another one's later.
+constexpr std::uint64_t look_at_itself_ms = 10'000;
 /// A link that lived this long was a good one: the next pause is short again.
 constexpr std::uint64_t good_link_ms = 1000;
 
@@ -41,8 +43,9 @@ struct Peers::Target {
     std::unique_ptr<TcpConnector> connector;
     std::optional<LinkId> link;  // made by dialing
     std::uint64_t pause_ms = pause_ms_min;
-    bool reported = false;  // that it cannot be reached; once, until it can
-    std::string failure;    // why the last attempt came to nothing; empty: it did not
+    std::optional<LinkId> itself;  // the last link, which led back to this replica
+    bool reported = false;         // that it cannot be reached; once, until it can
+    std::string failure;           // why the last attempt came to nothing; empty: it did not
 };
 
 Peers::Peers(Loop& loop, PeerOwner& owner, PeerCredentials credentials, Env env)
@@ -160,6 +163,7 @@ void Peers::on_ready(PeerLink& link) {
     if (target != nullptr) {
         target->reported = false;
         target->failure.clear();
+        target->itself.reset();
     }
     up_.insert(link.id());
     log(LogLevel::info, "peer.up",
@@ -186,6 +190,11 @@ void Peers::drop(PeerLink& link, LogLevel level, const std::string& reason) {
         known.heard_ms = link.heard_ms();
     }
     Target* const target = target_of(link.id());
+    if (Target* const own = itself(link); own != nullptr) {
+        if (!own->itself) log(LogLevel::info, "peer.itself", {{"address", own->address}});
+        own->itself = own->link;
+        level = LogLevel::debug;
+    }
     // The same refusal again and again, as of a wrong secret, is news only once.
     bool repeated = target != nullptr && target->reported && !was_up;
     if (target == nullptr && !was_up) {
@@ -206,6 +215,7 @@ void Peers::drop(PeerLink& link, LogLevel level, const std::string& reason) {
         }
         if (lived) target->pause_ms = pause_ms_min;
         target->link.reset();
+        if (target->itself != link.id()) target->itself.reset();
         dial_again(*target);
     }
     if (was_up) owner_.link_down(link.id());
@@ -245,6 +255,21 @@ Peers::Target* Peers::target_of(LinkId link) const {
     return nullptr;
 }
 
+/// Its far end tells, not its node: a copied data directory has this replica's, too.
+Peers::Target* Peers::itself(const PeerLink& link) const {
+    for (const auto& [id, other] : links_) {
+        if (link.comes_from(*other)) return target_of(link.outgoing() ? link.id() : id);
+    }
+    Target* const target = target_of(link.id());
+    return target != nullptr && target->itself == link.id() ? target : nullptr;
+}
+
+bool Peers::is_itself(BytesView address) const {
+    return std::any_of(targets_.begin(), targets_.end(), [&](const auto& target) {
+        return target->itself && target->address == address;
+    });
+}
+
 // --- Dialing
 
 void Peers::try_dial(Target& target) {
@@ -262,6 +287,7 @@ void Peers::try_dial(Target& target) {
 /// each other at one moment do not all come back at one.
 void Peers::dial_again(Target& target) {
     if (stopped_) return;
+    if (target.itself) return target.timer.start(look_at_itself_ms);
     const std::uint64_t half = target.pause_ms / 2;
     target.timer.start(half + env_.random.below(half + 1));
     target.pause_ms = std::min(target.pause_ms * 2, pause_ms_max);
@@ -270,6 +296,7 @@ void Peers::dial_again(Target& target) {
 void Peers::dialed(Target& target, Result<std::unique_ptr<TcpConnection>> connection) {
     target.connector.reset();
     if (!connection) {
+        target.itself.reset();
         log(target.reported ? LogLevel::debug : LogLevel::info, "peer.unreachable",
             {{"address", target.address}, {"reason", connection.error().message}});
         target.reported = true;
@@ -389,7 +416,7 @@ std::vector<PeerView> Peers::views() const {
     std::vector<PeerView> views;
     for (const auto& [uuid, known] : known_) views.push_back(view_of(uuid, known));
     for (const auto& target : targets_) {
-        if (target->uuid && known_.count(*target->uuid) > 0) continue;
+        if (target->itself || (target->uuid && known_.count(*target->uuid) > 0)) continue;
         PeerView view;
         view.address = target->address;
         view.outgoing = true;

@@ -34,7 +34,8 @@ public:
 ///
 /// Two connections to one peer: the one whose initiator has the smaller uuid stays; of two in the
 /// same direction the newer. Both sides come to the same result. A configured peer that is
-/// connected the other way round is not dialed.
+/// connected the other way round is not dialed. An address that leads back here is no peer, so that
+/// all replicas may be given the same list.
 /// Confined to the loop's thread.
 class Peers {
 public:
@@ -62,6 +63,8 @@ public:
     [[nodiscard]] std::vector<PeerView> views() const;
     /// Refuses a peer, by name, uuid or address, or allows it again. Error invalid_argument.
     Result<void> set_blocked(BytesView peer, bool blocked);
+    /// Whether a configured address has turned out to be this replica's own.
+    [[nodiscard]] bool is_itself(BytesView address) const;
     /// The link to a peer. Errors: invalid_argument (unknown), unavailable (not connected; why, as
     /// far as it is known).
     Result<LinkId> find(BytesView peer) const;
@@ -92,6 +95,8 @@ private:
     /// The link in use.
     [[nodiscard]] PeerLink* live_link(const Uuid& peer) const;
     [[nodiscard]] Target* target_of(LinkId link) const;
+    /// The configured peer that is this replica itself, as a link shows that leads back here.
+    [[nodiscard]] Target* itself(const PeerLink& link) const;
 
     void try_dial(Target& target);
     void dial_again(Target& target);

@@ -122,6 +122,24 @@ BOOST_AUTO_TEST_CASE(what_was_missed_is_caught_up_with_after_a_restart) {
     BOOST_TEST(must(b.counter("visits").get()) == 3);
 }
 
+BOOST_AUTO_TEST_CASE(all_may_be_given_the_same_list_of_peers) {
+    must(a.counter("visits").add(1));
+    Node first = listening(a);
+    Node second = listening(b);
+    const std::vector<std::string> everybody{address(first), address(second)};
+    first.stop();
+    second.stop();
+    first = must(Node::start(a, {.listen = everybody[0], .peers = everybody, .secret = secret}));
+    second = must(Node::start(b, {.listen = everybody[1], .peers = everybody, .secret = secret}));
+    synced(first);
+    synced(second);
+    BOOST_TEST(must(b.counter("visits").get()) == 1);
+    for (const Node* node : {&first, &second}) {
+        BOOST_REQUIRE(node->peers().size() == 1U);
+        BOOST_TEST(node->peers().front().connected);
+    }
+}
+
 BOOST_AUTO_TEST_CASE(the_database_may_close_under_its_node) {
     Node first = listening(a);
     must(a.counter("visits").add(1));
