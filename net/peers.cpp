@@ -190,11 +190,13 @@ void Peers::drop(PeerLink& link, LogLevel level, const std::string& reason) {
         known.heard_ms = link.heard_ms();
     }
     Target* const target = target_of(link.id());
-    if (Target* const own = itself(link); own != nullptr) {
-        if (!own->itself) log(LogLevel::info, "peer.itself", {{"address", own->address}});
-        own->itself = own->link;
+    if (PeerLink* const far = was_up ? nullptr : far_end(link); far != nullptr) {
+        note_itself(link.outgoing() ? link : *far);
         level = LogLevel::debug;
+        // Not the other way round: whoever saw a hello can send it here, and nobody's link ends.
+        if (link.outgoing() && !far->over()) drop(*far, level, reason);
     }
+    if (target != nullptr && target->itself == link.id()) level = LogLevel::debug;
     // The same refusal again and again, as of a wrong secret, is news only once.
     bool repeated = target != nullptr && target->reported && !was_up;
     if (target == nullptr && !was_up) {
@@ -256,12 +258,19 @@ Peers::Target* Peers::target_of(LinkId link) const {
 }
 
 /// Its far end tells, not its node: a copied data directory has this replica's, too.
-Peers::Target* Peers::itself(const PeerLink& link) const {
+PeerLink* Peers::far_end(const PeerLink& link) const {
     for (const auto& [id, other] : links_) {
-        if (link.comes_from(*other)) return target_of(link.outgoing() ? link.id() : id);
+        if (other->ready()) continue;
+        if (link.comes_from(*other) || other->comes_from(link)) return other.get();
     }
-    Target* const target = target_of(link.id());
-    return target != nullptr && target->itself == link.id() ? target : nullptr;
+    return nullptr;
+}
+
+void Peers::note_itself(const PeerLink& outgoing) {
+    Target* const target = target_of(outgoing.id());
+    if (target == nullptr) return;
+    if (!target->itself) log(LogLevel::info, "peer.itself", {{"address", target->address}});
+    target->itself = outgoing.id();
 }
 
 bool Peers::is_itself(BytesView address) const {

@@ -95,8 +95,9 @@ private:
     /// The link in use.
     [[nodiscard]] PeerLink* live_link(const Uuid& peer) const;
     [[nodiscard]] Target* target_of(LinkId link) const;
-    /// The configured peer that is this replica itself, as a link shows that leads back here.
-    [[nodiscard]] Target* itself(const PeerLink& link) const;
+    /// The other end of a link that leads from this process back to it.
+    [[nodiscard]] PeerLink* far_end(const PeerLink& link) const;
+    void note_itself(const PeerLink& outgoing);
 
     void try_dial(Target& target);
     void dial_again(Target& target);
