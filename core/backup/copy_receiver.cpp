@@ -73,8 +73,7 @@ CopyReceiver::~CopyReceiver() = default;
 
 void CopyReceiver::send(LinkId link, const Message& message) {
     if (links_.count(link) == 0) return;  // it ended while the thread worked
-    messages_.push_back(
-        Outgoing{link, static_cast<std::uint8_t>(message_type(message)), encode_message(message)});
+    messages_.push_back(outgoing(link, message));
 }
 
 std::vector<Outgoing> CopyReceiver::take_messages() {

@@ -340,6 +340,11 @@ void Replica::tick() {
     trim_old_log();
 }
 
+Outgoing outgoing(LinkId link, const Message& message) {
+    return Outgoing{link, static_cast<std::uint8_t>(message_type(message)),
+                    encode_message(message)};
+}
+
 std::size_t Replica::send(LinkId link, std::uint8_t type, Bytes payload) {
     WireMessage message{type, std::move(payload)};
     if (Link* const to = find(link)) to->compress(message);
@@ -349,7 +354,8 @@ std::size_t Replica::send(LinkId link, std::uint8_t type, Bytes payload) {
 }
 
 std::size_t Replica::send(LinkId link, const Message& message) {
-    return send(link, static_cast<std::uint8_t>(message_type(message)), encode_message(message));
+    Outgoing encoded = outgoing(link, message);
+    return send(link, encoded.type, std::move(encoded.payload));
 }
 
 void Replica::close(LinkId link, Error error) {

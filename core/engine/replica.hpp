@@ -99,6 +99,9 @@ struct Outgoing {
     Bytes payload;
 };
 
+/// A message as it is sent, not compressed yet.
+Outgoing outgoing(LinkId link, const Message& message);
+
 /// What may leave the replica: everything in it rests on durable records only. There is no other
 /// way to get at replies and messages.
 class Committed {

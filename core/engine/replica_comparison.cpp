@@ -63,8 +63,7 @@ void Replica::start_comparison() {
 }
 
 void Replica::send_comparison(const Message& message) {
-    comparing_->last = Outgoing{comparing_->link, static_cast<std::uint8_t>(message_type(message)),
-                                encode_message(message)};
+    comparing_->last = outgoing(comparing_->link, message);
     comparing_->sent_ms = env_.clock.steady_ms();
     comparing_->metadata_bytes += comparing_->last.payload.size();
     send(comparing_->link, comparing_->last.type, comparing_->last.payload);

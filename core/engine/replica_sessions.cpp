@@ -22,11 +22,6 @@ constexpr std::uint64_t serving_idle_ms_max = repeat_ms * repeats_max;
 /// Of each link so many sessions are known to be over.
 constexpr std::size_t served_nonces_max = 16;
 
-Outgoing outgoing(LinkId link, const Message& message) {
-    return Outgoing{link, static_cast<std::uint8_t>(message_type(message)),
-                    encode_message(message)};
-}
-
 }  // namespace
 
 void Replica::request_session(LinkId link) {

@@ -28,7 +28,7 @@ void Link::start() {
 }
 
 void Link::send(const Message& message) {
-    replica_.send(id_, static_cast<std::uint8_t>(message_type(message)), encode_message(message));
+    replica_.send(id_, message);
 }
 
 void Link::compress(WireMessage& message) {
