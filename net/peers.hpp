@@ -35,7 +35,7 @@ public:
 /// Two connections to one peer: the one whose initiator has the smaller uuid stays; of two in the
 /// same direction the newer. Both sides come to the same result. A configured peer that is
 /// connected the other way round is not dialed. An address that leads back here is no peer, so that
-/// all replicas may be given the same list.
+/// all replicas may be given the same list (not in mode primary-backup: its length counts there).
 /// Confined to the loop's thread.
 class Peers {
 public:
