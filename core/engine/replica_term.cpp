@@ -190,6 +190,13 @@ Result<void> Replica::forget(BytesView name_or_uuid) {
                      "the cluster has a membership record: syncline cluster apply evict"};
     }
     const bool struck = stable_cut_.forget(name_or_uuid);
+    if (struck) {
+        // What peers said before they had the last of its events may still be on its way here.
+        const Error anew{Code::unavailable, "a replica was struck: its peers are asked anew"};
+        for (const auto& [id, link] : links_) {
+            if (!link->given_up()) close(id, anew);
+        }
+    }
     const Result<void> done = primary_backup_->forget(name_or_uuid);
     if (struck && !primary_backup_->on()) return {};
     if (!done) return done.error().code == Code::invalid_argument ? done : storage(done);

@@ -39,7 +39,7 @@ bool StableCut::forget(std::string_view name_or_uuid) {
         }) > 0;
     if (!known) return false;
     // A peer may have got something of it since it reported last, made without what all others had:
-    // then its next report has that, and counts when it is here, too.
+    // then what it reports from now on has that, and counts when it is here, too.
     for (auto& [uuid, peer] : peers_) {
         peer.known = {};
         peer.ahead.reset();

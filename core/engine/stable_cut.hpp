@@ -38,7 +38,8 @@ public:
     }
     /// Precondition: has_room_for(peer).
     void introduce(const Uuid& peer, std::string name);
-    /// A peer that will not come back. False: it is not known.
+    /// A peer that will not come back. False: it is not known. What the others reported counts no
+    /// more; what they reported before this and is still on its way here must not come to report().
     bool forget(std::string_view name_or_uuid);
     /// A peer holds this durably.
     void report(const Uuid& peer, const VersionVector& durable);

@@ -82,14 +82,18 @@ void Link::send_ack() {
     ack.term = replica_.primary_backup_->term().id;
     ack.generation = pulling_ ? generation_ : 0;
     ack.position = expected_;
-    ack.vv = mutated(Mutation::ack_early) ? group.vv() : replica_.durable_vv_;
+    if (replica_.durable_vv_.covers(held_vv_)) {
+        held_vv_ = {};
+        ack.vv = replica_.durable_vv_;
+        ack.epoch = replica_.reported_epoch();
+    }
+    if (mutated(Mutation::ack_early)) ack.vv = group.vv();
     ack.settled =
         replica_.durable_vv_ == group.vv() && group.collected() && group.damaged().empty();
     ack.cut = replica_.stable_cut_.cut();
     ack.root = group.leaf_sums().root().sum;
     ack.rows = group.leaf_sums().root().count;
     ack.hlc = replica_.group_->clock().last();
-    ack.epoch = replica_.reported_epoch();
     ack_ms_ = replica_.env_.clock.steady_ms();
     send(ack);
 }
@@ -138,6 +142,7 @@ Result<void> Link::on_hello(const Hello& hello) {
     }
     if (hello_) return {};  // repeated
     SYNCLINE_CHECK(replica_.meet(peer_, hello));
+    held_vv_ = replica_.group_->vv();
     hello_ = hello;
     peer_vv_.join(hello.vv);
     peer_durable_vv_ = hello.vv;

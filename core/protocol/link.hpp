@@ -137,6 +137,10 @@ private:
     Position ack_last_ = 0;   // and again up to here
     std::uint64_t ack_ms_ = 0;
     std::uint64_t heard_ms_ = 0;  // the last ACK
+    /// What was here when the link began. An ACK names nothing, and no epoch, before all of it is
+    /// durable: the peer may just have struck a replica, and concludes that no more of that one is
+    /// here.
+    VersionVector held_vv_;
 };
 
 }  // namespace syncline

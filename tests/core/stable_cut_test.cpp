@@ -3,7 +3,10 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include "core/base/limits.hpp"
+#include "core/protocol/message.hpp"
 #include "tests/support/cluster.hpp"
+#include "tests/support/must.hpp"
 
 namespace syncline {
 BOOST_AUTO_TEST_SUITE(stable_cut)
@@ -87,6 +90,7 @@ BOOST_AUTO_TEST_CASE(a_cluster_has_no_room_for_one_too_many_until_one_is_struck)
     BOOST_TEST(cluster.closed.size() > 0U);
     const std::string gone = to_string(cluster.at(1)->identity().node);
     BOOST_TEST(cluster.at(0)->forget(gone).has_value());
+    cluster.pump();  // all links end with that
     cluster.disconnect(0, 1);
     cluster.disconnect(0, 2);
     cluster.closed.clear();
@@ -152,6 +156,89 @@ BOOST_AUTO_TEST_CASE(after_a_replica_was_struck_the_others_are_asked_again) {
     BOOST_TEST(!cut.advance(own));
     cut.report(ben, own);
     BOOST_TEST(cut.advance(own));
+}
+
+/// What one said before it had the last events of the replica that was struck is read afterwards.
+BOOST_AUTO_TEST_CASE(reports_that_were_on_their_way_when_a_replica_was_struck_do_not_count) {
+    TestCluster cluster(3, with_three);
+    cluster.connect(0, 1);
+    cluster.connect(0, 2);
+    cluster.connect(1, 2);
+    cluster.pump();
+    const LinkId link = cluster.at(0)->peers().front().link;
+    BOOST_TEST((cluster.at(0)->peers().front().uuid == cluster.at(1)->identity().node));
+    // The last of the others hears nothing of the first one's write, the first one nothing at all.
+    cluster.disconnect(0, 2);
+    cluster.disconnect(1, 2);
+    std::vector<std::pair<std::uint8_t, Bytes>> on_its_way;
+    cluster.filter = [&](std::size_t from, std::size_t to, std::uint8_t type, Bytes& payload) {
+        if (from == 1 && to == 0) on_its_way.emplace_back(type, payload);
+        return to != 0;
+    };
+    cluster.at(0).set("k", "zero");
+    const VersionVector zero = cluster.at(0)->group().vv();
+    cluster.at(2).set("k", "two");
+    cluster.pump();
+    // Now the second one has what the last one wrote, and that one is gone.
+    cluster.connect(1, 2);
+    cluster.pump();
+    const std::string gone = to_string(cluster.at(2)->identity().node);
+    cluster.remove(2);
+    BOOST_TEST(cluster.at(0)->forget(gone).has_value());
+    for (const auto& [type, payload] : on_its_way) {
+        if (type == static_cast<std::uint8_t>(MessageType::ack)) {
+            cluster.at(0)->receive(link, type, payload);
+        }
+    }
+    cluster.filter = [](std::size_t from, std::size_t, std::uint8_t, Bytes&) { return from != 1; };
+    cluster.add(cluster.directory() / "next");
+    cluster.connect(0, 2);
+    cluster.pump();
+    BOOST_TEST(cluster.at(2).get("k").value() == "zero");
+    BOOST_TEST(!cluster.at(0)->stable_cut().cut().covers(zero));
+    cluster.filter = {};
+    BOOST_TEST(cluster.at(1)->forget(gone).has_value());
+    cluster.pump();
+    cluster.closed.clear();
+    cluster.disconnect(0, 1);
+    cluster.connect(0, 1);
+    cluster.connect(1, 2);
+    cluster.pump();
+    BOOST_TEST(cluster.difference() == "");
+    BOOST_TEST((cluster.at(0)->stable_cut().cut() == cluster.at(0)->group().vv()));
+}
+
+/// Else who has just struck a replica would conclude that none of its events is here.
+BOOST_AUTO_TEST_CASE(a_peer_is_told_nothing_before_all_that_was_here_is_durable) {
+    TestCluster cluster(2, [](ReplicaOptions& options) { options.replicas = 2; });
+    cluster.at(1).set("k", "v");
+    TestReplica& replica = cluster.at(1);
+    Client client{1};
+    const Result<void> written = replica->execute(client, [](Transaction& txn) -> Result<Bytes> {
+        SYNCLINE_CHECK(txn.put("k", CellType::string, std::nullopt, "w"));
+        return Bytes("done");
+    });
+    BOOST_TEST(written.has_value());
+    cluster.connect(0, 1);
+    const auto last_ack = [&]() -> VersionVector {
+        VersionVector told;
+        for (int i = 0; i < 3; ++i) {
+            for (std::size_t at = 0; at < 2; ++at) {
+                for (Outgoing& message : cluster.at(at)->committed().messages) {
+                    const Message decoded =
+                        test::must(decode_message(message.type, message.payload));
+                    const auto* ack = std::get_if<Ack>(&decoded);
+                    if (at == 1 && ack != nullptr) told = ack->vv;
+                    cluster.at(1 - at)->receive(message.link, message.type, message.payload);
+                }
+            }
+            cluster.pass(limits::heartbeat_ms);
+        }
+        return told;
+    };
+    BOOST_TEST(last_ack().entries().empty());
+    replica.settle();
+    BOOST_TEST((last_ack() == replica->group().vv()));
 }
 
 /// What it would write, its keys' ends included, would not have seen what the others collected

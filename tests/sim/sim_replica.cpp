@@ -359,7 +359,11 @@ void SimReplica::release(const Committed& committed) {
         const bool rot = shared_.plan.has(Fault::rot) && error.code == Code::corrupt;
         // A new node has to wait until somebody strikes the one that it was.
         const bool too_many = shared_.plan.copies() && error.code == Code::unauthorized;
-        if (!shared_.network.closed_by(index_, link) && !kept_out && !rot && !too_many) {
+        // Whoever strikes a node hears its peers anew.
+        const bool struck = error.code == Code::unavailable &&
+                            (shared_.plan.copies() || shared_.plan.primary_backup());
+        const bool excused = kept_out || rot || too_many || struck;
+        if (!shared_.network.closed_by(index_, link) && !excused) {
             fail("closed a link on which nothing wrong was sent: " + error.message);
         }
     }
