@@ -79,6 +79,7 @@ private:
     }
     void peer_transfer(LinkId link) override { engine_->note_transfer(link); }
     [[nodiscard]] bool copies_rows() const override { return false; }
+    [[nodiscard]] bool counts_addresses() const override { return false; }
 
     SystemClock clock_;
     SystemRandom random_;

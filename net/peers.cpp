@@ -16,8 +16,10 @@ constexpr std::uint64_t pause_ms_min = 100;
 constexpr std::uint64_t pause_ms_max = 1000;
 /// A configured peer that needs no dialing now is looked at again after this.
 constexpr std::uint64_t look_again_ms = 500;
-/// One that is this replica itself: its address may be another one's later.
+/// One that is this replica itself: its address may be another one's later, and a name may get more
+/// addresses.
 constexpr std::uint64_t look_at_itself_ms = 10'000;
+constexpr std::uint64_t look_at_own_name_ms = 1000;
 /// A link that lived this long was a good one: the next pause is short again.
 constexpr std::uint64_t good_link_ms = 1000;
 
@@ -43,9 +45,12 @@ struct Peers::Target {
     std::unique_ptr<TcpConnector> connector;
     std::optional<LinkId> link;  // made by dialing
     std::uint64_t pause_ms = pause_ms_min;
-    std::optional<LinkId> itself;  // the last link, which led back to this replica
-    bool reported = false;         // that it cannot be reached; once, until it can
-    std::string failure;           // why the last attempt came to nothing; empty: it did not
+    std::optional<LinkId> led_back;  // the last link that came back to this replica
+    /// The addresses of the name that came back and are not tried again before its others are.
+    std::set<std::string> own_addresses;
+    bool itself = false;    // all its addresses come back
+    bool reported = false;  // that it cannot be reached; once, until it can
+    std::string failure;    // why the last attempt came to nothing; empty: it did not
 };
 
 Peers::Peers(Loop& loop, PeerOwner& owner, PeerCredentials credentials, Env env)
@@ -163,7 +168,7 @@ void Peers::on_ready(PeerLink& link) {
     if (target != nullptr) {
         target->reported = false;
         target->failure.clear();
-        target->itself.reset();
+        note_round(*target, {});
     }
     up_.insert(link.id());
     log(LogLevel::info, "peer.up",
@@ -191,12 +196,13 @@ void Peers::drop(PeerLink& link, LogLevel level, const std::string& reason) {
     }
     Target* const target = target_of(link.id());
     if (PeerLink* const far = was_up ? nullptr : far_end(link); far != nullptr) {
-        note_itself(link.outgoing() ? link : *far);
+        Target* const back = target_of(link.outgoing() ? link.id() : far->id());
+        if (back != nullptr) back->led_back = back->link;
         level = LogLevel::debug;
         // Not the other way round: whoever saw a hello can send it here, and nobody's link ends.
         if (link.outgoing() && !far->over()) drop(*far, level, reason);
     }
-    if (target != nullptr && target->itself == link.id()) level = LogLevel::debug;
+    if (target != nullptr && target->led_back == link.id()) level = LogLevel::debug;
     // The same refusal again and again, as of a wrong secret, is news only once.
     bool repeated = target != nullptr && target->reported && !was_up;
     if (target == nullptr && !was_up) {
@@ -217,7 +223,7 @@ void Peers::drop(PeerLink& link, LogLevel level, const std::string& reason) {
         }
         if (lived) target->pause_ms = pause_ms_min;
         target->link.reset();
-        if (target->itself != link.id()) target->itself.reset();
+        note_round(*target, target->led_back == link.id() ? link.address() : std::string());
         dial_again(*target);
     }
     if (was_up) owner_.link_down(link.id());
@@ -266,17 +272,27 @@ PeerLink* Peers::far_end(const PeerLink& link) const {
     return nullptr;
 }
 
-void Peers::note_itself(const PeerLink& outgoing) {
-    Target* const target = target_of(outgoing.id());
-    if (target == nullptr) return;
-    if (!target->itself) log(LogLevel::info, "peer.itself", {{"address", target->address}});
-    target->itself = outgoing.id();
+void Peers::note_round(Target& target, const std::string& own_address) {
+    const bool back = !own_address.empty();
+    if (back && target.endpoint.is_name() && target.own_addresses.insert(own_address).second) {
+        return;
+    }
+    target.own_addresses.clear();
+    if (back && !target.itself) log(LogLevel::info, "peer.itself", {{"address", target.address}});
+    target.itself = back;
 }
 
 bool Peers::is_itself(BytesView address) const {
     return std::any_of(targets_.begin(), targets_.end(), [&](const auto& target) {
-        return target->itself && target->address == address;
+        return target->address == address && is_itself(*target);
     });
+}
+
+bool Peers::is_itself(const Target& target) const {
+    if (!target.itself || owner_.counts_addresses()) return false;
+    return !target.endpoint.is_name() ||
+           std::any_of(targets_.begin(), targets_.end(),
+                       [](const auto& other) { return !other->itself; });
 }
 
 // --- Dialing
@@ -289,14 +305,19 @@ void Peers::try_dial(Target& target) {
         loop_, target.endpoint, connect_ms_max,
         [this, &target](Result<std::unique_ptr<TcpConnection>> connection) {
             dialed(target, std::move(connection));
-        });
+        },
+        target.own_addresses);
 }
 
 /// After a pause between half and the whole of a span that doubles, so that replicas which lost
 /// each other at one moment do not all come back at one.
 void Peers::dial_again(Target& target) {
     if (stopped_) return;
-    if (target.itself) return target.timer.start(look_at_itself_ms);
+    if (!target.own_addresses.empty()) return target.timer.start(pause_ms_min);
+    if (target.itself) {
+        return target.timer.start(target.endpoint.is_name() ? look_at_own_name_ms
+                                                            : look_at_itself_ms);
+    }
     const std::uint64_t half = target.pause_ms / 2;
     target.timer.start(half + env_.random.below(half + 1));
     target.pause_ms = std::min(target.pause_ms * 2, pause_ms_max);
@@ -305,7 +326,7 @@ void Peers::dial_again(Target& target) {
 void Peers::dialed(Target& target, Result<std::unique_ptr<TcpConnection>> connection) {
     target.connector.reset();
     if (!connection) {
-        target.itself.reset();
+        note_round(target, {});
         log(target.reported ? LogLevel::debug : LogLevel::info, "peer.unreachable",
             {{"address", target.address}, {"reason", connection.error().message}});
         target.reported = true;
@@ -425,7 +446,7 @@ std::vector<PeerView> Peers::views() const {
     std::vector<PeerView> views;
     for (const auto& [uuid, known] : known_) views.push_back(view_of(uuid, known));
     for (const auto& target : targets_) {
-        if (target->itself || (target->uuid && known_.count(*target->uuid) > 0)) continue;
+        if (is_itself(*target) || (target->uuid && known_.count(*target->uuid) > 0)) continue;
         PeerView view;
         view.address = target->address;
         view.outgoing = true;

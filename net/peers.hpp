@@ -27,6 +27,8 @@ public:
     virtual void peer_transfer(LinkId link) = 0;
     /// Rows are copied, in or out; a copy ends with its link.
     [[nodiscard]] virtual bool copies_rows() const = 0;
+    /// How many addresses are configured says how many replicas there are: each is one.
+    [[nodiscard]] virtual bool counts_addresses() const = 0;
 };
 
 /// All links of a replica: dials the configured peers, again and again with growing pauses, accepts
@@ -63,7 +65,9 @@ public:
     [[nodiscard]] std::vector<PeerView> views() const;
     /// Refuses a peer, by name, uuid or address, or allows it again. Error invalid_argument.
     Result<void> set_blocked(BytesView peer, bool blocked);
-    /// Whether a configured address has turned out to be this replica's own.
+    /// Whether a configured address has turned out to be this replica's own, and is no peer. A name
+    /// that leads nowhere else is one still where no other address is configured: peers may get it
+    /// later, and without it nobody would be missed.
     [[nodiscard]] bool is_itself(BytesView address) const;
     /// The link to a peer. Errors: invalid_argument (unknown), unavailable (not connected; why, as
     /// far as it is known).
@@ -97,7 +101,9 @@ private:
     [[nodiscard]] Target* target_of(LinkId link) const;
     /// The other end of a link that leads from this process back to it.
     [[nodiscard]] PeerLink* far_end(const PeerLink& link) const;
-    void note_itself(const PeerLink& outgoing);
+    /// What came of dialing. `own_address`: the one that led back here; empty: none did.
+    void note_round(Target& target, const std::string& own_address);
+    [[nodiscard]] bool is_itself(const Target& target) const;
 
     void try_dial(Target& target);
     void dial_again(Target& target);

@@ -210,6 +210,9 @@ private:
     void peer_message(LinkId link, std::uint8_t type, BytesView payload) override;
     void peer_transfer(LinkId link) override;
     [[nodiscard]] bool copies_rows() const override;
+    [[nodiscard]] bool counts_addresses() const override {
+        return options_.replication == ReplicationMode::primary_backup;
+    }
 
     ServerOptions options_;
     Env env_;

@@ -3,6 +3,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "core/base/bytes.hpp"
@@ -89,6 +90,9 @@ private:
 struct TcpEndpoint {
     std::string host;
     std::uint16_t port = 0;
+
+    /// The host is to be resolved, and may have several addresses.
+    [[nodiscard]] bool is_name() const;
 };
 
 /// Accepts connections. When the process has no file descriptor left it waits and tries again;
@@ -121,8 +125,10 @@ public:
 
     /// Calls back exactly once, from the loop. Each address gets timeout_ms, the resolution of a
     /// name ten seconds. Errors: unavailable, with a sentence that says whether the name, the
-    /// connection or the time failed.
-    TcpConnector(Loop& loop, const TcpEndpoint& to, std::uint64_t timeout_ms, Connected callback);
+    /// connection or the time failed. `avoided`: addresses, as TcpConnection::remote_address() says
+    /// them, that are only tried if the name has no others.
+    TcpConnector(Loop& loop, const TcpEndpoint& to, std::uint64_t timeout_ms, Connected callback,
+                 std::set<std::string> avoided = {});
     ~TcpConnector();
     TcpConnector(const TcpConnector&) = delete;
     TcpConnector& operator=(const TcpConnector&) = delete;

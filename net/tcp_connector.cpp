@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cstring>
 #include <deque>
+#include <set>
 #include <utility>
 
 #include "net/tcp.hpp"
@@ -31,7 +32,7 @@ struct TcpConnector::Impl final : TurnTail {
         Impl* connector = nullptr;
     };
 
-    void start(std::uint64_t timeout_ms);
+    void start(std::uint64_t timeout_ms, std::set<std::string> not_these);
     void resolve();
     void abandon_resolution();
     void on_resolved(int status, const addrinfo* found);
@@ -47,6 +48,7 @@ struct TcpConnector::Impl final : TurnTail {
     Connected callback;
     Timer timeout;
     std::uint64_t timeout_ms = 0;
+    std::set<std::string> avoided;
     std::deque<Address> addresses;  ///< not tried yet
     Resolution* resolution = nullptr;
     std::unique_ptr<TcpConnection> attempt;
@@ -67,8 +69,9 @@ void TcpConnector::Impl::abandon_resolution() {
     resolution = nullptr;
 }
 
-void TcpConnector::Impl::start(std::uint64_t within_ms) {
+void TcpConnector::Impl::start(std::uint64_t within_ms, std::set<std::string> not_these) {
     timeout_ms = within_ms;
+    avoided = std::move(not_these);
     if (const auto numeric = numeric_address(to)) {
         addresses.push_back(*numeric);
         try_next();
@@ -113,6 +116,10 @@ void TcpConnector::Impl::on_resolved(int status, const addrinfo* found) {
         set_port(address, to.port);
         addresses.push_back(address);
     }
+    const auto others = std::stable_partition(
+        addresses.begin(), addresses.end(),
+        [&](const Address& address) { return !avoided.contains(to_text(address)); });
+    if (others != addresses.begin()) addresses.erase(others, addresses.end());
     try_next();
 }
 
@@ -179,10 +186,14 @@ void TcpConnector::Impl::finish(Result<std::unique_ptr<TcpConnection>> result) {
     call(std::move(result));  // may destroy this
 }
 
+bool TcpEndpoint::is_name() const {
+    return !numeric_address(*this);
+}
+
 TcpConnector::TcpConnector(Loop& loop, const TcpEndpoint& to, std::uint64_t timeout_ms,
-                           Connected callback)
+                           Connected callback, std::set<std::string> avoided)
     : impl_(std::make_unique<Impl>(loop, to, std::move(callback))) {
-    impl_->start(timeout_ms);
+    impl_->start(timeout_ms, std::move(avoided));
 }
 
 TcpConnector::~TcpConnector() = default;
