@@ -200,6 +200,7 @@ void Server::deliver(const Reply& reply) {
 
 void Server::finish_sessions() {
     const std::vector<std::uint64_t> ids = std::exchange(touched_, {});
+    std::vector<ClientSession*> served;  // and want to go on
     bool again = false;
     for (const std::uint64_t id : ids) {
         const auto found = sessions_.find(id);
@@ -211,10 +212,16 @@ void Server::finish_sessions() {
             CommandHost::forget(session.state());
             sessions_.erase(found);
         } else if (more) {
-            touched(session);
             again = true;
+            // Who had to wait comes first in the next turn.
+            if (session.waits_turn()) {
+                touched(session);
+            } else {
+                served.push_back(&session);
+            }
         }
     }
+    for (ClientSession* session : served) touched(*session);
     if (again) loop_->defer([]() {});  // the next turn follows at once
 }
 

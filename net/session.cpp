@@ -12,10 +12,12 @@ namespace {
 constexpr std::uint64_t owed_max = 16384;
 /// Unsent output at which reading pauses; a single reply may be larger.
 constexpr std::uint64_t unsent_bytes_pause = 1 * limits::mib;
-/// When a turn has made so many bytes of replies, who is owed more than a few goes on in the next
-/// one: those who ask for little are not to wait behind those who ask for much.
-constexpr std::uint64_t turn_bytes_max = 2 * limits::mib;
+/// When a turn has made so many bytes of replies, who asks for much goes on in the next one: those
+/// who ask for little are not to wait behind them.
+constexpr std::uint64_t turn_bytes_max = 1 * limits::mib;
+/// Who is owed more at one time asks for much, until that is so long ago.
 constexpr std::uint64_t owed_bytes_few = 16 * limits::kib;
+constexpr std::uint64_t heavy_ms = 1000;
 /// How long a sliced command may hold the loop in one turn.
 constexpr std::uint64_t slice_budget_ms = 20;
 constexpr unsigned keep_alive_s = 300;
@@ -54,7 +56,7 @@ void ClientSession::start() {
         state_.active_ms = owner_.now_ms();
         parser_.feed(bytes);
         idle_ = false;
-        run();
+        if (!heavy()) run();
         owner_.touched(*this);
     };
     events.on_close = [this](const std::optional<Error>&) {
@@ -76,8 +78,8 @@ bool ClientSession::may_run() const {
            state_.owed < owed_max && unsent_bytes() < unsent_bytes_pause && owner_.may_run();
 }
 
-bool ClientSession::had_its_turn() const {
-    return owner_.turn_bytes() >= turn_bytes_max && unsent_bytes() > owed_bytes_few;
+bool ClientSession::heavy() const {
+    return heavy_until_ms_ > 0 && heavy_until_ms_ > owner_.now_ms();
 }
 
 /// Who has not logged in gets room for AUTH, and no more.
@@ -89,9 +91,12 @@ void ClientSession::limit_requests() {
 }
 
 void ClientSession::run() {
+    waits_turn_ = false;
     if (state_.awaits_decision) owner_.dispatcher().resume_decision(state_);
     if (state_.sliced && may_run()) owner_.dispatcher().resume(state_, slice_budget_ms);
-    while (!idle_ && !state_.sliced && may_run() && !had_its_turn()) {
+    while (!idle_ && !state_.sliced && may_run()) {
+        waits_turn_ = heavy() && owner_.turn_bytes() >= turn_bytes_max;
+        if (waits_turn_) break;
         const std::uint64_t owed_bytes = state_.output_bytes;
         state_.input_bytes = parser_.buffered_bytes();  // the request among them
         limit_requests();
@@ -105,6 +110,7 @@ void ClientSession::run() {
             idle_ = true;
         }
         owner_.turn_bytes() += state_.output_bytes - owed_bytes;
+        if (unsent_bytes() > owed_bytes_few) heavy_until_ms_ = owner_.now_ms() + heavy_ms;
     }
     state_.input_bytes = parser_.buffered_bytes();
     if (!idle_ || state_.input_bytes == 0) {

@@ -38,6 +38,8 @@ public:
 /// come out of the replica, in this turn or a later one, and leave together.
 /// Back-pressure: when the client owes the server too much reading, or the server too much writing,
 /// the session reads no more until that is over. A client that lets too much output gather is cut.
+/// Fairness: clients that ask for much share a bounded part of each turn, one after the other; the
+/// others run as their requests arrive, so none of them waits behind a crowd of greedy ones.
 /// A protocol error is replied to in its place, then the connection ends.
 /// Confined to the loop's thread.
 class ClientSession {
@@ -70,6 +72,8 @@ public:
     void look_at_clock(std::uint64_t idle_s);
 
     [[nodiscard]] bool over() const { return over_; }
+    /// It runs nothing more in this turn, because it and others have asked for much.
+    [[nodiscard]] bool waits_turn() const { return waits_turn_; }
     [[nodiscard]] ClientState& state() { return state_; }
     /// Bytes of replies that the client has not taken.
     [[nodiscard]] std::uint64_t unsent_bytes() const;
@@ -78,7 +82,8 @@ public:
 
 private:
     [[nodiscard]] bool may_run() const;
-    [[nodiscard]] bool had_its_turn() const;
+    /// It has asked for much lately.
+    [[nodiscard]] bool heavy() const;
     void limit_requests();
     /// Whether so much unread output is too much, and what the log calls it.
     [[nodiscard]] bool exceeds(std::uint64_t unsent);
@@ -89,9 +94,11 @@ private:
     RespParser parser_;
     ClientState state_;
     Bytes output_;
+    std::uint64_t heavy_until_ms_ = 0;
     std::optional<std::uint64_t> above_soft_ms_;  // since when a subscriber is above that limit
     std::optional<std::uint64_t> partial_ms_;     // since when it has begun a request
     bool narrow_ = false;                         // requests must be small until it logs in
+    bool waits_turn_ = false;                     // others have used up this turn
     bool idle_ = true;                            // the parser holds no whole request
     bool ended_ = false;                          // the client sends no more
     bool over_ = false;

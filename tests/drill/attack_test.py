@@ -8,6 +8,9 @@ Usage: attack_test.py [--seconds S]     how long each lasts (2)
   idle      10,000 connections that say nothing (as many as the limit of open files allows)
   files     more connections than the process may have files open
 
+and last a crowd that does nothing wrong but asks for large values without pause and reads them: of
+their replies only so much may leave before the neighbour's.
+
 Prints the neighbour's p99 before and during each, and their ratio. What is asserted is that each of
 its requests is answered within seconds, and how much memory the server takes: a ratio of times is
 nothing that a loaded machine should fail on.
@@ -16,6 +19,7 @@ nothing that a loaded machine should fail on.
 import argparse
 import os
 import resource
+import selectors
 import socket
 import sys
 import threading
@@ -35,6 +39,10 @@ GREEDY_VALUE_BYTES = 256 * 1024
 # Each may be owed a MiB of replies, the one that went beyond it, and what the kernel takes.
 GREEDY_BYTES_MAX = GREEDY_CONNECTIONS * 3 * MIB
 IDLE_BYTES_MAX_EACH = 8 * 1024
+# A round trip sees a turn or two, each of which makes 1 MiB of such replies and a little more. If
+# everybody in the crowd were given one reply in each turn, it would be 12.5 MiB and more.
+CROWD_BYTES_MAX = 8 * MIB
+CROWD_ROUND_TRIPS = 60
 
 
 class Neighbour(threading.Thread):
@@ -145,6 +153,55 @@ def under(replica, name, attack, seconds, bytes_max):
     return p99
 
 
+def output_bytes(connection):
+    """Bytes of all replies so far."""
+    for line in connection.command("INFO", "stats").decode().splitlines():
+        if line.startswith("total_net_output_bytes:"):
+            return int(line.partition(":")[2])
+    raise AssertionError("INFO does not tell total_net_output_bytes")
+
+
+def read_crowd(crowd, over):
+    """Asks without pause, and reads all that comes."""
+    room = bytearray(MIB)
+    with selectors.DefaultSelector() as selector:
+        for connection in crowd:
+            selector.register(connection, selectors.EVENT_READ)
+        while not over.is_set():
+            for key, _ in selector.select(0.05):
+                send(key.fileobj, b"*2\r\n$3\r\nGET\r\n$5\r\nlarge\r\n")
+                try:
+                    key.fileobj.recv_into(room)
+                except BlockingIOError:
+                    pass
+
+
+def crowd_bytes(replica):
+    """Bytes that leave while one who asks for little waits: the lower quartile of many times, since
+    what the machine does meanwhile only adds to it."""
+    with replica.connect(ANSWER_SECONDS_MAX) as connection:
+        connection.command("SET", "large", b"x" * GREEDY_VALUE_BYTES)
+        crowd = [connect(replica) for _ in range(GREEDY_CONNECTIONS)]
+        for member in crowd:
+            send(member, b"*2\r\n$3\r\nGET\r\n$5\r\nlarge\r\n" * 20)
+        over = threading.Event()
+        reader = threading.Thread(target=read_crowd, args=(crowd, over), daemon=True)
+        reader.start()
+        try:
+            time.sleep(0.2)
+            found = []
+            for _ in range(CROWD_ROUND_TRIPS):
+                before = output_bytes(connection)
+                found.append(output_bytes(connection) - before)
+                time.sleep(0.005)
+        finally:
+            over.set()
+            reader.join()
+            for member in crowd:
+                member.close()
+    return sorted(found)[len(found) // 4]
+
+
 def files(seconds):
     """A server with few files: who comes too late is told or waits, and the rest goes on."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -190,6 +247,9 @@ def main():
                  ("greedy", under(replica, "greedy", greedy, seconds, lambda _: GREEDY_BYTES_MAX)),
                  ("idle", under(replica, "idle", idle, seconds,
                                 lambda count: count * IDLE_BYTES_MAX_EACH + 8 * MIB))]
+        waited_bytes = crowd_bytes(replica)
+        print(f"crowd: {waited_bytes / MIB:.1f} MiB of its replies before that of another")
+        assert waited_bytes <= CROWD_BYTES_MAX, f"{waited_bytes} bytes before a short reply"
     found.append(("files", files(seconds)))
     print("p99 of the neighbour, times that in calm: " +
           ", ".join(f"{name} {p99 / calm:.1f}" for name, p99 in found))
