@@ -49,8 +49,24 @@ count() {
     done
 }
 
+# build_aside PRESET: begins to build with what processor time the tests leave over, which wait for
+# clocks and disks as often as they compute. Says nothing: `build` goes on with it and reports.
+aside=  # its process group, which ends with this script
+trap '[ -z "$aside" ] || kill -- "-$aside"' EXIT
+build_aside() {
+    set -m
+    {
+        nice -n 19 cmake --preset "$1" "-DCMAKE_UNITY_BUILD=$unity" &&
+            nice -n 19 cmake --build --preset "$1" -j "$processors"
+    } >/dev/null 2>&1 &
+    aside=$!
+    set +m
+}
+
 # build PRESET: configures and builds; a failure counts as one failed test.
 build() {
+    [ -z "$aside" ] || step "$1: build begun aside" wait "$aside"
+    aside=
     step "$1: configure" cmake --preset "$1" "-DCMAKE_UNITY_BUILD=$unity" &&
         step "$1: build" cmake --build --preset "$1" -j "$processors" && return
     fail "$1: build"
@@ -126,7 +142,10 @@ if [ "$mode" = all ]; then
     long=()
     export SYNCLINE_SIM_SEEDS=${SYNCLINE_SIM_SEEDS:-2000} SYNCLINE_KILLS=${SYNCLINE_KILLS:-100}
 fi
-build release && suite release "${long[@]}"
+if build release; then
+    build_aside asan
+    suite release "${long[@]}"
+fi
 
 # With sanitizers a seed is slow and the house rules are known: less of the one, none of the other.
 # Demonstration, comparison and copies of many rows run what other tests run, too, and for long;
