@@ -94,7 +94,7 @@ void SimReplica::start() {
     }
     Result<std::unique_ptr<Replica>> opened =
         Replica::open(options_, Env{clock_, chance_}, disk_, base_);
-    if (!opened && disk_.has_failed()) {
+    while (!opened && disk_.has_failed()) {  // twice, when a file was to be struck as well
         shared_.timeline.note("cannot open", index_, 0, [&] { return opened.error().message; });
         disk_.forgive();
         if (random_.one_in(2)) {
