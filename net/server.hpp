@@ -179,6 +179,7 @@ private:
     std::vector<PeerView> peers() override;
     Health health() override;
     void setting_changed(BytesView name, BytesView value) override;
+    Result<void> shut_down() override;
     ReplicationView replication() override;
     Result<void> set_link(BytesView peer, bool up) override;
     Result<void> request_session(BytesView peer) override;

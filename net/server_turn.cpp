@@ -227,6 +227,11 @@ void Server::finish_sessions() {
 
 // --- Stop
 
+Result<void> Server::shut_down() {
+    if (phase_ == Phase::running) request_stop();
+    return {};
+}
+
 void Server::stop() {
     if (phase_ != Phase::running) {
         fail(Error{Code::unavailable, "stopped before the last checkpoint was made"});

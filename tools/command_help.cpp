@@ -242,6 +242,7 @@ constexpr SyntaxRow syntax_rows[] = {
     {"setex", "key seconds value"},
     {"setnx", "key value"},
     {"setrange", "key offset value"},
+    {"shutdown", "[SAVE|NOSAVE] [NOW] [FORCE] | ABORT"},
     {"sinter", "key [key ...]"},
     {"sintercard", "numkeys key [key ...] [LIMIT limit]"},
     {"sinterstore", "destination key [key ...]"},

@@ -256,6 +256,38 @@ Result<void> unblock_command(CommandContext& context) {
     return {};
 }
 
+Result<void> help_command(CommandContext& context) {
+    constexpr BytesView lines[] = {
+        "CLIENT <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
+        "GETNAME",
+        "    The name of this connection.",
+        "ID",
+        "    The number of this connection.",
+        "INFO",
+        "    What LIST says of this connection.",
+        "KILL <ip:port> | <filter> <value> [<filter> <value> ...]",
+        "    Ends the connection of that address, or those that all filters fit:",
+        "    ADDR <ip:port>, LADDR <ip:port>, TYPE <type>, USER <name>, ID <number>,",
+        "    SKIPME (YES|NO): spare this connection (default: yes).",
+        "LIST [TYPE <type> | ID <number> ...]",
+        "    A line for each connection.",
+        "NO-EVICT (ON|OFF), NO-TOUCH (ON|OFF)",
+        "    Accepted; nothing is evicted, and keys have no age.",
+        "REPLY (ON|OFF|SKIP)",
+        "    Whether this connection gets replies.",
+        "SETINFO (LIB-NAME|LIB-VER) <text>",
+        "    Notes the client's library.",
+        "SETNAME <name>",
+        "    Names this connection.",
+        "UNBLOCK <number> [TIMEOUT|ERROR]",
+        "    Ends the wait of a connection that is blocked in a pop.",
+        "HELP",
+        "    These lines.",
+    };
+    reply_help(context.reply, lines);
+    return {};
+}
+
 constexpr BytesView group = "connection";
 constexpr unsigned plain = flag::loading;
 constexpr unsigned admin = flag::loading | flag::admin;
@@ -265,6 +297,8 @@ constexpr unsigned admin = flag::loading | flag::admin;
 constexpr Command subcommands[] = {
     {"getname", 2, plain, {}, group, "2.6.9", "O(1)", "Returns the name of this connection",
      getname_command, {}},
+    {"help", 2, plain, {}, group, "5.0.0", "O(1)", "Returns what the subcommands are for",
+     help_command, {}},
     {"id", 2, plain, {}, group, "5.0.0", "O(1)", "Returns the number of this connection",
      id_command, {}},
     {"info", 2, plain, {}, group, "6.2.0", "O(1)", "Describes this connection", info_subcommand,

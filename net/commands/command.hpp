@@ -239,6 +239,8 @@ public:
     /// Sends what is no reply, behind the replies that a client is owed; or ends the connection of
     /// one that leaves too much unread.
     virtual void push(ClientState& /*client*/, const Bytes& /*bytes*/) {}
+    /// Stops as for SIGTERM, after this turn. Error unavailable: nothing here can be stopped.
+    virtual Result<void> shut_down();
     virtual std::vector<PeerView> peers() = 0;
     /// How the replica is.
     virtual Health health() = 0;

@@ -199,12 +199,32 @@ Result<void> rewrite_command(CommandContext& context) {
     return {};
 }
 
+Result<void> help_command(CommandContext& context) {
+    constexpr BytesView lines[] = {
+        "CONFIG <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
+        "GET <pattern> [<pattern> ...]",
+        "    Settings whose names match a pattern, with their values.",
+        "SET <setting> <value> [<setting> <value> ...]",
+        "    Gives settings values until the server stops: all of them, or none.",
+        "RESETSTAT",
+        "    Sets counters of INFO to zero.",
+        "REWRITE",
+        "    An error: the configuration file is left to who wrote it.",
+        "HELP",
+        "    These lines.",
+    };
+    reply_help(context.reply, lines);
+    return {};
+}
+
 constexpr BytesView group = "server";
 constexpr unsigned admin = flag::admin | flag::loading;
 
 // A row is easier to read in few lines.
 // clang-format off
 constexpr Command subcommands[] = {
+    {"help", 2, flag::loading, {}, group, "5.0.0", "O(1)", "Returns what the subcommands are for",
+     help_command, {}},
     {"get", -3, admin, {}, group, "2.0.0", "O(N) with N patterns",
      "Returns settings whose names match patterns", get_command, {}},
     {"resetstat", 2, admin, {}, group, "2.0.0", "O(1)", "Sets counters of INFO to zero",

@@ -299,6 +299,30 @@ Result<void> getkeysandflags_command(CommandContext& context) {
     return {};
 }
 
+Result<void> help_command(CommandContext& context) {
+    constexpr BytesView lines[] = {
+        "COMMAND <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
+        "(no subcommand)",
+        "    What INFO says of all commands.",
+        "COUNT",
+        "    The number of commands.",
+        "DOCS [<command> ...]",
+        "    What these commands, or all, are for.",
+        "GETKEYS <command> [<arg> ...]",
+        "    The keys in a command with its arguments.",
+        "GETKEYSANDFLAGS <command> [<arg> ...]",
+        "    The same, and what the command does to each.",
+        "INFO [<command> ...]",
+        "    Arity, flags and places of the keys of these commands, or of all.",
+        "LIST [FILTERBY (MODULE <name>|ACLCAT <category>|PATTERN <pattern>)]",
+        "    The names of the commands.",
+        "HELP",
+        "    These lines.",
+    };
+    reply_help(context.reply, lines);
+    return {};
+}
+
 constexpr BytesView group = "server";
 
 // A row is easier to read in few lines.
@@ -313,6 +337,8 @@ constexpr Command subcommands[] = {
     {"getkeysandflags", -4, flag::loading, {}, group, "7.0.0", "O(N) with N arguments",
      "Returns the keys in a command with its arguments, and what it does to them",
      getkeysandflags_command, {}},
+    {"help", 2, flag::loading, {}, group, "5.0.0", "O(1)", "Returns what the subcommands are for",
+     help_command, {}},
     {"info", -2, flag::loading, {}, group, "2.8.13", "O(N) with N commands",
      "Returns arity, flags and key positions of commands", info_subcommand, {}},
     {"list", -2, flag::loading, {}, group, "7.0.0", "O(N) with N commands",

@@ -1,3 +1,6 @@
+#include <algorithm>
+#include <array>
+
 #include "net/commands/arguments.hpp"
 #include "net/commands/errors.hpp"
 #include "net/commands/table.hpp"
@@ -71,6 +74,33 @@ Result<void> function_list_command(CommandContext& context) {
     return {};
 }
 
+/// SHUTDOWN [NOSAVE|SAVE] [NOW] [FORCE] | ABORT. No reply: the connection ends. What was replied is
+/// durable, and a stop takes its last checkpoint in any case.
+Result<void> shutdown_command(CommandContext& context) {
+    constexpr BytesView options[] = {"nosave", "save", "now", "force", "abort"};
+    std::array<bool, std::size(options)> given{};
+    for (std::size_t i = 1; i < context.count(); ++i) {
+        const auto* const option =
+            std::find_if(std::begin(options), std::end(options),
+                         [&](BytesView name) { return equal_nocase(context.argument(i), name); });
+        if (option == std::end(options)) {
+            context.reply.error(error_text::syntax);
+            return {};
+        }
+        given.at(static_cast<std::size_t>(option - std::begin(options))) = true;
+    }
+    const auto [nosave, save, now, force, abort] = given;
+    if ((nosave && save) || (abort && (nosave || save || now || force))) {
+        context.reply.error(error_text::syntax);
+        return {};
+    }
+    if (abort) {  // while one is in progress no request is run
+        context.reply.error("ERR No shutdown in progress.");
+        return {};
+    }
+    return context.host.shut_down();
+}
+
 constexpr BytesView group = "server";
 constexpr BytesView scripting = "scripting";
 constexpr BytesView per_row = "O(N) with N rows";
@@ -100,12 +130,19 @@ const Command commands[] = {
      "Returns figures about the server, by section", info_command, {}},
     {"role", 1, flag::loading | flag::fast, {}, group, "2.8.12", "O(1)",
      "Answers who takes writes, and who is behind", role_command, {}},
+    {"shutdown", -1, flag::admin | flag::loading | flag::no_multi, {}, group, "1.0.0",
+     "O(N) with N bytes not yet in the base", "Stops the server, as SIGTERM does",
+     shutdown_command, {}},
     {"time", 1, flag::loading | flag::fast, {}, group, "2.6.0", "O(1)",
      "Returns the time in seconds and microseconds", time_command, {}},
 };
 // clang-format on
 
 }  // namespace
+
+Result<void> CommandHost::shut_down() {
+    return Error{Code::unavailable, "this replica is stopped by what it belongs to"};
+}
 
 std::span<const Command> server_commands() {
     return commands;

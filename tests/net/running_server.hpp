@@ -30,6 +30,10 @@ public:
     Result<void> stop() {
         if (!outcome_.valid()) return {};
         server_->request_stop();
+        return wait_for_end();
+    }
+    /// Of a server that was told to stop.
+    Result<void> wait_for_end() {
         Result<void> outcome = outcome_.get();
         server_.reset();
         return outcome;

@@ -73,6 +73,26 @@ BOOST_AUTO_TEST_CASE(quit_replies_and_ends) {
     BOOST_TEST(server.ask({"GET", "a"}) == "\"1\"");
 }
 
+BOOST_AUTO_TEST_CASE(shutdown_ends_the_connection_and_the_server) {
+    {
+        RunningServer server(lone("a"));
+        RespClient client = server.connect();
+        const auto reply_to = [&](const std::vector<Bytes>& arguments) {
+            const Result<RespValue> reply = client.command(arguments);
+            return reply ? to_string(*reply) : "no reply";
+        };
+        BOOST_TEST(reply_to({"SHUTDOWN", "later"}) == "(error) ERR syntax error");
+        BOOST_TEST(reply_to({"SHUTDOWN", "SAVE", "nosave"}) == "(error) ERR syntax error");
+        BOOST_TEST(reply_to({"SHUTDOWN", "abort", "now"}) == "(error) ERR syntax error");
+        BOOST_TEST(reply_to({"SHUTDOWN", "abort"}) == "(error) ERR No shutdown in progress.");
+        BOOST_TEST(reply_to({"SET", "k", "v"}) == "OK");
+        BOOST_TEST(reply_to({"SHUTDOWN", "NOSAVE"}) == "no reply");
+        BOOST_TEST(server.wait_for_end().has_value());
+    }
+    RunningServer server(lone("a"));
+    BOOST_TEST(server.ask({"GET", "k"}) == "\"v\"");
+}
+
 BOOST_AUTO_TEST_CASE(a_restart_keeps_the_data) {
     {
         RunningServer server(lone("a"));
