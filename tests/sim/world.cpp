@@ -13,6 +13,9 @@ constexpr Micros check_gap = 400 * micros_per_ms;
 /// How long mended replicas may take until they are equal. The slowest way is a clock that was
 /// ahead, which the others have to wait for, and then a session with all its retries.
 constexpr Micros convergence_bound = 60 * second;
+/// Where repair is capped: each session moves some 50 KB, and who adopts rows ends those that draw
+/// from it, which begin again.
+constexpr Micros capped_convergence_bound = 240 * second;
 /// After they have become equal they must stay so.
 constexpr Micros quiet_time = 2 * second;
 
@@ -148,10 +151,12 @@ bool World::converged() const {
 
 void World::converge(const char* after_what) {
     const Micros healed = timeline_.now();
+    const bool capped = plan_.replica.repair_bandwidth > 0;
+    const Micros bound = capped ? capped_convergence_bound : convergence_bound;
     while (!timeline_.failure() && !converged()) {
-        if (timeline_.now() > healed + convergence_bound) {
-            timeline_.fail("no convergence " + to_text(convergence_bound) + " s after " +
-                           after_what + ": " + describe_replicas());
+        if (timeline_.now() > healed + bound) {
+            timeline_.fail("no convergence " + to_text(bound) + " s after " + after_what + ": " +
+                           describe_replicas());
             return;
         }
         timeline_.run_until(timeline_.now() + 50 * micros_per_ms);
