@@ -45,6 +45,11 @@ def descriptors_used_up(replica):
 
     process = replica.process.pid
     with replica.connect() as there:
+        # A connection of before that ends meanwhile would make room for one, and be told of.
+        deadline = time.monotonic() + 20
+        while b"connected_clients:1\r\n" not in there.command("INFO", "clients"):
+            assert time.monotonic() < deadline, "clients that went are still there"
+            time.sleep(0.02)
         before = resource.prlimit(process, resource.RLIMIT_NOFILE)
         used = len(os.listdir(f"/proc/{process}/fd"))
         for times in (1, 2):
