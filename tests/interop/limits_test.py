@@ -37,6 +37,17 @@ def too_many(replica):
         assert first.command("CONFIG", "SET", "maxclients", "10000") == "OK"
 
 
+def settle(there):
+    """Until nobody else is connected and all is in the base. A connection that ends later would
+    make room for another, which would be told of; and a checkpoint needs descriptors, too."""
+    there.command("SAVE")
+    deadline = time.monotonic() + 20
+    while (b"connected_clients:1\r\n" not in there.command("INFO", "clients") or
+           b"overlay_bytes:0\r\n" not in there.command("INFO", "memory")):
+        assert time.monotonic() < deadline, "the replica does not come to rest"
+        time.sleep(0.02)
+
+
 def descriptors_used_up(replica):
     """Who is there is served on; who comes waits. It is told once, and goes by."""
 
@@ -45,14 +56,10 @@ def descriptors_used_up(replica):
 
     process = replica.process.pid
     with replica.connect() as there:
-        # A connection of before that ends meanwhile would make room for one, and be told of.
-        deadline = time.monotonic() + 20
-        while b"connected_clients:1\r\n" not in there.command("INFO", "clients"):
-            assert time.monotonic() < deadline, "clients that went are still there"
-            time.sleep(0.02)
         before = resource.prlimit(process, resource.RLIMIT_NOFILE)
-        used = len(os.listdir(f"/proc/{process}/fd"))
         for times in (1, 2):
+            settle(there)
+            used = len(os.listdir(f"/proc/{process}/fd"))
             resource.prlimit(process, resource.RLIMIT_NOFILE, (used, before[1]))
             waiting = [replica.connect() for _ in range(5)]
             for connection in waiting:
