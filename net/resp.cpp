@@ -338,6 +338,7 @@ void RespWriter::integer(std::int64_t value) {
 
 void RespWriter::bulk(BytesView bytes) {
     header('$', bytes.size());
+    out_.reserve(out_.size() + bytes.size() + line_end.size());  // else the last two may double it
     out_.append(bytes);
     out_.append(line_end);
 }

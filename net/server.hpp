@@ -159,7 +159,7 @@ private:
     void route(Committed committed);
     void hand_on(const std::vector<Outgoing>& messages,
                  const std::vector<std::pair<LinkId, Error>>& closed);
-    void deliver(const Reply& reply);
+    void deliver(Reply reply);
     void finish_sessions();
     void stop();
     void drain();

@@ -85,7 +85,7 @@ void Server::turn_end() {
         }
     }
     dispatcher_.release_messages();
-    for (const Reply& reply : dispatcher_.take_replies()) deliver(reply);
+    for (Reply& reply : dispatcher_.take_replies()) deliver(std::move(reply));
     if (replica_) {
         backup_.turn(env_.clock.steady_ms());
         turn_serving();
@@ -169,7 +169,7 @@ void Server::run_sessions() {
 }
 
 void Server::route(Committed committed) {
-    for (const Reply& reply : committed.replies) deliver(reply);
+    for (Reply& reply : committed.replies) deliver(std::move(reply));
     hand_on(committed.messages, committed.closed);
 }
 
@@ -183,7 +183,7 @@ void Server::hand_on(const std::vector<Outgoing>& messages,
     for (const auto& [link, reason] : closed) peers_->close(link, reason);
 }
 
-void Server::deliver(const Reply& reply) {
+void Server::deliver(Reply reply) {
     const auto found = sessions_.find(reply.client);
     if (found == sessions_.end()) {  // the client is gone, or of the HTTP port
         if (web_) web_->deliver(reply);
@@ -191,10 +191,13 @@ void Server::deliver(const Reply& reply) {
     }
     // Pieces of a sliced command have no bytes, and stay silent.
     const bool done = reply.outcome == Outcome::done || reply.bytes.empty();
-    const Bytes bytes = done ? reply.bytes : "-" + outcome_error(reply.outcome) + "\r\n";
-    if (!done) ++figures_.errors_replied;
-    figures_.bytes_out += bytes.size();
-    found->second->deliver(bytes, reply.bytes.size());
+    const std::size_t produced = reply.bytes.size();
+    if (!done) {
+        reply.bytes = "-" + outcome_error(reply.outcome) + "\r\n";
+        ++figures_.errors_replied;
+    }
+    figures_.bytes_out += reply.bytes.size();
+    found->second->deliver(std::move(reply.bytes), produced);
     touched(*found->second);
 }
 

@@ -14,12 +14,14 @@ constexpr std::uint64_t owed_max = 16384;
 constexpr std::uint64_t unsent_bytes_pause = 1 * limits::mib;
 /// When a turn has made so many bytes of replies, who asks for much goes on in the next one: those
 /// who ask for little are not to wait behind them.
-constexpr std::uint64_t turn_bytes_max = 1 * limits::mib;
+constexpr std::uint64_t turn_bytes_max = 512 * limits::kib;
 /// Who is owed more at one time asks for much, until that is so long ago.
 constexpr std::uint64_t owed_bytes_few = 16 * limits::kib;
 constexpr std::uint64_t heavy_ms = 1000;
 /// How long a sliced command may hold the loop in one turn.
 constexpr std::uint64_t slice_budget_ms = 20;
+/// Replies of at most this size are gathered into one piece of output; larger ones are not copied.
+constexpr std::size_t gathered_bytes_max = 16 * limits::kib;
 constexpr unsigned keep_alive_s = 300;
 /// A client that is blocked in a pop is read on, so that its end is noticed: what it is given after
 /// that would be lost. Until it has sent so much.
@@ -120,10 +122,15 @@ void ClientSession::run() {
     }
 }
 
-void ClientSession::deliver(const Bytes& bytes, std::size_t produced) {
+void ClientSession::deliver(Bytes bytes, std::size_t produced) {
     --state_.owed;
     state_.output_bytes -= produced;
-    output_ += bytes;
+    if (bytes.size() <= gathered_bytes_max) {
+        output_ += bytes;
+    } else {
+        connection_->send(std::exchange(output_, Bytes()));
+        connection_->send(std::move(bytes));
+    }
 }
 
 void ClientSession::push(const Bytes& bytes) {

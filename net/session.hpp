@@ -56,7 +56,7 @@ public:
     void run();
     /// A reply from the replica.
     /// `produced`: bytes of the reply as the command wrote it, when another takes its place.
-    void deliver(const Bytes& bytes, std::size_t produced);
+    void deliver(Bytes bytes, std::size_t produced);
     /// What is no reply; goes out at once, or behind the replies that are owed. A client that
     /// leaves too much unread is cut instead.
     void push(const Bytes& bytes);

@@ -15,8 +15,9 @@ namespace {
 
 /// Pieces of output below this size share a buffer: one system call, few allocations.
 constexpr std::size_t chunk_bytes = 16 * limits::kib;
-/// What one asynchronous write takes along; bounds how rarely on_sent comes.
-constexpr std::size_t write_bytes_max = 1 * limits::mib;
+/// What one write takes along. Bounds how rarely on_sent comes, and how much memory is held that
+/// the kernel has taken already: an asynchronous write gives back all of it at its end.
+constexpr std::size_t write_bytes_max = 256 * limits::kib;
 
 }  // namespace
 
