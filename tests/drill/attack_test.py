@@ -17,6 +17,7 @@ nothing that a loaded machine should fail on.
 """
 
 import argparse
+import multiprocessing
 import os
 import resource
 import selectors
@@ -39,23 +40,24 @@ GREEDY_VALUE_BYTES = 256 * 1024
 # Each may be owed a MiB of replies, the one that went beyond it, and what the kernel takes.
 GREEDY_BYTES_MAX = GREEDY_CONNECTIONS * 3 * MIB
 IDLE_BYTES_MAX_EACH = 8 * 1024
-# A round trip sees a turn or two, each of which makes 1 MiB of such replies and a little more. If
+# A round trip sees a turn or two, each of which makes 512 KiB of such replies and a little more. If
 # everybody in the crowd were given one reply in each turn, it would be 12.5 MiB and more.
 CROWD_BYTES_MAX = 8 * MIB
 CROWD_ROUND_TRIPS = 60
 
 
-class Neighbour(threading.Thread):
-    """Writes and reads one key, some 200 times a second, until it is told to stop."""
+class Neighbour(multiprocessing.Process):
+    """Writes and reads one key, some 200 times a second, until it is told to stop. A process, which
+    attackers in this one cannot hold up."""
 
     def __init__(self, replica):
         super().__init__(daemon=True)
         self.replica = replica
-        self.over = threading.Event()
-        self.times = []
-        self.error = None
+        self.over = multiprocessing.Event()
+        self.outcome, self.report = multiprocessing.Pipe(duplex=False)
 
     def run(self):
+        times = []
         try:
             with self.replica.connect(ANSWER_SECONDS_MAX) as connection:
                 number = 0
@@ -64,18 +66,21 @@ class Neighbour(threading.Thread):
                     number += 1
                     connection.command("SET", "neighbour", number)
                     assert int(connection.command("GET", "neighbour")) == number
-                    self.times.append(1000 * (time.monotonic() - begin))
+                    times.append(1000 * (time.monotonic() - begin))
+            self.report.send(times)
         except Exception as error:  # told by who ends it
-            self.error = error
+            self.report.send(error)
 
     def p99(self):
         """Ends it; milliseconds of a write with a read."""
         self.over.set()
+        assert self.outcome.poll(2 * ANSWER_SECONDS_MAX), "the neighbour does not end"
+        times = self.outcome.recv()
         self.join()
-        if self.error:
-            raise self.error
-        assert self.times, "the neighbour got no answer"
-        return sorted(self.times)[len(self.times) * 99 // 100]
+        if isinstance(times, Exception):
+            raise times
+        assert times, "the neighbour got no answer"
+        return sorted(times)[len(times) * 99 // 100]
 
 
 def connect(replica):
