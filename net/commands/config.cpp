@@ -223,10 +223,10 @@ constexpr unsigned admin = flag::admin | flag::loading;
 // A row is easier to read in few lines.
 // clang-format off
 constexpr Command subcommands[] = {
-    {"help", 2, flag::loading, {}, group, "5.0.0", "O(1)", "Returns what the subcommands are for",
-     help_command, {}},
     {"get", -3, admin, {}, group, "2.0.0", "O(N) with N patterns",
      "Returns settings whose names match patterns", get_command, {}},
+    {"help", 2, flag::loading, {}, group, "5.0.0", "O(1)", "Returns what the subcommands are for",
+     help_command, {}},
     {"resetstat", 2, admin, {}, group, "2.0.0", "O(1)", "Sets counters of INFO to zero",
      resetstat_command, {}},
     {"rewrite", 2, admin, {}, group, "2.8.0", "O(1)",
