@@ -37,6 +37,7 @@ IDLE_WANTED = 10000
 HEADERS_BYTES_MAX = 96 * MIB
 GREEDY_CONNECTIONS = 50
 GREEDY_VALUE_BYTES = 256 * 1024
+GET_LARGE = b"*2\r\n$3\r\nGET\r\n$5\r\nlarge\r\n"
 # Each may be owed a MiB of replies, the one that went beyond it, and what the kernel takes.
 GREEDY_BYTES_MAX = GREEDY_CONNECTIONS * 3 * MIB
 IDLE_BYTES_MAX_EACH = 8 * 1024
@@ -124,7 +125,7 @@ def greedy(replica, seconds, connections):
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         for connection in connections:
-            send(connection, b"*2\r\n$3\r\nGET\r\n$5\r\nlarge\r\n" * 100)
+            send(connection, GET_LARGE * 100)
         time.sleep(0.05)
 
 
@@ -160,10 +161,7 @@ def under(replica, name, attack, seconds, bytes_max):
 
 def output_bytes(connection):
     """Bytes of all replies so far."""
-    for line in connection.command("INFO", "stats").decode().splitlines():
-        if line.startswith("total_net_output_bytes:"):
-            return int(line.partition(":")[2])
-    raise AssertionError("INFO does not tell total_net_output_bytes")
+    return int(connection.info("stats")["total_net_output_bytes"])
 
 
 def read_crowd(crowd, over):
@@ -174,7 +172,7 @@ def read_crowd(crowd, over):
             selector.register(connection, selectors.EVENT_READ)
         while not over.is_set():
             for key, _ in selector.select(0.05):
-                send(key.fileobj, b"*2\r\n$3\r\nGET\r\n$5\r\nlarge\r\n")
+                send(key.fileobj, GET_LARGE)
                 try:
                     key.fileobj.recv_into(room)
                 except BlockingIOError:
@@ -188,7 +186,7 @@ def crowd_bytes(replica):
         connection.command("SET", "large", b"x" * GREEDY_VALUE_BYTES)
         crowd = [connect(replica) for _ in range(GREEDY_CONNECTIONS)]
         for member in crowd:
-            send(member, b"*2\r\n$3\r\nGET\r\n$5\r\nlarge\r\n" * 20)
+            send(member, GET_LARGE * 20)
         over = threading.Event()
         reader = threading.Thread(target=read_crowd, args=(crowd, over), daemon=True)
         reader.start()

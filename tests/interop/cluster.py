@@ -90,8 +90,7 @@ class Replica:
     def info(self, section="default", timeout=10):
         """INFO as a dict."""
         with self.connect(timeout) as connection:
-            lines = connection.command("INFO", section).decode().splitlines()
-        return dict(line.split(":", 1) for line in lines if ":" in line)
+            return connection.info(section)
 
     def http_port(self):
         """The port of its page; another one after each start."""
@@ -238,6 +237,11 @@ class Connection:
         """Sends a command and returns its reply."""
         self.send(*arguments)
         return self.receive()
+
+    def info(self, section="default"):
+        """INFO as a dict."""
+        lines = self.command("INFO", section).decode().splitlines()
+        return dict(line.split(":", 1) for line in lines if ":" in line)
 
 
 class Writer(threading.Thread):

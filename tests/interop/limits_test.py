@@ -42,8 +42,8 @@ def settle(there):
     make room for another, which would be told of; and a checkpoint needs descriptors, too."""
     there.command("SAVE")
     deadline = time.monotonic() + 20
-    while (b"connected_clients:1\r\n" not in there.command("INFO", "clients") or
-           b"overlay_bytes:0\r\n" not in there.command("INFO", "memory")):
+    while (there.info("clients")["connected_clients"] != "1" or
+           there.info("memory")["overlay_bytes"] != "0"):
         assert time.monotonic() < deadline, "the replica does not come to rest"
         time.sleep(0.02)
 
